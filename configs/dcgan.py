@@ -1,0 +1,26 @@
+"""DCGAN on handwritten digits.
+
+Paper: Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks
+(Radford et al., 2016).
+"""
+
+import ml_collections
+
+from gan_jax import config as config_lib
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """The default run."""
+    config = config_lib.default()
+    config.steps = 3000
+    config.generator = ml_collections.ConfigDict({'name': 'dcgan.Generator', 'width': 32})
+    config.discriminator = ml_collections.ConfigDict({'name': 'dcgan.Discriminator', 'width': 32})
+    config.latent = ml_collections.ConfigDict({'name': 'normal', 'size': 100})
+    config.penalties = ml_collections.ConfigDict()
+    for player in ('generator', 'discriminator'):
+        config.optimizers[player] = config_lib.optimizer('adam', learning_rate=2e-4, b1=0.5)
+    config.ema.generator = ml_collections.ConfigDict({'half_life': 10_000, 'ramp_up': 0.05})
+    config.sample_every = 250
+    config.checkpoint_every = 500
+    config.eval_every = 500
+    return config

@@ -1,0 +1,27 @@
+"""The GAN of 2014 on handwritten digits, with the multilayer perceptrons everyone draws.
+
+Paper: Generative Adversarial Nets (Goodfellow et al., 2014).
+"""
+
+import ml_collections
+
+from gan_jax import config as config_lib
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """The default run; --config.objective=minimax for the paper's zero-sum game."""
+    config = config_lib.default()
+    config.steps = 10_000
+    config.image_size = 28
+    config.generator = ml_collections.ConfigDict(
+        {'name': 'mlp.Generator', 'features': (256, 512, 1024)}
+    )
+    config.discriminator = ml_collections.ConfigDict(
+        {'name': 'mlp.Discriminator', 'features': (1024, 512, 256)}
+    )
+    config.latent = ml_collections.ConfigDict({'name': 'normal', 'size': 100})
+    config.penalties = ml_collections.ConfigDict()
+    for player in ('generator', 'discriminator'):
+        config.optimizers[player] = config_lib.optimizer('adam', learning_rate=2e-4, b1=0.5)
+    config.ema.generator = ml_collections.ConfigDict({'half_life': 10_000, 'ramp_up': 0.05})
+    return config

@@ -1,0 +1,160 @@
+"""Checkpoints by Orbax that can be trusted: each carries a digest of every array.
+
+Orbax writes atomically, so a killed run leaves at most an ignored temporary folder. But it does
+not see a byte that was flipped on the disk, and has no way back from a file that is gone. So a
+CRC of each leaf is kept beside the state; on start the steps are tried from the newest, and one
+that fails is named and dropped.
+"""
+
+import pathlib
+import shutil
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from absl import logging
+from flax import serialization
+from orbax.checkpoint import checkpoint_managers as policies
+
+from gan_jax.errors import UserError
+
+
+def _flat(tree: Any) -> dict[str, np.ndarray]:
+    """Leaves by path; empty nodes, which hold nothing to keep, vanish."""
+    leaves = jax.tree_util.tree_leaves_with_path(serialization.to_state_dict(tree))
+    return {jax.tree_util.keystr(path, simple=True, separator='.'): leaf for path, leaf in leaves}
+
+
+def _unflat(template: Any, flat: Mapping[str, np.ndarray]) -> Any:
+    state = serialization.to_state_dict(template)
+    paths, structure = jax.tree_util.tree_flatten_with_path(state)
+    leaves = [flat[jax.tree_util.keystr(p, simple=True, separator='.')] for p, _ in paths]
+    return serialization.from_state_dict(template, jax.tree.unflatten(structure, leaves))
+
+
+def _digests(flat: Mapping[str, np.ndarray]) -> dict[str, int]:
+    return {
+        path: zlib.crc32(repr((x.shape, x.dtype.name)).encode() + np.ascontiguousarray(x).tobytes())
+        for path, x in flat.items()
+    }
+
+
+class Checkpoints:
+    """The checkpoints of one run: the latest two, and the best by a metric where one is given."""
+
+    def __init__(self, directory: pathlib.Path):
+        """Opens or makes the directory."""
+        self._directory = directory.absolute()
+        keep = policies.AnyPreservationPolicy(
+            [
+                policies.LatestN(2),
+                policies.BestN(
+                    get_metric_fn=lambda metrics: metrics['value'],
+                    reverse=True,  # the least value last, which Orbax takes for the best
+                    n=1,
+                    keep_checkpoints_without_metrics=False,
+                ),
+            ]
+        )
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=keep, best_fn=lambda metrics: metrics['value'], best_mode='min'
+        )
+        self._drop_unreadable()
+        self._manager = ocp.CheckpointManager(self._directory, options=options)
+
+    def _drop_unreadable(self) -> None:
+        """Drops steps without the files that Orbax reads on opening."""
+        for folder in self._directory.glob('[0-9]*'):
+            if folder.name.isdigit() and not (folder / 'digests' / 'metadata').exists():
+                logging.error('checkpoint %s is incomplete; dropped', folder)
+                shutil.rmtree(folder)
+
+    def save(
+        self,
+        step: int,
+        state: Any,
+        progress: Mapping[str, Any],
+        config: Mapping[str, Any],
+        metric: float | None = None,
+    ) -> None:
+        """Writes a checkpoint in the background.
+
+        Args:
+          step: its number.
+          state: a tree of NumPy arrays, not to be written to any more.
+          progress: what else the loop needs to go on; JSON.
+          config: the resolved config; JSON.
+          metric: what the best is chosen by (the least).
+
+        Raises:
+          FloatingPointError: if the state holds a NaN or an infinity; nothing is written.
+        """
+        flat = _flat(state)
+        for path, x in flat.items():
+            if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
+                raise FloatingPointError(path)
+        self._manager.save(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(flat),
+                digests=ocp.args.JsonSave(_digests(flat)),
+                progress=ocp.args.JsonSave(dict(progress)),
+                config=ocp.args.JsonSave(dict(config)),
+            ),
+            metrics=None if metric is None else {'value': metric},
+            force=True,
+        )
+
+    def restore(self, template: Any) -> tuple[int, Any, dict[str, Any]] | None:
+        """The newest sound checkpoint; those that are damaged are named and dropped.
+
+        Args:
+          template: a tree of the structure that was saved.
+
+        Returns:
+          (step, state, progress), or None if there is none.
+        """
+        for step in sorted(self._manager.all_steps(), reverse=True):
+            try:
+                state, progress = self._read(step, template)
+            except Exception as error:  # damage shows itself in many types of error
+                reason = (str(error) or type(error).__name__).splitlines()[0]
+                folder = self._directory / str(step)
+                logging.error('checkpoint %s is damaged (%s); dropped', folder, reason)
+                self._manager.delete(step)
+                shutil.rmtree(folder, ignore_errors=True)
+                continue
+            return step, state, progress
+        return None
+
+    def restore_best(self, template: Any) -> tuple[int, Any, dict[str, Any]] | None:
+        """The best checkpoint by the metric, or the newest where none has a metric."""
+        step = self._manager.best_step()
+        if step is None:
+            return self.restore(template)
+        return step, *self._read(step, template)
+
+    def _read(self, step: int, template: Any) -> tuple[Any, dict[str, Any]]:
+        flat_template = jax.tree.map(np.asarray, _flat(template))
+        items = self._manager.restore(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardRestore(flat_template),
+                digests=ocp.args.JsonRestore(),
+                progress=ocp.args.JsonRestore(),
+            ),
+        )
+        flat = {path: np.asarray(x) for path, x in items.state.items()}
+        now, then = _digests(flat), items.digests
+        broken = [path for path in then if now.get(path) != then[path]]
+        if broken:
+            raise UserError(f'{broken[0]} does not match its digest')
+        return _unflat(template, flat), items.progress
+
+    def close(self) -> None:
+        """Waits until all is written."""
+        self._manager.wait_until_finished()
+        self._manager.close()

@@ -1,0 +1,1 @@
+"""Games, one module per kind: make(...) -> Game."""

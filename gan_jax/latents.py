@@ -1,0 +1,85 @@
+"""Latent vectors: priors and the way from one to another."""
+
+import chex
+import jax
+import jax.numpy as jnp
+
+
+def normal(rng: chex.PRNGKey, size: int, truncation: float | None = None) -> chex.Array:
+    """Draws z ~ N(0, I), each coordinate within +-truncation if that is given.
+
+    Source of truncation: Large Scale GAN Training for High Fidelity Natural Image Synthesis
+    (Brock et al., 2019), section 3.1: values outside are drawn anew.
+
+    Args:
+      rng: keys [batch], one per latent.
+      size: the latent's size.
+      truncation: a bound > 0 in standard deviations.
+
+    Returns:
+      Latents [batch, size], float32.
+
+    Raises:
+      AssertionError: if `rng` is not a vector of keys.
+      ValueError: if `truncation` is not positive.
+    """
+    chex.assert_rank(rng, 1)
+    if truncation is None:
+        return jax.vmap(lambda key: jax.random.normal(key, (size,)))(rng)
+    if truncation <= 0:
+        raise ValueError(f'truncation must be above 0, not {truncation}')
+    return jax.vmap(lambda key: jax.random.truncated_normal(key, -truncation, truncation, (size,)))(
+        rng
+    )
+
+
+def uniform(rng: chex.PRNGKey, size: int) -> chex.Array:
+    """Draws z ~ U(-1, 1)^size.
+
+    Source: Unsupervised Representation Learning with Deep Convolutional GANs (Radford et al.,
+    2016), section 3.
+
+    Args:
+      rng: keys [batch], one per latent.
+      size: the latent's size.
+
+    Returns:
+      Latents [batch, size], float32 in [-1, 1).
+
+    Raises:
+      AssertionError: if `rng` is not a vector of keys.
+    """
+    chex.assert_rank(rng, 1)
+    return jax.vmap(lambda key: jax.random.uniform(key, (size,), minval=-1.0))(rng)
+
+
+def slerp(start: chex.Array, end: chex.Array, fraction: chex.Array | float) -> chex.Array:
+    """Spherical linear interpolation, which keeps the norms that a normal prior gives.
+
+    sin((1 - t) w) / sin w * a + sin(t w) / sin w * b, w the angle between a and b; linear where
+    the two are (nearly) parallel.
+
+    Source: Sampling Generative Networks (White, 2016), section 2.1.
+
+    Args:
+      start: a, [..., size].
+      end: b, of the same shape.
+      fraction: t in [0, 1], a number or an array [..., 1].
+
+    Returns:
+      Latents [..., size]; a at t = 0, b at t = 1.
+
+    Raises:
+      AssertionError: if the shapes of `start` and `end` differ.
+    """
+    chex.assert_equal_shape([start, end])
+    norms = jnp.linalg.norm(start, axis=-1, keepdims=True) * jnp.linalg.norm(
+        end, axis=-1, keepdims=True
+    )
+    cosine = jnp.sum(start * end, axis=-1, keepdims=True) / jnp.maximum(norms, 1e-12)
+    angle = jnp.arccos(jnp.clip(cosine, -1.0, 1.0))
+    parallel = jnp.sin(angle) < 1e-4
+    sine = jnp.where(parallel, 1.0, jnp.sin(angle))
+    weight_start = jnp.where(parallel, 1.0 - fraction, jnp.sin((1.0 - fraction) * angle) / sine)
+    weight_end = jnp.where(parallel, fraction, jnp.sin(fraction * angle) / sine)
+    return weight_start * start + weight_end * end

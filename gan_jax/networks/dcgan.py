@@ -1,0 +1,110 @@
+"""The networks of DCGAN, for images of 16, 28, 32, 64 and 128 pixels.
+
+Source: Unsupervised Representation Learning with Deep Convolutional Generative Adversarial
+Networks (Radford et al., 2016). Strided and transposed convolutions in place of pooling,
+BatchNorm except at the images, ReLU in the generator, leaky ReLU in the discriminator, kernels
+from N(0, 0.02). Kernels are 4x4 as in the authors' Torch code; figure 1 of the paper draws 5x5.
+"""
+
+from collections.abc import Sequence
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from gan_jax.networks import layers
+
+# image size -> (size of the innermost feature map, number of doublings)
+SIZES = {16: (4, 2), 28: (7, 2), 32: (4, 3), 64: (4, 4), 128: (4, 5)}
+
+KERNEL_INIT = nn.initializers.normal(0.02)
+
+
+def _scales(shape: Sequence[int]) -> tuple[int, int]:
+    height, width, _ = shape
+    if height != width or height not in SIZES:
+        raise ValueError(
+            f'DCGAN makes images of {", ".join(map(str, SIZES))} pixels, not {height}x{width}: '
+            f'set image_size to one of these'
+        )
+    return SIZES[height]
+
+
+def _batch_norm(train: bool, axis_name: str | None) -> nn.BatchNorm:
+    return layers.BatchNorm(
+        use_running_average=not train,
+        axis_name=axis_name,
+        scale_init=layers.normal_around_one(0.02),
+    )
+
+
+class Generator(nn.Module):
+    """latent -> 4x4 (or 7x7) feature map -> transposed convolutions -> tanh.
+
+    Attributes:
+      shape: (height, width, channels) of an image.
+      width: the channels before the image; twice as many at each halving of the size.
+      axis_name: the axis over which batch statistics are averaged.
+    """
+
+    shape: Sequence[int]
+    width: int = 64
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, latent: chex.Array, train: bool) -> jax.Array:
+        """Maps latents [batch, size] to images [batch, *shape] in [-1, 1].
+
+        Raises:
+          ValueError: if images of this shape cannot be made.
+        """
+        size, doublings = _scales(self.shape)
+        width = self.width * 2 ** (doublings - 1)
+        x = layers.Dense(size * size * width, use_bias=False, kernel_init=KERNEL_INIT)(latent)
+        x = nn.relu(_batch_norm(train, self.axis_name)(x.reshape(-1, size, size, width)))
+        for level in reversed(range(doublings - 1)):
+            x = self._up(self.width * 2**level, use_bias=False)(x)
+            x = nn.relu(_batch_norm(train, self.axis_name)(x))
+        return jnp.tanh(self._up(self.shape[-1])(x))
+
+    def _up(self, features: int, use_bias: bool = True) -> layers.ConvTranspose:
+        return layers.ConvTranspose(
+            features, (4, 4), (2, 2), padding=1, use_bias=use_bias, kernel_init=KERNEL_INIT
+        )
+
+
+class Discriminator(nn.Module):
+    """image -> strided convolutions -> logit.
+
+    Attributes:
+      shape: (height, width, channels) of an image.
+      width: the channels after the first convolution; twice as many at each halving of the size.
+      axis_name: the axis over which batch statistics are averaged.
+    """
+
+    shape: Sequence[int]
+    width: int = 64
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, image: chex.Array, train: bool) -> jax.Array:
+        """Maps images [batch, *shape] to logits [batch].
+
+        Raises:
+          ValueError: if images of this shape cannot be judged.
+        """
+        _, doublings = _scales(self.shape)
+        x = image
+        for level in range(doublings):
+            first = level == 0
+            x = layers.Conv(
+                self.width * 2**level,
+                (4, 4),
+                strides=(2, 2),
+                padding=1,
+                use_bias=first,
+                kernel_init=KERNEL_INIT,
+            )(x)
+            x = nn.leaky_relu(x if first else _batch_norm(train, self.axis_name)(x), 0.2)
+        return layers.Dense(1, kernel_init=KERNEL_INIT)(x.reshape(x.shape[0], -1))[:, 0]

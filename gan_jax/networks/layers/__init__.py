@@ -1,0 +1,6 @@
+"""Layers that several architecture families share."""
+
+from gan_jax.networks.layers.linear import Conv, ConvTranspose, Dense
+from gan_jax.networks.layers.normalization import BatchNorm, normal_around_one
+
+__all__ = ['BatchNorm', 'Conv', 'ConvTranspose', 'Dense', 'normal_around_one']

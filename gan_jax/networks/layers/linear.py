@@ -1,0 +1,60 @@
+"""Dense and convolution layers: the one place that says how they are computed.
+
+Every convolution of the library, transposed ones too, goes through `convolve`.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from flax.linen.initializers import Initializer
+from jax import lax
+
+Dense = nn.Dense
+
+convolve = lax.conv_general_dilated
+
+Conv = partial(nn.Conv, conv_general_dilated=convolve)
+
+
+class ConvTranspose(nn.Module):
+    """Transposed 2-D convolution, the adjoint of a strided convolution.
+
+    An image of size n becomes stride * (n - 1) + kernel - 2 * padding.
+
+    Attributes:
+      features: the number of output channels.
+      kernel_size: height and width of the kernel, [height, width, in, out].
+      strides: the factors of upsampling.
+      padding: how many pixels the forward convolution would pad on each side.
+      use_bias: whether to add a bias [out].
+      kernel_init: the kernel's initializer.
+    """
+
+    features: int
+    kernel_size: Sequence[int]
+    strides: Sequence[int]
+    padding: int
+    use_bias: bool = True
+    kernel_init: Initializer = nn.initializers.lecun_normal()
+
+    @nn.compact
+    def __call__(self, x: chex.Array) -> jax.Array:
+        """Maps [batch, height, width, in] to [batch, height', width', features]."""
+        shape = (*self.kernel_size, x.shape[-1], self.features)
+        kernel = self.param('kernel', self.kernel_init, shape)
+        y = convolve(
+            x,
+            kernel,
+            window_strides=(1, 1),
+            padding=[(size - 1 - self.padding,) * 2 for size in self.kernel_size],
+            lhs_dilation=tuple(self.strides),
+            dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+        )
+        if self.use_bias:
+            bias = self.param('bias', nn.initializers.zeros_init(), (self.features,))
+            y = y + jnp.reshape(bias, (1, 1, 1, -1))
+        return y

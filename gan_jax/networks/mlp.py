@@ -1,0 +1,60 @@
+"""Multilayer perceptrons, the networks of the first GAN.
+
+Source: Generative Adversarial Nets (Goodfellow et al., 2014), in the form that most later
+introductions draw: leaky ReLU in place of maxout and of the generator's sigmoid units.
+"""
+
+import math
+from collections.abc import Sequence
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from gan_jax.networks import layers
+
+
+class Generator(nn.Module):
+    """latent -> features (leaky ReLU) -> tanh, shaped as an example.
+
+    Attributes:
+      shape: the shape of an example, (height, width, channels) for images.
+      features: the widths of the hidden layers.
+      slope: leaky ReLU's slope below zero.
+    """
+
+    shape: Sequence[int]
+    features: Sequence[int] = (256, 512, 1024)
+    slope: float = 0.2
+
+    @nn.compact
+    def __call__(self, latent: chex.Array, train: bool) -> jax.Array:
+        """Maps latents [batch, size] to samples [batch, *shape] in [-1, 1]."""
+        x = latent
+        for width in self.features:
+            x = nn.leaky_relu(layers.Dense(width)(x), self.slope)
+        x = jnp.tanh(layers.Dense(math.prod(self.shape))(x))
+        return x.reshape(-1, *self.shape)
+
+
+class Discriminator(nn.Module):
+    """example -> features (leaky ReLU) -> logit.
+
+    Attributes:
+      shape: the shape of an example.
+      features: the widths of the hidden layers.
+      slope: leaky ReLU's slope below zero.
+    """
+
+    shape: Sequence[int]
+    features: Sequence[int] = (1024, 512, 256)
+    slope: float = 0.2
+
+    @nn.compact
+    def __call__(self, image: chex.Array, train: bool) -> jax.Array:
+        """Maps examples [batch, *shape] to logits [batch]."""
+        x = image.reshape(image.shape[0], -1)
+        for width in self.features:
+            x = nn.leaky_relu(layers.Dense(width)(x), self.slope)
+        return layers.Dense(1)(x)[:, 0]

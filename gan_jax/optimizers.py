@@ -1,0 +1,89 @@
+"""Optimizers and running averages from a config, as a game needs them."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import chex
+import jax.numpy as jnp
+import optax
+
+from gan_jax import game as game_lib
+
+
+def available() -> dict[str, Callable[..., optax.GradientTransformation]]:
+    """optax's optimizers by name: its functions that take a learning rate."""
+    return {
+        name: value
+        for name, value in vars(optax).items()
+        if inspect.isfunction(value) and 'learning_rate' in inspect.signature(value).parameters
+    }
+
+
+def lazy_correction(turns: Sequence[game_lib.Turn], player: str) -> float:
+    """c, the share of a player's updates that its most frequent turn makes.
+
+    A player whose loss is played at every step and whose penalty at every k-th has k + 1 updates
+    for k; with c = k / (k + 1) its optimizer moves as far as if there were k.
+
+    Source: Analyzing and Improving the Image Quality of StyleGAN (Karras et al., 2020), appendix B.
+    """
+    rates = [1 / turn.every for turn in turns if turn.player == player]
+    return max(rates) / sum(rates)
+
+
+def make(
+    name: str,
+    correction: float = 1.0,
+    clip_norm: float | None = None,
+    **kwargs: Any,
+) -> optax.GradientTransformation:
+    """An optimizer of optax's, corrected for lazy regularisation.
+
+    With the correction c the learning rate is multiplied by c and the decay rates b1 and b2 are
+    raised to the power c.
+
+    Args:
+      name: a name in optax.
+      correction: c, see `lazy_correction`.
+      clip_norm: the bound on the gradients' global norm.
+      **kwargs: the optimizer's own arguments.
+    """
+    defaults = inspect.signature(available()[name]).parameters
+    if correction != 1.0:
+        kwargs['learning_rate'] = kwargs['learning_rate'] * correction
+        for rate in ('b1', 'b2'):
+            if rate in defaults:
+                kwargs[rate] = kwargs.get(rate, defaults[rate].default) ** correction
+    optimizer = available()[name](**kwargs)
+    if clip_norm is None:
+        return optimizer
+    return optax.chain(optax.clip_by_global_norm(clip_norm), optimizer)
+
+
+def ema_decay(
+    batch_size: int, half_life: float, ramp_up: float | None = 0.05
+) -> Callable[[chex.Array], chex.Array]:
+    """The decay of a running average with a half-life counted in examples.
+
+    0.5^(batch_size / min(half_life, ramp_up * examples seen)): the ramp keeps the first, poor
+    parameters from lasting.
+
+    Source: Training Generative Adversarial Networks with Limited Data (Karras et al., 2020), code.
+
+    Args:
+      batch_size: examples per step.
+      half_life: examples after which a set of parameters weighs half; 0 for no memory.
+      ramp_up: the half-life's bound as a share of the examples seen; None for no bound.
+
+    Returns:
+      step (from 1) -> decay in [0, 1), float32.
+    """
+
+    def decay(step: chex.Array) -> chex.Array:
+        life = jnp.float32(half_life)
+        if ramp_up is not None:
+            life = jnp.minimum(life, ramp_up * batch_size * step.astype(jnp.float32))
+        return jnp.where(life > 0, 0.5 ** (batch_size / jnp.maximum(life, 1e-8)), 0.0)
+
+    return decay

@@ -1,0 +1,92 @@
+"""Data parallelism: the one place where devices, axes and pmap are spoken of.
+
+The state is replicated and donated, a batch is split among devices, and whatever must agree is
+averaged over the axis AXIS. Several steps run inside one dispatch by lax.scan.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+from flax import jax_utils
+from jax import flatten_util, lax
+
+AXIS = 'data'
+Tree = TypeVar('Tree')
+
+
+def mean(tree: Tree, axis_name: str | None) -> Tree:
+    """The mean of every leaf over the axis; the tree itself where there is none.
+
+    The leaves travel as one vector: a single collective is several times cheaper than one each.
+    """
+    if axis_name is None or lax.axis_size(axis_name) == 1:
+        return tree
+    vector, unravel = flatten_util.ravel_pytree(tree)
+    return unravel(lax.pmean(vector, axis_name))
+
+
+def first_example(local_batch: int, axis_name: str | None) -> jax.Array | int:
+    """The place in the global batch of this device's first example."""
+    return 0 if axis_name is None else lax.axis_index(axis_name) * local_batch
+
+
+def pmap_steps(step: Callable, devices: Sequence[jax.Device] | None = None) -> Callable:
+    """Compiles `step` for all devices, several steps to a dispatch.
+
+    Args:
+      step: (state, batch) -> (state, metrics), pure, averaging over AXIS.
+      devices: the devices to use; all local ones by default.
+
+    Returns:
+      (state, batches) -> (state, metrics): the state replicated (its buffers are donated), the
+      batches [devices, steps, examples, ...], the metrics [devices, steps].
+    """
+
+    def steps(state, batches):
+        return lax.scan(step, state, batches)
+
+    return jax.pmap(steps, axis_name=AXIS, devices=devices, donate_argnums=(0,))
+
+
+def shard(batches: Mapping[str, np.ndarray], num_devices: int) -> dict[str, np.ndarray]:
+    """Splits [steps, examples, ...] into [devices, steps, examples / devices, ...]."""
+    return {
+        name: np.swapaxes(x.reshape(x.shape[0], num_devices, -1, *x.shape[2:]), 0, 1)
+        for name, x in batches.items()
+    }
+
+
+def replicate(tree: Any, devices: Sequence[jax.Device] | None = None) -> Any:
+    """A copy of every leaf on every device."""
+    return jax_utils.replicate(tree, devices)
+
+
+def to_host(tree: Any) -> Any:
+    """The first device's copy of a replicated tree, as NumPy arrays that share no memory with it.
+
+    A view would change under the reader's eyes once the next step is given the buffers.
+    """
+    return jax.tree.map(lambda x: np.array(np.asarray(x.addressable_data(0))[0], copy=True), tree)
+
+
+def first(tree: Any) -> Any:
+    """The first device's copy of a replicated tree, left on the device."""
+    return jax_utils.unreplicate(tree)
+
+
+def num_devices() -> int:
+    """How many devices share a global batch, over all processes."""
+    return jax.device_count()
+
+
+def virtual_device_environment(flags: str) -> dict[str, str]:
+    """What must stand in the environment before the backend starts, given XLA_FLAGS.
+
+    Virtual CPU devices deadlock in collectives when the thread pool is smaller than the number of
+    devices, so it is made larger (PJRT_NPROC); without virtual devices nothing is needed.
+    """
+    name = '--xla_force_host_platform_device_count='
+    counts = [int(flag.removeprefix(name)) for flag in flags.split() if flag.startswith(name)]
+    return {'PJRT_NPROC': str(max(16, 2 * counts[-1]))} if counts else {}

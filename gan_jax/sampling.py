@@ -1,0 +1,111 @@
+"""Samples from trained players: pictures, grids and the way between latents."""
+
+import math
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image
+
+from gan_jax import data, keys
+from gan_jax import game as game_lib
+from gan_jax import latents as latents_lib
+from gan_jax.errors import UserError
+
+CHUNK = 100  # samples to a call, so that memory does not grow with the number asked for
+
+
+def make_sampler(game: game_lib.Game) -> Callable[..., np.ndarray]:
+    """(params, aux, latents [n, ...]) -> images, uint8 [n, height, width, channels]."""
+    sample = jax.jit(lambda *inputs: data.denormalize(game.functions['sample'](*inputs)['image']))
+
+    def sampler(params: Any, aux: Any, latents: chex.Array) -> np.ndarray:
+        num = latents.shape[0]
+        padded = jnp.pad(latents, ((0, -num % CHUNK), (0, 0)))
+        chunks = [sample(params, aux, x) for x in jnp.split(padded, padded.shape[0] // CHUNK)]
+        return np.concatenate(chunks)[:num]
+
+    return sampler
+
+
+def draw_latents(game: game_lib.Game, seed: int, num: int, **options: Any) -> chex.Array:
+    """Latents [num, size] that depend on the seed and on their own place only.
+
+    Raises:
+      UserError: if the prior does not know an option.
+    """
+    root = keys.fold_in_name(jax.random.key(seed), 'samples')
+    try:
+        return game.functions['latent'](keys.per_example(root, num), **options)
+    except (TypeError, ValueError) as error:
+        raise UserError(f'this latent prior cannot be drawn so: {error}') from error
+
+
+def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:
+    """Tiles images [n, h, w, c] into one, row by row; as square as n allows by default."""
+    num, height, width, channels = images.shape
+    columns = columns or math.ceil(math.sqrt(num))
+    rows = math.ceil(num / columns)
+    canvas = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255)
+    for i, image in enumerate(images):
+        row, column = divmod(i, columns)
+        top, left = gap + row * (height + gap), gap + column * (width + gap)
+        canvas[top : top + height, left : left + width] = image
+    return canvas.astype(np.uint8)
+
+
+def write_png(file: pathlib.Path, image: np.ndarray) -> None:
+    """Writes uint8 [h, w, 1 or 3] whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(file.name + '.tmp')
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    picture.save(temporary, 'PNG')
+    temporary.replace(file)
+
+
+def interpolation(latents: chex.Array, columns: int = 10) -> chex.Array:
+    """Spherical interpolations [pairs * columns, size] between latents 2i and 2i + 1."""
+    start, end = latents[0::2], latents[1::2]
+    fractions = jnp.linspace(0.0, 1.0, columns)
+    between = jax.vmap(lambda t: latents_lib.slerp(start, end, t), out_axes=1)(fractions)
+    return between.reshape(-1, latents.shape[-1])
+
+
+def write_samples(
+    workdir: pathlib.Path,
+    game: game_lib.Game,
+    variables: tuple[Mapping[str, Any], Any],
+    *,
+    num: int,
+    seed: int,
+    truncation: float | None = None,
+) -> list[pathlib.Path]:
+    """Writes generated/seed_<seed>.{png,npz} and, beside it, an interpolation grid.
+
+    Args:
+      workdir: where the folder `generated` is made.
+      game: the game.
+      variables: (params, aux) to sample with.
+      num: how many samples.
+      seed: the latents' seed; sample i is the same whatever `num`.
+      truncation: the bound of the latents' coordinates.
+
+    Returns:
+      The files.
+    """
+    sampler = make_sampler(game)
+    options = {} if truncation is None else {'truncation': truncation}
+    latents = draw_latents(game, seed, num, **options)
+    images = sampler(*variables, latents)
+    pairs = draw_latents(game, seed, 16, **options)
+    name = f'seed_{seed}' + (f'_truncation_{truncation}' if options else '')
+    folder = workdir / 'generated'
+    files = [folder / f'{name}{end}' for end in ('.png', '.npz', '_interpolation.png')]
+    write_png(files[0], grid(images))
+    np.savez_compressed(files[1], images=images)
+    write_png(files[2], grid(sampler(*variables, interpolation(pairs)), columns=10))
+    return files

@@ -1,0 +1,76 @@
+"""From a config to the objects it stands for: everything is checked here, nothing is compiled."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from gan_jax import config as config_lib
+from gan_jax import data, parallel
+from gan_jax import game as game_lib
+from gan_jax.errors import UserError
+
+
+class Players(NamedTuple):
+    """What is played, without data.
+
+    Attributes:
+      game: the game.
+      init: () -> the state before the first step.
+    """
+
+    game: game_lib.Game
+    init: Callable[[], game_lib.State]
+
+
+class Setup(NamedTuple):
+    """A run.
+
+    Attributes:
+      config: the config with what the data set decides filled in.
+      dataset: the data.
+      players: the game and its first state.
+      prepare: (keys, batch) -> batch, applied inside the step.
+    """
+
+    config: dict[str, Any]
+    dataset: data.Dataset
+    players: Players
+    prepare: Callable
+
+
+def build_players(config: Mapping[str, Any]) -> Players:
+    """The game of a resolved config and its first state.
+
+    Raises:
+      UserError: if a name or an argument in it is wrong, or the networks do not fit the images.
+    """
+    shape = (config['image_size'], config['image_size'], config['data']['channels'])
+    game = config_lib.build_game(config, shape=shape, axis_name=parallel.AXIS)
+    example = {'image': jnp.zeros((1, *shape), jnp.float32), 'label': jnp.zeros((1,), jnp.int32)}
+    try:
+        params, _ = jax.eval_shape(game.init, jax.random.key(0), example)
+    except (TypeError, ValueError) as error:
+        raise UserError(f'the networks cannot be built: {str(error).splitlines()[0]}') from error
+    optimizers, decays = config_lib.build_optimizers(config, game, params)
+
+    def init() -> game_lib.State:
+        return game_lib.init(game, optimizers, config['seed'], example, decays)
+
+    return Players(game, jax.jit(init))
+
+
+def build(config: Mapping[str, Any]) -> Setup:
+    """Checks everything that a config says and builds what it stands for.
+
+    Raises:
+      UserError: if anything in it is wrong, or its data set cannot be used.
+    """
+    config_lib.check(config)
+    config_lib.check_batches(config, parallel.num_devices())
+    prepare = config_lib.build_prepare(config)
+    dataset = config_lib.load_data(config)
+    size, _, channels = dataset.shape
+    resolved = {**config, 'image_size': size, 'data': {**config['data'], 'channels': channels}}
+    return Setup(resolved, dataset, build_players(resolved), prepare)

@@ -1,0 +1,146 @@
+"""The loop: build, restore or begin, then step, log, sample, evaluate, checkpoint."""
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from absl import logging
+
+from gan_jax import checkpoint, data, evaluate, parallel, sampling
+from gan_jax import game as game_lib
+from gan_jax import logging as log_lib
+from gan_jax import workdir as workdir_lib
+from gan_jax.interrupt import Interrupt
+from gan_jax.setup import build
+
+
+class Diverged(Exception):
+    """A NaN or an infinity appeared; the message says where and what is left."""
+
+
+def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
+    """Trains from a config, or goes on where the run in `workdir` was stopped.
+
+    Args:
+      config: the resolved config, plain dicts and values.
+      workdir: where all that the run writes goes.
+
+    Raises:
+      UserError: before compilation, if the config or the work directory cannot be used.
+      Diverged: if a metric or the state is not finite.
+    """
+    # ---- Build -------------------------------------------------------------------------------
+    setup = build(config)
+    config, dataset, game = setup.config, setup.dataset, setup.players.game
+    workdir_lib.prepare(workdir, config)
+    steps, several = config['steps'], config['steps_per_dispatch']
+    shard = jax.local_device_count()
+
+    def step_fn(state, batch):
+        return game_lib.update(
+            game,
+            state,
+            batch,
+            axis_name=parallel.AXIS,
+            micro_batches=config['micro_batches'],
+            prepare=setup.prepare,
+        )
+
+    update = parallel.pmap_steps(step_fn)
+    batches = data.batches(
+        dataset,
+        batch_size=config['batch_size'],
+        seed=config['seed'],
+        steps_per_dispatch=several,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+    )
+    sampler = sampling.make_sampler(game)
+    latents = sampling.draw_latents(game, config['seed'], config['num_samples'])
+    evaluation = evaluate.make(game, dataset, config['seed'], config['eval_samples'])
+
+    # ---- Restore or begin --------------------------------------------------------------------
+    checkpoints = checkpoint.Checkpoints(workdir / 'checkpoints')
+    state = setup.players.init()
+    step, means = 0, log_lib.Means()
+    restored = checkpoints.restore(state)
+    if restored is not None:
+        step, state, progress = restored
+        batches.set_state(progress['data'])
+        means = log_lib.Means(progress['means'])
+        logging.info('goes on from step %d of %s', step, workdir)
+    size = sum(x.size for x in jax.tree.leaves(game_lib.current(state)[0]))
+    logging.info(
+        '%s: %d examples of %s; %d parameters; %d x %s; %d steps of %d examples',
+        dataset.name, len(dataset), dataset.shape, size,
+        jax.device_count(), jax.devices()[0].device_kind, steps, config['batch_size'],
+    )  # fmt: skip
+    state = parallel.replicate(state)
+    if step >= steps:
+        logging.info('%s has its %d steps; raise --config.steps to go on', workdir, step)
+    log = log_lib.Log(workdir, step, steps, config['batch_size'])
+    real = dataset.batch(np.arange(config['num_samples']) * 7919 % len(dataset))['image']
+    sampling.write_png(workdir / 'samples' / 'real.png', sampling.grid(real))
+
+    def save(metric=None):
+        progress = {'data': batches.get_state(), 'means': means.sums}
+        try:
+            checkpoints.save(step, parallel.to_host(state), progress, config, metric)
+        except FloatingPointError as error:
+            raise Diverged(f'step {step}: {error} is not finite; {_left(workdir)}') from error
+
+    # ---- Step, log, sample, evaluate, checkpoint ---------------------------------------------
+    try:
+        with Interrupt() as interrupt:
+            while step < steps:
+                first, metric = step == 0 or means.sums == {}, None
+                state, stacked = update(state, parallel.shard(next(batches), shard))
+                stacked = parallel.to_host(stacked)
+                for i in range(several):
+                    step += 1
+                    metrics = game_lib.played(game, {k: v[i] for k, v in stacked.items()}, step)
+                    broken = log_lib.not_finite(metrics)
+                    if broken:
+                        raise Diverged(f'step {step}: {", ".join(broken)} not finite; '
+                                       f'{_left(workdir)}')  # fmt: skip
+                    means.add(metrics)
+                log.advance(several)
+                if first:
+                    log.restart_clock()
+                if step % config['log_every'] == 0:
+                    log.scalars(step, means.take())
+                if _due(step, config['sample_every'], steps):
+                    params, aux = parallel.first(game_lib.averaged(state))
+                    picture = sampling.grid(sampler(params, aux, latents))
+                    sampling.write_png(workdir / 'samples' / f'{step:08d}.png', picture)
+                    log.image(step, 'samples', picture)
+                if _due(step, config['eval_every'], steps):
+                    values = evaluation(*parallel.first(game_lib.averaged(state)))
+                    log.write(step, values)
+                    metric = values[evaluate.BEST]
+                if _due(step, config['checkpoint_every'], steps) or step == steps:
+                    save(metric)
+                elif interrupt.name:
+                    save()
+                if interrupt.name and step < steps:
+                    break
+    finally:
+        log.close()
+        checkpoints.close()
+    if step < steps:
+        logging.info(
+            '%s: saved at step %d of %d in %s; the same command goes on from there',
+            interrupt.name, step, steps, workdir,
+        )  # fmt: skip
+    else:
+        logging.info('done: %d steps, %s', step, workdir / 'samples')
+
+
+def _due(step: int, every: int, steps: int) -> bool:
+    return every > 0 and (step % every == 0 or step == steps)
+
+
+def _left(workdir: pathlib.Path) -> str:
+    return f'the checkpoints in {workdir / "checkpoints"} are as they were'

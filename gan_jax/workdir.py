@@ -1,0 +1,83 @@
+"""The work directory of a run: which config made it, and where things lie in it."""
+
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from gan_jax.config import MAY_CHANGE
+from gan_jax.errors import UserError
+
+CONFIG = 'config.json'
+
+
+def read_config(workdir: pathlib.Path) -> dict[str, Any]:
+    """The resolved config of the run in `workdir`.
+
+    Raises:
+      UserError: if there is none, or it cannot be read.
+    """
+    file = workdir / CONFIG
+    try:
+        return json.loads(file.read_text())
+    except FileNotFoundError:
+        raise UserError(
+            f'{workdir} holds no run ({CONFIG} is missing); train one with --workdir={workdir}'
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UserError(f'{file} cannot be read ({_line(error)})') from error
+
+
+def _line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _flatten(tree: Any, prefix: str = 'config') -> dict[str, Any]:
+    if not isinstance(tree, Mapping):
+        return {prefix: tree}
+    flat = {}
+    for key, value in tree.items():
+        flat.update(_flatten(value, f'{prefix}.{key}'))
+    return flat
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    free = {f'config.{key}' for key in MAY_CHANGE}
+    before, after = _flatten(old), _flatten(new)
+    return [
+        f'{key}: {before.get(key)!r} there, {after.get(key)!r} now'
+        for key in sorted({*before, *after} - free)
+        if before.get(key) != after.get(key)
+    ]
+
+
+def prepare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
+    """Makes the directory, or finds that it belongs to the same run; writes the config.
+
+    Raises:
+      UserError: if it cannot be written, or was made by another config.
+    """
+    config = json.loads(json.dumps(config))
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        if (workdir / CONFIG).exists():
+            differences = _differences(read_config(workdir), config)
+            if differences:
+                more = f' (and {len(differences) - 1} more)' if len(differences) > 1 else ''
+                raise UserError(
+                    f'{workdir} was made by another config: {differences[0]}{more}; '
+                    f'give another --workdir, or delete that one'
+                )
+        replace(workdir / CONFIG, json.dumps(config, indent=2) + '\n')
+    except OSError as error:
+        raise UserError(
+            f'the work directory {workdir} cannot be written ({error.strerror or _line(error)}); '
+            f'give another --workdir'
+        ) from error
+
+
+def replace(file: pathlib.Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    temporary = file.with_name(file.name + '.tmp')
+    temporary.write_text(text)
+    temporary.replace(file)

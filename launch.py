@@ -1,0 +1,95 @@
+"""Trains a GAN, or samples from one: flags, devices and jax.distributed; nothing else.
+
+python launch.py --config=configs/dcgan.py
+python launch.py --workdir=runs/dcgan --mode=sample --num=64 --seed=0
+"""
+
+import os
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import jax
+import ml_collections
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from gan_jax import config as config_lib
+from gan_jax import parallel, sample, train
+from gan_jax.errors import UserError
+
+CONFIG = config_flags.DEFINE_config_file('config', None, 'The run, a file in configs/.')
+WORKDIR = flags.DEFINE_string('workdir', None, "Default: runs/<the config's name>.")
+MODE = flags.DEFINE_enum('mode', 'train', ['train', 'sample'], 'What to do.')
+NUM = flags.DEFINE_integer('num', 64, 'How many samples (--mode=sample).', lower_bound=1)
+SEED = flags.DEFINE_integer('seed', 0, "The samples' seed (--mode=sample).", lower_bound=0)
+TRUNCATION = flags.DEFINE_float('truncation', None, "The latents' bound (--mode=sample).")
+COORDINATOR = flags.DEFINE_string('coordinator', None, 'host:port of process 0, on several hosts.')
+PROCESSES = flags.DEFINE_integer('processes', None, 'How many processes (with --coordinator).')
+PROCESS = flags.DEFINE_integer('process', None, "This process's number (with --coordinator).")
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Ends with one line on standard error."""
+    print(f'gan_jax: {" ".join(message.split())}', file=sys.stderr)
+    sys.exit(code)
+
+
+def parse(argv: Sequence[str]) -> Sequence[str]:
+    """Reads the flags; a mistake in them is one line."""
+    try:
+        rest = flags.FLAGS(argv)
+        if CONFIG.value is not None:
+            CONFIG.value.keys()  # a config that could not be loaded raises only when it is used
+    except (flags.Error, AttributeError, KeyError, OSError, TypeError, ValueError) as error:
+        check_overrides(argv)
+        fail(str(error).replace("\\'", "'").strip('"'), 2)
+    return rest
+
+
+def check_overrides(argv: Sequence[str]) -> None:
+    """Ends with the nearest valid key for the first --config.key=value whose key is unknown."""
+    for argument in argv:
+        path = argument.lstrip('-').partition('=')[0].split('.')
+        node, what = flags.FLAGS['config'].value, 'config'
+        for key in path[1:] if path[0] == 'config' else ():
+            if not isinstance(node, ml_collections.ConfigDict):
+                break
+            try:
+                config_lib.check_keys(what, [key], node)
+            except UserError as error:
+                fail(str(error), 2)
+            node, what = node[key], f'{what}.{key}'
+
+
+def main(argv: Sequence[str]) -> None:
+    """Two hops from here to the update: train, update."""
+    logging.set_verbosity(logging.INFO)
+    logging.use_absl_handler()
+    # Before any array is made: the backend reads the environment once.
+    wanted = parallel.virtual_device_environment(os.environ.get('XLA_FLAGS', ''))
+    os.environ.update(wanted | os.environ)
+    if COORDINATOR.value:
+        jax.distributed.initialize(COORDINATOR.value, PROCESSES.value, PROCESS.value)
+    try:
+        if len(argv) > 1:
+            raise UserError(f'{argv[1]!r} is not a flag; did you mean --{argv[1]}?')
+        if CONFIG.value is None and WORKDIR.value is None:
+            raise UserError('--config is missing; try --config=configs/dcgan.py')
+        name = pathlib.Path(flags.FLAGS['config'].config_filename).stem if CONFIG.value else ''
+        workdir = pathlib.Path(WORKDIR.value or f'runs/{name}')
+        if MODE.value == 'sample':
+            sample.sample(workdir, num=NUM.value, seed=SEED.value, truncation=TRUNCATION.value)
+        elif CONFIG.value is None:
+            raise UserError('--config is missing; try --config=configs/dcgan.py')
+        else:
+            train.train(CONFIG.value.to_dict(), workdir)
+    except UserError as error:
+        fail(str(error), 2)
+    except train.Diverged as error:
+        fail(str(error), 1)
+
+
+if __name__ == '__main__':
+    app.run(main, flags_parser=parse)
