@@ -48,11 +48,8 @@ class Classifier(nn.Module):
 def load_digits(data):
     """Train images, train labels, test images, test labels; images are uint8 [n, 28, 28, 1]."""
     if data == 'mnist':
-        arrays = []
-        for split in ('train', 'test'):
-            rows = list(tfds.data_source('mnist', split=split, download=False))
-            arrays += [np.stack([r['image'] for r in rows]), np.array([r['label'] for r in rows])]
-        return tuple(arrays)
+        splits = tfds.data_source('mnist', split=('train', 'test'), download=False)
+        return [np.stack([row[k] for row in s]) for s in splits for k in ('image', 'label')]
     x, y = mnist_data()
     x, y = x.reshape(-1, 28, 28, 1).astype(np.uint8), y.astype(np.int64)
     test = np.arange(len(x)) % 10 == 0  # every tenth; the digits come sorted by class
@@ -84,19 +81,18 @@ def train(x, y):
         return optax.apply_updates(params, updates), opt
 
     opt, rng = tx.init(params), np.random.default_rng(0)
-    for i in range(s['steps']):
-        rows = rng.integers(0, len(x), s['batch'])
+    for i, rows in enumerate(rng.integers(0, len(x), (s['steps'], s['batch']))):
         params, opt = step(params, opt, x[rows], y[rows], jax.random.fold_in(key, i))
     return jax.block_until_ready(params)
 
 
-def trained(data, digits):
+def trained(data, train_digits):
     """Parameters from the cache; trained and put there the first time."""
     name = hashlib.sha256(json.dumps([data, SETTINGS]).encode()).hexdigest()[:12]
     path = CACHE / f'legibility-{data}-{name}.msgpack'
     if path.exists():
         return serialization.msgpack_restore(path.read_bytes())
-    params = train(*digits[:2])
+    params = train(*train_digits)
     CACHE.mkdir(parents=True, exist_ok=True)
     path.with_suffix('.part').write_bytes(serialization.to_bytes(params))
     path.with_suffix('.part').replace(path)
@@ -119,13 +115,13 @@ def to_28(images):
 def score(params, images):
     """The printed numbers."""
     probs = probabilities(params, to_28(images))
-    shares = np.bincount(probs.argmax(1), minlength=10) / len(probs)
+    shares = (np.bincount(probs.argmax(1), minlength=10) / len(probs)).round(4).tolist()
     return {
         'images': len(probs),
         'confident': round(float((probs.max(1) > 0.9).mean()), 4),
-        'class_shares': [round(float(s), 4) for s in shares],
-        'min_class_share': round(float(shares.min()), 4),
-        'classes_present': int((shares >= 0.03).sum()),
+        'class_shares': shares,
+        'min_class_share': min(shares),
+        'classes_present': sum(s >= 0.03 for s in shares),
     }
 
 
@@ -135,24 +131,17 @@ def main():
     parser.add_argument('--data', choices=('mnist', 'mnist_5k'), default=default_data())
     args = parser.parse_args()
     arrays = np.load(args.samples)
-    digits = load_digits(args.data)
-    params = trained(args.data, digits)
-    test_x, test_y = digits[2:]
-    accuracy = float((probabilities(params, test_x).argmax(1) == test_y).mean())
-    print(
-        f'classifier trained on {args.data}: accuracy {accuracy:.4f} on {len(test_x)} test digits'
-    )
+    *train_digits, test_x, test_y = load_digits(args.data)
+    params = trained(args.data, train_digits)
+    accuracy = round(float((probabilities(params, test_x).argmax(1) == test_y).mean()), 4)
+    print(f'classifier of {args.data}: accuracy {accuracy:.2%} on {len(test_x)} test digits')
     rows = np.random.default_rng(0).permutation(len(test_x))[:1000]
-    result = {'data': args.data, 'accuracy': round(accuracy, 4)}
+    result = {'data': args.data, 'accuracy': accuracy}
     for name, images in (('real', test_x[rows]), ('samples', arrays[arrays.files[0]])):
         result[name] = found = score(params, images)
-        print(
-            f'{name}: {found["images"]}, of them {found["confident"]:.1%} with confidence over 0.9'
-        )
-        print(
-            f'  {found["classes_present"]} classes >= 3%, smallest {found["min_class_share"]:.1%}'
-        )
-        print('  shares of 0 to 9: ' + ' '.join(f'{s:.1%}' for s in found['class_shares']))
+        print(f'{name}: {found["confident"]:.1%} of {found["images"]} with confidence over 0.9')
+        print('  classes 0 to 9: ' + ' '.join(f'{s:.1%}' for s in found['class_shares']))
+        print(f'  smallest {found["min_class_share"]:.1%}; {found["classes_present"]} have >= 3%')
     print(json.dumps(result))
 
 

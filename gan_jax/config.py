@@ -327,8 +327,15 @@ def load_data(config: Mapping[str, Any]) -> data.Dataset:
 
 
 def build_prepare(config: Mapping[str, Any]) -> Callable:
-    """(keys [n], batch) -> batch with images normalised to [-1, 1] and augmented."""
-    augmentation = augment.compose(config['augment'])
+    """(keys [n], batch) -> batch with images normalised to [-1, 1] and augmented.
+
+    Raises:
+      UserError: if an augmentation cannot be as strong as asked.
+    """
+    try:
+        augmentation = augment.compose(config['augment'])
+    except ValueError as error:
+        raise UserError(f'config.augment: {error}') from error
 
     def prepare(rng, batch):
         return {**batch, 'image': augmentation(rng, data.normalize(batch['image']))}

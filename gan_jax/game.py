@@ -231,8 +231,8 @@ def _play(turn, players, aux, batch, rng, axis_name, micro_batches):
         means = jax.tree.map(lambda x: x / micro_batches, total)
     grads, report = parallel.mean(means, axis_name)
     player = players[turn.player].apply_gradients(grads=grads)
-    report['gradient_norm'] = optax.global_norm(grads)
-    report['parameter_norm'] = optax.global_norm(player.params)
+    report['gradient_norm'] = optax.tree.norm(grads)
+    report['parameter_norm'] = optax.tree.norm(player.params)
     return {**players, turn.player: player}, aux, report
 
 

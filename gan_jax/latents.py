@@ -77,9 +77,10 @@ def slerp(start: chex.Array, end: chex.Array, fraction: chex.Array | float) -> c
         end, axis=-1, keepdims=True
     )
     cosine = jnp.sum(start * end, axis=-1, keepdims=True) / jnp.maximum(norms, 1e-12)
-    angle = jnp.arccos(jnp.clip(cosine, -1.0, 1.0))
-    parallel = jnp.sin(angle) < 1e-4
-    sine = jnp.where(parallel, 1.0, jnp.sin(angle))
+    # arccos has no finite gradient at +-1, hence where() on both sides of it.
+    parallel = 1.0 - jnp.abs(cosine) < 1e-6
+    angle = jnp.arccos(jnp.where(parallel, 0.0, cosine))
+    sine = jnp.sin(angle)
     weight_start = jnp.where(parallel, 1.0 - fraction, jnp.sin((1.0 - fraction) * angle) / sine)
     weight_end = jnp.where(parallel, fraction, jnp.sin(fraction * angle) / sine)
     return weight_start * start + weight_end * end

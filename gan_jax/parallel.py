@@ -45,7 +45,11 @@ def pmap_steps(step: Callable, devices: Sequence[jax.Device] | None = None) -> C
     """
 
     def steps(state, batches):
-        return lax.scan(step, state, batches)
+        if jax.tree.leaves(batches)[0].shape[0] > 1:
+            return lax.scan(step, state, batches)
+        # XLA's CPU convolutions are some ten times slower inside a loop.
+        state, metrics = step(state, jax.tree.map(lambda x: x[0], batches))
+        return state, jax.tree.map(lambda x: x[None], metrics)
 
     return jax.pmap(steps, axis_name=AXIS, devices=devices, donate_argnums=(0,))
 
@@ -59,8 +63,21 @@ def shard(batches: Mapping[str, np.ndarray], num_devices: int) -> dict[str, np.n
 
 
 def replicate(tree: Any, devices: Sequence[jax.Device] | None = None) -> Any:
-    """A copy of every leaf on every device."""
-    return jax_utils.replicate(tree, devices)
+    """A copy of every leaf on every device, [devices, ...].
+
+    Placed just as pmap places what it returns: otherwise its second call would compile again.
+    """
+    mesh = jax.sharding.Mesh(np.array(devices or jax.devices()), (AXIS,))
+    sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(AXIS))
+    local = len(mesh.local_devices)
+
+    def copies(x: Any) -> jax.Array:
+        x = np.asarray(x)
+        return jax.make_array_from_process_local_data(
+            sharding, np.broadcast_to(x, (local, *x.shape))
+        )
+
+    return jax.tree.map(copies, tree)
 
 
 def to_host(tree: Any) -> Any:

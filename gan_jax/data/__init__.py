@@ -1,0 +1,6 @@
+"""Data: load a set once, draw batches without end, and go between uint8 and [-1, 1]."""
+
+from gan_jax.data.pipeline import Dataset, batch_at, batches, load
+from gan_jax.data.transforms import denormalize, normalize
+
+__all__ = ['Dataset', 'batch_at', 'batches', 'denormalize', 'load', 'normalize']

@@ -1,0 +1,114 @@
+"""Which records can be used: the others are skipped, counted, listed, and borne up to a share."""
+
+import collections
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from absl import logging
+from PIL import Image
+
+from gan_jax.data import transforms
+from gan_jax.data.sources import Source
+from gan_jax.errors import UserError
+
+# Other modes (I, I;16, F, LAB, HSV, ...) have no faithful 8-bit grey or RGB.
+GREY_MODES = frozenset({'1', 'L', 'LA'})
+MODES = GREY_MODES | {'P', 'PA', 'RGB', 'RGBA', 'RGBX', 'CMYK', 'YCbCr'}
+LISTED = 10
+
+UNREADABLE = 'unreadable'
+TRUNCATED = 'truncated'
+WRONG_MODE = 'wrong mode'
+TOO_SMALL = 'too small'
+NOT_FINITE = 'not finite'
+OUT_OF_RANGE = 'out of range'
+
+
+class BadRecord(Exception):
+    """A record that cannot be used; its one argument is the reason, one of the names above."""
+
+
+def _picture(image: Image.Image, min_size: int) -> Image.Image:
+    if image.mode not in MODES:
+        raise BadRecord(WRONG_MODE)
+    if min(image.size) < min_size:
+        raise BadRecord(TOO_SMALL)
+    try:
+        image.load()
+    except Exception as error:  # a decoder may raise anything on broken bytes
+        raise BadRecord(TRUNCATED) from error
+    return image
+
+
+def _array(array: np.ndarray, min_size: int) -> np.ndarray:
+    if array.ndim != 3 or array.shape[-1] not in (1, 3):
+        raise BadRecord(WRONG_MODE)
+    if min(array.shape[:2]) < min_size:
+        raise BadRecord(TOO_SMALL)
+    if array.dtype == np.uint8:
+        return array
+    if not np.issubdtype(array.dtype, np.floating):
+        raise BadRecord(WRONG_MODE)
+    if not np.isfinite(array).all():
+        raise BadRecord(NOT_FINITE)
+    if np.abs(array).max() > 1:
+        raise BadRecord(OUT_OF_RANGE)
+    return transforms.denormalize(array)
+
+
+def read(source: Source, raw: Any, min_size: int) -> tuple[Image.Image | np.ndarray, int]:
+    """Parses one fetched record and decodes it to its end.
+
+    Args:
+      source: where it is from.
+      raw: what source.fetch gave for it.
+      min_size: the least length of the shorter side, in pixels.
+
+    Returns:
+      A decoded picture of a mode in MODES or uint8 [h, w, 1 or 3], and the label.
+
+    Raises:
+      BadRecord: if it cannot be used: unreadable, truncated (or corrupt), of the wrong mode, too
+        small, not finite, or out of [-1, 1] (arrays of floats).
+    """
+    try:
+        image, label = source.parse(raw)
+    except Exception as error:  # foreign bytes: anything may be raised
+        raise BadRecord(UNREADABLE) from error
+    if isinstance(image, np.ndarray):
+        return _array(image, min_size), label
+    return _picture(image, min_size), label
+
+
+def report(name: str, bad: Sequence[tuple[str, str]], total: int, max_bad: float) -> None:
+    """Logs what was skipped: a count by reason, and the first names.
+
+    Args:
+      name: the data set's.
+      bad: (name, reason) of each record that was skipped.
+      total: the number of records, good and bad.
+      max_bad: the share of bad ones that is borne.
+
+    Raises:
+      UserError: if more are bad than that, or all are.
+    """
+    if not total:
+        raise UserError(f'{name} has no images; name another data set or split')
+    if not bad:
+        return
+    reasons = collections.Counter(reason for _, reason in bad).most_common()
+    logging.warning(
+        '%s: skipped %d of %d images: %s; %s%s', name, len(bad), total,
+        ', '.join(f'{count} {reason}' for reason, count in reasons),
+        ', '.join(f'{record} ({reason})' for record, reason in bad[:LISTED]),
+        f' and {len(bad) - LISTED} more' if len(bad) > LISTED else '',
+    )  # fmt: skip
+    found = f'{name}: {len(bad)} of {total} images ({len(bad) / total:.1%}) cannot be used'
+    which = f'most often {reasons[0][0]}, the first is {bad[0][0]} ({bad[0][1]})'
+    if len(bad) == total:
+        raise UserError(f'{found}: {which}; fix them or name another data set')
+    if len(bad) / total > max_bad:
+        raise UserError(
+            f'{found}: {which}; fix or remove these, or raise config.data.max_bad (now {max_bad})'
+        )

@@ -1,0 +1,93 @@
+"""From any picture to uint8 [size, size, channels], and between uint8 and [-1, 1]."""
+
+from typing import TypeVar
+
+import jax
+import numpy as np
+from PIL import ExifTags, Image
+
+Array = TypeVar('Array', np.ndarray, jax.Array)
+
+# PIL widens its support when it reduces, so it does not alias (Lanczos windowed sinc, a = 3).
+FILTER = Image.Resampling.LANCZOS
+
+# What undoes each value of the EXIF tag Orientation; 1 is upright.
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def normalize(images: Array) -> Array:
+    """uint8 in [0, 255] -> float32 in [-1, 1]: x / 127.5 - 1. For NumPy and JAX arrays."""
+    return images.astype(np.float32) / 127.5 - 1
+
+
+def denormalize(images: Array) -> Array:
+    """Floats in [-1, 1] -> uint8: round(127.5 (x + 1)), what lies outside clipped.
+
+    The inverse of normalize. For NumPy and JAX arrays; ties are rounded to even.
+    """
+    return ((images.astype(np.float32) + 1) * 127.5).clip(0, 255).round().astype(np.uint8)
+
+
+def from_array(array: np.ndarray) -> Image.Image:
+    """A picture from uint8 [h, w, 1 or 3]."""
+    return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF orientation says, if it has one."""
+    if 'exif' not in image.info:  # getexif costs as much as decoding a digit
+        return image
+    turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return image if turn is None else image.transpose(turn)
+
+
+def crop_square(image: Image.Image) -> Image.Image:
+    """The centre square; where it cannot be centred, half a pixel up and to the left."""
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return image if width == height else image.crop((left, top, left + side, top + side))
+
+
+def convert(image: Image.Image, channels: int) -> Image.Image:
+    """8-bit grey or RGB, transparent pixels over white.
+
+    Grey is ITU-R 601-2 luma, 0.299 R + 0.587 G + 0.114 B.
+
+    Args:
+      image: of any mode that cleaning accepts.
+      channels: 1 (grey) or 3 (RGB).
+    """
+    if image.has_transparency_data:
+        white = Image.new('RGBA', image.size, 'white')
+        image = Image.alpha_composite(white, image.convert('RGBA'))
+    return image.convert('L' if channels == 1 else 'RGB')
+
+
+def fit(image: Image.Image | np.ndarray, size: int, channels: int) -> np.ndarray:
+    """Turns as EXIF says, crops the centre square, converts the colours and resizes.
+
+    Args:
+      image: a picture, or uint8 [h, w, 1 or 3].
+      size: the side of the result; smaller images are enlarged.
+      channels: 1 (grey) or 3 (RGB).
+
+    Returns:
+      uint8 [size, size, channels].
+    """
+    if isinstance(image, np.ndarray):
+        if image.shape == (size, size, channels):
+            return image
+        image = from_array(image)
+    image = convert(crop_square(upright(image)), channels)
+    if image.size != (size, size):
+        image = image.resize((size, size), FILTER)
+    return np.asarray(image).reshape(size, size, channels)

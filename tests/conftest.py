@@ -1,0 +1,38 @@
+"""Eight virtual devices, strict types and shapes."""
+
+import os
+
+DEVICES = 8
+
+# Before the backend starts. Tests compile more than they run, hence without optimisation; and
+# two cores' own thread pool would deadlock in collectives.
+os.environ['XLA_FLAGS'] = (
+    f'--xla_force_host_platform_device_count={DEVICES} --xla_backend_optimization_level=0'
+)
+os.environ['PJRT_NPROC'] = '16'
+os.environ['JAX_PLATFORMS'] = 'cpu'
+
+import jax  # noqa: E402
+import pytest  # noqa: E402
+
+from gan_jax import game  # noqa: E402
+
+jax.config.update('jax_numpy_dtype_promotion', 'strict')
+jax.config.update('jax_numpy_rank_promotion', 'raise')
+
+
+# optax's Adam raises a float to an integer power: libraries get the standard promotion.
+_apply_gradients = game.Player.apply_gradients
+
+
+def _apply_gradients_with_standard_promotion(self, **kwargs):
+    with jax.numpy_dtype_promotion('standard'), jax.numpy_rank_promotion('allow'):
+        return _apply_gradients(self, **kwargs)
+
+
+game.Player.apply_gradients = _apply_gradients_with_standard_promotion
+
+
+@pytest.fixture(scope='session', autouse=True)
+def eight_devices():
+    assert jax.local_device_count() == DEVICES

@@ -1,0 +1,92 @@
+"""The table of methods that the conformance tests go through, and how a config is shrunk."""
+
+import importlib.util
+import pathlib
+
+import jax
+import numpy as np
+
+ROOT = pathlib.Path(__file__).parents[1]
+CONFIGS = sorted(file.stem for file in (ROOT / 'configs').glob('*.py'))
+SIZE = 16
+SGD = {'name': 'sgd', 'learning_rate': 0.05, 'clip_norm': None}
+
+
+def load_config(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / 'configs' / f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.get_config()
+
+
+def shrunk(name, **changes):
+    """A real config, small enough for a test: tiny images, networks, batches."""
+    config = load_config(name).to_dict()
+    config |= {'image_size': SIZE, 'batch_size': 16, 'num_samples': 4, 'eval_samples': 16}
+    config['data'] = config['data'] | {'channels': 1}
+    for player in ('generator', 'discriminator'):
+        network = dict(config[player])
+        network |= {'width': 4} if 'width' in network else {}
+        network |= {'features': [16, 8]} if 'features' in network else {}
+        config[player] = network
+    config['latent'] = config['latent'] | {'size': 8}
+    return config | changes
+
+
+def sgd(config):
+    return config | {'optimizers': dict.fromkeys(config['optimizers'], SGD)}
+
+
+R1 = {'r1': {'weight': 1.0, 'every': 1}}
+LAZY_R1 = {'r1': {'weight': 1.0, 'every': 3}}
+
+# Every method, by config and changes to it. A new method is one more row.
+METHODS = {
+    'gan-minimax': ('gan', {'objective': 'minimax'}),
+    'gan-non_saturating': ('gan', {'objective': 'non_saturating'}),
+    'gan-r1': ('gan', {'penalties': R1}),
+    'gan-generator-every-2': ('gan', {'generator_every': 2}),
+    'dcgan': ('dcgan', {}),
+    'dcgan-lazy-r1': ('dcgan', {'penalties': LAZY_R1}),
+}
+
+
+def method(row, **changes):
+    name, own = METHODS[row]
+    return shrunk(name, **(own | changes))
+
+
+def batch(config, seed=0, num=None):
+    size, channels = config['image_size'], config['data']['channels']
+    num = num or config['batch_size']
+    rng = np.random.default_rng(seed)
+    return {
+        'image': rng.uniform(-1, 1, (num, size, size, channels)).astype(np.float32),
+        'label': rng.integers(0, 10, num).astype(np.int32),
+    }
+
+
+def assert_trees_equal(one, other):
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+def assert_trees_close(one, other, relative):
+    """Leaves agree to `relative` of their own largest value.
+
+    Below 0.01 the measure is absolute: such values are what is left of terms that cancel.
+    """
+
+    def close(path, x, y):
+        scale = max(np.abs(x).max(), 1e-2)
+        np.testing.assert_allclose(
+            x, y, rtol=0, atol=relative * scale, err_msg=jax.tree_util.keystr(path)
+        )
+
+    jax.tree_util.tree_map_with_path(close, one, other)
+
+
+def any_difference(one, other):
+    return any(
+        not np.array_equal(x, y)
+        for x, y in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
+    )

@@ -1,0 +1,163 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gan_jax import augment, keys
+
+RNG = jax.random.key(7)
+ALL = {
+    'horizontal_flip': True,
+    'rotation': 20.0,
+    'translation': 0.2,
+    'scaling': 0.3,
+    'brightness': 0.4,
+}
+STRENGTHS = [(name, strength) for name, strength in ALL.items() if name != 'horizontal_flip']
+
+
+def random_images(num=6, height=7, width=5, channels=3):
+    return jax.random.uniform(jax.random.key(1), (num, height, width, channels), minval=-1)
+
+
+def identities(num):
+    return jnp.tile(jnp.eye(2)[None], (num, 1, 1))
+
+
+def jitted(name, strength):
+    return jax.jit(lambda rng, images: getattr(augment, name)(rng, images, strength))
+
+
+warp = jax.jit(augment.warp)
+
+
+def test_flip_mirrors_about_half_of_the_images_and_twice_is_the_identity():
+    images = random_images(400, 2, 3, 1)
+    once = augment.horizontal_flip(RNG, images)
+    flipped = jnp.all(once == images[:, :, ::-1], axis=(1, 2, 3))
+    assert jnp.all(jnp.all(once == images, axis=(1, 2, 3)) ^ flipped)
+    assert 150 < flipped.sum() < 250
+    np.testing.assert_array_equal(augment.horizontal_flip(RNG, once), images)
+
+
+@pytest.mark.parametrize('name', [name for name, _ in STRENGTHS])
+def test_zero_strength_is_the_identity_to_the_bit(name):
+    images = random_images()
+    np.testing.assert_array_equal(jitted(name, 0.0)(RNG, images), images)
+
+
+def test_warp_by_whole_pixels_moves_down_and_right_and_repeats_the_border():
+    image = jnp.arange(6.0).reshape(1, 2, 3, 1) / 6
+    moved = warp(image, identities(1), jnp.array([[1.0, 2.0]]))
+    np.testing.assert_array_equal(moved[0, ..., 0] * 6, [[0, 0, 0], [0, 0, 0]])
+    moved = warp(image, identities(1), jnp.array([[0.0, 1.0]]))
+    np.testing.assert_allclose(moved[0, ..., 0] * 6, [[0, 0, 1], [3, 3, 4]], atol=1e-6)
+
+
+def test_warp_is_bilinear():
+    image = jnp.array([0.0, 1.0, 0.5]).reshape(1, 1, 3, 1)
+    moved = warp(image, identities(1), jnp.array([[0.0, -0.25]]))
+    np.testing.assert_allclose(moved[0, 0, :, 0], [0.25, 0.875, 0.5], atol=1e-6)
+
+
+def test_a_quarter_turn_is_rot90():
+    images = random_images(2, 5, 5, 2)
+    quarter = jnp.tile(jnp.array([[0.0, -1.0], [1.0, 0.0]])[None], (2, 1, 1))
+    turned = warp(images, quarter, jnp.zeros((2, 2)))
+    np.testing.assert_array_equal(turned, jnp.rot90(images, -1, axes=(1, 2)))
+
+
+def test_rotation_is_by_an_angle_up_to_the_bound():
+    # The channels hold the place (row, column), so the result's slopes are the matrix.
+    places = jnp.stack(jnp.meshgrid(*[jnp.linspace(-1, 1, 21)] * 2, indexing='ij'), -1)
+    images = jnp.tile(places[None], (200, 1, 1, 1))
+    turned = np.asarray(jitted('rotation', 30.0)(RNG, images))
+    centre = turned[:, 10, 10]
+    matrices = 10 * np.stack([turned[:, 11, 10] - centre, turned[:, 10, 11] - centre], -1)
+    unit = np.broadcast_to(np.eye(2), (200, 2, 2))
+    np.testing.assert_allclose(matrices @ matrices.transpose(0, 2, 1), unit, atol=1e-4)
+    np.testing.assert_allclose(np.linalg.det(matrices), 1, atol=1e-4)
+    angles = np.rad2deg(np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0]))
+    assert 28 < angles.max() < 30.01
+    assert -30.01 < angles.min() < -28
+
+
+def test_translation_is_a_share_of_the_size():
+    row = jnp.tile(jnp.arange(20.0)[None, None, :, None] / 20, (300, 4, 1, 1))
+    moved = (row - jitted('translation', 0.25)(RNG, row))[:, 0, 10, 0] * 20
+    assert 4.5 < jnp.abs(moved).max() <= 5.0001
+    assert abs(float(moved.mean())) < 0.5
+
+
+def test_scaling_is_between_shrinking_and_growing_by_the_fraction():
+    row = jnp.tile(jnp.linspace(-1, 1, 21)[None, None, :, None], (300, 1, 1, 1))
+    slopes = 1 / (jitted('scaling', 0.5)(RNG, row)[:, 0, 12, 0] / row[:, 0, 12, 0])
+    assert 1.45 < slopes.max() <= 1.5001
+    assert 0.6666 <= slopes.min() < 0.69
+    assert abs(float(jnp.log(slopes).mean())) < 0.05
+
+
+def test_brightness_adds_one_number_to_an_image_and_clips():
+    images = jnp.zeros((200, 2, 2, 3))
+    offsets = jitted('brightness', 0.5)(RNG, images)
+    np.testing.assert_array_equal(offsets, jnp.broadcast_to(offsets[:, :1, :1, :1], offsets.shape))
+    assert 0.45 < jnp.abs(offsets).max() <= 0.5
+    assert offsets.min() < -0.4
+    bright = jitted('brightness', 0.5)(RNG, images + 0.9)
+    assert bright.max() == 1
+    np.testing.assert_allclose(bright, jnp.clip(0.9 + offsets, -1, 1), atol=1e-6)
+
+
+def test_the_result_does_not_depend_on_how_the_batch_is_split():
+    images, rngs = random_images(), keys.per_example(RNG, 6)
+    apply = jax.jit(augment.compose(ALL))
+    whole = apply(rngs, images)
+    parts = [apply(rngs[:3], images[:3]), apply(rngs[3:], images[3:])]
+    np.testing.assert_allclose(whole, jnp.concatenate(parts), atol=1e-6)
+    np.testing.assert_allclose(whole, apply(RNG, images), atol=1e-6)
+    assert not np.allclose(whole, apply(jax.random.key(8), images))
+
+
+def test_compose_uses_a_key_for_each_and_a_fixed_order():
+    images, rngs = random_images(), keys.per_example(RNG, 6)
+
+    def named(name):
+        return jax.vmap(lambda key: keys.fold_in_name(key, name))(rngs)
+
+    by_hand = jax.jit(augment.horizontal_flip)(named('horizontal_flip'), images)
+    for name, strength in STRENGTHS:
+        by_hand = jitted(name, strength)(named(name), by_hand)
+    backwards = augment.compose(dict(reversed(ALL.items())))
+    np.testing.assert_allclose(jax.jit(backwards)(RNG, images), by_hand, atol=1e-5)
+
+
+def test_compose_of_nothing_is_the_identity():
+    images = random_images()
+    for settings in ({}, {'horizontal_flip': False, 'rotation': 0.0}):
+        np.testing.assert_array_equal(augment.compose(settings)(RNG, images), images)
+
+
+def test_types_are_kept_and_values_stay_in_range():
+    images = random_images().astype(jnp.bfloat16)
+    changed = jax.jit(augment.compose(ALL))(RNG, images)
+    assert changed.dtype == jnp.bfloat16
+    assert jnp.abs(changed).max() <= 1
+
+
+def test_an_unknown_name_gets_the_nearest_one():
+    with pytest.raises(ValueError, match=r"'rotate' is not.* did you mean 'rotation'"):
+        augment.compose({'rotate': 1.0})
+
+
+def test_compose_checks_the_strengths_before_it_is_applied():
+    with pytest.raises(ValueError, match=r'scaling .* from 0 to 1, not 1\.5'):
+        augment.compose({'scaling': 1.5})
+    with pytest.raises(ValueError, match=r'rotation .* from 0 to 180, not -1'):
+        augment.compose({'rotation': -1.0})
+
+
+def test_integers_are_refused():
+    with pytest.raises(AssertionError):
+        augment.horizontal_flip(RNG, jnp.zeros((1, 2, 2, 1), jnp.uint8))
+    with pytest.raises(AssertionError):
+        augment.brightness(RNG, jnp.zeros((2, 2, 1)), 0.1)

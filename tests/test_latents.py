@@ -1,0 +1,82 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gan_jax import keys, latents
+
+
+def rng(num, seed=0):
+    return keys.per_example(jax.random.key(seed), num)
+
+
+def test_normal_has_mean_zero_and_variance_one():
+    z = latents.normal(rng(2000), 16)
+    assert z.shape == (2000, 16)
+    assert abs(float(z.mean())) < 0.02
+    assert abs(float(z.std()) - 1) < 0.02
+
+
+def test_truncation_bounds_every_coordinate():
+    z = latents.normal(rng(500), 16, truncation=0.7)
+    assert float(jnp.abs(z).max()) <= 0.7
+    # The standard deviation of N(0, 1) cut at +-0.7.
+    assert abs(float(z.std()) - 0.3882) < 0.01
+
+
+@pytest.mark.parametrize('bound', [0.0, -1.0])
+def test_truncation_must_be_positive(bound):
+    with pytest.raises(ValueError, match='above 0'):
+        latents.normal(rng(2), 3, truncation=bound)
+
+
+def test_uniform_fills_minus_one_to_one():
+    z = latents.uniform(rng(2000), 8)
+    assert float(z.min()) >= -1
+    assert float(z.max()) < 1
+    assert abs(float(z.var()) - 1 / 3) < 0.01
+
+
+@pytest.mark.parametrize('prior', [latents.normal, latents.uniform])
+def test_a_latent_depends_on_its_own_key_only(prior):
+    np.testing.assert_array_equal(prior(rng(10), 4)[:3], prior(rng(3), 4))
+
+
+@pytest.mark.parametrize('prior', [latents.normal, latents.uniform])
+def test_one_key_for_all_is_refused(prior):
+    with pytest.raises(AssertionError):
+        prior(jax.random.key(0), 4)
+
+
+def test_slerp_begins_and_ends_where_it_should():
+    a, b = latents.normal(rng(2), 6)
+    np.testing.assert_allclose(latents.slerp(a, b, 0.0), a, atol=1e-6)
+    np.testing.assert_allclose(latents.slerp(a, b, 1.0), b, atol=1e-6)
+
+
+def test_slerp_of_orthogonal_unit_vectors_is_the_circle():
+    a, b = jnp.eye(2)
+    middle = latents.slerp(a, b, 1 / 3)
+    np.testing.assert_allclose(middle, [np.cos(np.pi / 6), np.sin(np.pi / 6)], atol=1e-6)
+
+
+def test_slerp_keeps_the_norm():
+    a, b = latents.normal(rng(2), 64)
+    a, b = a / jnp.linalg.norm(a), b / jnp.linalg.norm(b)
+    for fraction in np.linspace(0, 1, 7):
+        np.testing.assert_allclose(jnp.linalg.norm(latents.slerp(a, b, fraction)), 1, rtol=1e-5)
+
+
+def test_slerp_of_parallel_vectors_is_linear_and_finite():
+    a = jnp.array([1.0, 2.0])
+    np.testing.assert_allclose(latents.slerp(a, 3 * a, 0.5), 2 * a, rtol=1e-6)
+    assert jnp.isfinite(jax.grad(lambda x: latents.slerp(x, 3 * a, 0.5).sum())(a)).all()
+
+
+def test_slerp_takes_a_fraction_per_pair():
+    a, b = latents.normal(rng(4), 6), latents.normal(rng(4, seed=1), 6)
+    fraction = jnp.array([[0.0], [0.2], [0.8], [1.0]])
+    both = latents.slerp(a, b, fraction)
+    for i in range(4):
+        want = latents.slerp(a[i], b[i], fraction[i])
+        np.testing.assert_allclose(both[i], want, rtol=1e-5, atol=1e-6)
