@@ -81,8 +81,8 @@ def main(argv: Sequence[str]) -> None:
             raise UserError(f'{argv[1]!r} is not a flag; did you mean --{argv[1]}?')
         if CONFIG.value is None and WORKDIR.value is None:
             raise UserError('--config is missing; try --config=configs/dcgan.py')
-        name = pathlib.Path(flags.FLAGS['config'].config_filename).stem if CONFIG.value else ''
-        workdir = pathlib.Path(WORKDIR.value or f'runs/{name}')
+        file = config_flags.get_config_filename(flags.FLAGS['config']) if CONFIG.value else ''
+        workdir = pathlib.Path(WORKDIR.value or f'runs/{pathlib.Path(file).stem}')
         if MODE.value == 'sample':
             sample.sample(workdir, num=NUM.value, seed=SEED.value, truncation=TRUNCATION.value)
         elif CONFIG.value is None:

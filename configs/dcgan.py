@@ -13,8 +13,10 @@ def get_config() -> ml_collections.ConfigDict:
     """The default run."""
     config = config_lib.default()
     config.steps = 3000
-    config.generator = ml_collections.ConfigDict({'name': 'dcgan.Generator', 'width': 32})
-    config.discriminator = ml_collections.ConfigDict({'name': 'dcgan.Discriminator', 'width': 32})
+    for player, name in (('generator', 'Generator'), ('discriminator', 'Discriminator')):
+        config[player] = ml_collections.ConfigDict(
+            {'name': f'dcgan.{name}', 'width': 32, 'hidden': 512}
+        )
     config.latent = ml_collections.ConfigDict({'name': 'normal', 'size': 100})
     config.penalties = ml_collections.ConfigDict()
     for player in ('generator', 'discriminator'):

@@ -149,7 +149,7 @@ def init(
             decay=decay,
         )
         players[name] = players[name].replace(step=jnp.zeros((), jnp.int32))
-    return State(jnp.zeros((), jnp.int32), players, aux, jax.random.key_data(root))
+    return State(jnp.zeros((), jnp.int32), players, dict(aux), jax.random.key_data(root))
 
 
 def update(
@@ -185,7 +185,8 @@ def update(
 
     if prepare is not None:
         batch = prepare(examples('prepare'), batch)
-    players, aux, metrics = state.players, state.aux, {}
+    players, aux = state.players, state.aux
+    metrics: Metrics = {}
     for turn in game.turns:
         rng = examples(turn.label)
 

@@ -27,6 +27,7 @@ def shrunk(name, **changes):
     for player in ('generator', 'discriminator'):
         network = dict(config[player])
         network |= {'width': 4} if 'width' in network else {}
+        network |= {'hidden': 8} if 'hidden' in network else {}
         network |= {'features': [16, 8]} if 'features' in network else {}
         config[player] = network
     config['latent'] = config['latent'] | {'size': 8}

@@ -10,7 +10,7 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -277,7 +277,7 @@ def batches(
     steps_per_dispatch: int = 1,
     process_index: int = 0,
     process_count: int = 1,
-) -> Iterator[Batch]:
+) -> grain.DatasetIterator:
     """Batches without end, read ahead by a thread.
 
     Args:

@@ -4,12 +4,11 @@ Source: Generative Adversarial Nets (Goodfellow et al., 2014), algorithm 1. The 
 objective and the penalties are given, so GAN, DCGAN and most of their successors are this game.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import chex
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
 from gan_jax import keys
@@ -126,11 +125,11 @@ def make(
         loss = jnp.mean(objective.generator(real_logits, fake_logits))
         return loss, ({**aux, 'generator': collections}, {})
 
-    def sample(params: Params, aux: Aux, latents: chex.Array) -> Mapping[str, jax.Array]:
+    def sample(params: Params, aux: Aux, latents: chex.Array) -> dict[str, Any]:
         variables = {'params': params['generator'], **aux['generator']}
         return {'image': generator.apply(variables, latents, train=False)}
 
-    def score(params: Params, aux: Aux, batch: Batch) -> jax.Array:
+    def score(params: Params, aux: Aux, batch: Batch) -> Any:
         variables = {'params': params['discriminator'], **aux['discriminator']}
         return discriminator.apply(variables, batch['image'], train=False)
 

@@ -4,6 +4,8 @@ Source: Unsupervised Representation Learning with Deep Convolutional Generative 
 Networks (Radford et al., 2016). Strided and transposed convolutions in place of pooling,
 BatchNorm except at the images, ReLU in the generator, leaky ReLU in the discriminator, kernels
 from N(0, 0.02). Kernels are 4x4 as in the authors' Torch code; figure 1 of the paper draws 5x5.
+The paper has no hidden dense layer; the authors' code for MNIST has one in each network, which
+small images need: with two convolutions and a linear readout no unit sees the whole digit.
 """
 
 from collections.abc import Sequence
@@ -45,11 +47,13 @@ class Generator(nn.Module):
     Attributes:
       shape: (height, width, channels) of an image.
       width: the channels before the image; twice as many at each halving of the size.
+      hidden: the width of a dense layer before the feature map; 0 for none.
       axis_name: the axis over which batch statistics are averaged.
     """
 
     shape: Sequence[int]
     width: int = 64
+    hidden: int = 0
     axis_name: str | None = None
 
     @nn.compact
@@ -61,7 +65,11 @@ class Generator(nn.Module):
         """
         size, doublings = _scales(self.shape)
         width = self.width * 2 ** (doublings - 1)
-        x = layers.Dense(size * size * width, use_bias=False, kernel_init=KERNEL_INIT)(latent)
+        x = latent
+        if self.hidden:
+            x = layers.Dense(self.hidden, use_bias=False, kernel_init=KERNEL_INIT)(x)
+            x = nn.relu(_batch_norm(train, self.axis_name)(x))
+        x = layers.Dense(size * size * width, use_bias=False, kernel_init=KERNEL_INIT)(x)
         x = nn.relu(_batch_norm(train, self.axis_name)(x.reshape(-1, size, size, width)))
         for level in reversed(range(doublings - 1)):
             x = self._up(self.width * 2**level, use_bias=False)(x)
@@ -80,11 +88,13 @@ class Discriminator(nn.Module):
     Attributes:
       shape: (height, width, channels) of an image.
       width: the channels after the first convolution; twice as many at each halving of the size.
+      hidden: the width of a dense layer after the feature map; 0 for none.
       axis_name: the axis over which batch statistics are averaged.
     """
 
     shape: Sequence[int]
     width: int = 64
+    hidden: int = 0
     axis_name: str | None = None
 
     @nn.compact
@@ -107,4 +117,8 @@ class Discriminator(nn.Module):
                 kernel_init=KERNEL_INIT,
             )(x)
             x = nn.leaky_relu(x if first else _batch_norm(train, self.axis_name)(x), 0.2)
-        return layers.Dense(1, kernel_init=KERNEL_INIT)(x.reshape(x.shape[0], -1))[:, 0]
+        x = x.reshape(x.shape[0], -1)
+        if self.hidden:
+            x = layers.Dense(self.hidden, use_bias=False, kernel_init=KERNEL_INIT)(x)
+            x = nn.leaky_relu(_batch_norm(train, self.axis_name)(x), 0.2)
+        return layers.Dense(1, kernel_init=KERNEL_INIT)(x)[:, 0]
