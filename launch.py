@@ -67,9 +67,9 @@ def main(argv: Sequence[str]) -> None:
     """Two hops from here to the update: train, update."""
     logging.set_verbosity(logging.INFO)
     logging.use_absl_handler()
-    # Orbax tells at length of every file it writes.
+    # Orbax and JAX tell at length of every file and of every backend they do not find.
     logging.get_absl_handler().addFilter(
-        lambda record: record.levelname != 'INFO' or 'orbax' not in record.pathname
+        lambda record: record.levelname == 'ERROR' or 'gan_jax' in record.pathname
     )
     # Before any array is made: the backend reads the environment once.
     wanted = parallel.virtual_device_environment(os.environ.get('XLA_FLAGS', ''))

@@ -6,6 +6,7 @@ CRC of each leaf is kept beside the state; on start the steps are tried from the
 that fails is named and dropped.
 """
 
+import copy
 import pathlib
 import shutil
 import zlib
@@ -101,7 +102,8 @@ class Checkpoints:
             args=ocp.args.Composite(
                 state=ocp.args.StandardSave(flat),
                 digests=ocp.args.JsonSave(_digests(flat)),
-                progress=ocp.args.JsonSave(dict(progress)),
+                # A copy: it is written later, by another thread.
+                progress=ocp.args.JsonSave(copy.deepcopy(dict(progress))),
                 config=ocp.args.JsonSave(dict(config)),
             ),
             metrics=None if metric is None else {'value': metric},

@@ -68,7 +68,10 @@ def batch(config, seed=0, num=None):
 
 
 def assert_trees_equal(one, other):
-    jax.tree.map(np.testing.assert_array_equal, one, other)
+    """Bit for bit; optimizers, which are functions, are not compared."""
+    leaves, others = map(jax.tree_util.tree_leaves_with_path, (one, other))
+    for (path, x), (_, y) in zip(leaves, others, strict=True):
+        np.testing.assert_array_equal(x, y, err_msg=jax.tree_util.keystr(path))
 
 
 def assert_trees_close(one, other, relative):

@@ -1,0 +1,225 @@
+import json
+import os
+import signal
+
+import methods
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_jax import checkpoint, evaluate, sample, sampling, train
+from gan_jax import game as game_lib
+from gan_jax import logging as log_lib
+from gan_jax.errors import UserError
+from gan_jax.setup import build, build_players
+
+
+@pytest.fixture(scope='session')
+def pictures(tmp_path_factory):
+    """A small folder of pictures in two classes."""
+    root = tmp_path_factory.mktemp('pictures')
+    rng = np.random.default_rng(0)
+    for i in range(24):
+        folder = root / f'class_{i % 2}'
+        folder.mkdir(exist_ok=True)
+        pixels = rng.integers(0, 256, (methods.SIZE, methods.SIZE), np.uint8)
+        Image.fromarray(pixels).save(folder / f'{i:02d}.png')
+    return root
+
+
+def small(name, pictures, **changes):
+    common = {'dataset': f'folder:{pictures}', 'steps': 4, 'log_every': 2, 'sample_every': 2}
+    common |= {'checkpoint_every': 2, 'eval_every': 2}
+    return methods.shrunk(name, **(common | changes))
+
+
+def lines(workdir):
+    return [json.loads(line) for line in (workdir / 'metrics.jsonl').read_text().splitlines()]
+
+
+def computed(workdir):
+    """What a run computed: its lines without the timing, and its last state."""
+    kept = [{k: v for k, v in x.items() if k not in log_lib.TIMING} for x in lines(workdir)]
+    config = json.loads((workdir / 'config.json').read_text())
+    template = build_players(config).init()
+    return kept, checkpoint.Checkpoints(workdir / 'checkpoints').restore(template)
+
+
+@pytest.mark.parametrize('name', methods.CONFIGS)
+def test_every_config_trains_two_steps(name, pictures, tmp_path):
+    config = small(name, pictures, steps=2)
+    train.train(config, tmp_path)
+    steps = [line['step'] for line in lines(tmp_path)]
+    assert steps == [2, 2]
+    assert (tmp_path / 'checkpoints' / '2').is_dir()
+    assert list(tmp_path.glob('events.out.*'))
+    grid = np.asarray(Image.open(tmp_path / 'samples' / '00000002.png'))
+    assert grid.shape == (2 * (methods.SIZE + 2) + 2,) * 2
+    saved = json.loads((tmp_path / 'config.json').read_text())
+    assert saved['generator'] == config['generator']
+
+
+def test_the_log_says_what_was_promised(pictures, tmp_path):
+    train.train(small('dcgan', pictures), tmp_path)
+    metrics = next(line for line in lines(tmp_path) if 'generator/loss' in line)
+    for name in ('loss', 'real_logit', 'fake_logit', 'real_accuracy', 'fake_accuracy',
+                 'gradient_norm', 'parameter_norm'):  # fmt: skip
+        assert np.isfinite(metrics[f'discriminator/{name}'])
+    assert metrics['examples_per_second'] > 0
+    assert lines(tmp_path)[-1][evaluate.BEST] > 0
+
+
+def test_a_run_stopped_by_sigterm_goes_on_to_the_same_end(pictures, tmp_path, monkeypatch, caplog):
+    config = small('dcgan', pictures, steps=6, eval_every=0, checkpoint_every=0)
+    train.train(config, tmp_path / 'whole')
+    add, counted = log_lib.Means.add, []
+
+    def add_and_stop(self, metrics):
+        add(self, metrics)
+        counted.append(metrics)
+        if len(counted) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(log_lib.Means, 'add', add_and_stop)
+    before = signal.getsignal(signal.SIGTERM)
+    train.train(config, tmp_path / 'stopped')
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert sorted(os.listdir(tmp_path / 'stopped' / 'checkpoints')) == ['3']
+    monkeypatch.setattr(log_lib.Means, 'add', add)
+    train.train(config, tmp_path / 'stopped')
+    (whole_lines, whole), (lines_, resumed) = (computed(tmp_path / x) for x in ('whole', 'stopped'))
+    assert whole_lines == lines_
+    assert whole[0] == resumed[0] == 6
+    methods.assert_trees_equal(whole[1], resumed[1])
+    for grid in (tmp_path / 'whole' / 'samples').iterdir():
+        other = tmp_path / 'stopped' / 'samples' / grid.name
+        assert grid.read_bytes() == other.read_bytes()
+
+
+def test_more_steps_go_on_from_the_end(pictures, tmp_path):
+    train.train(small('gan', pictures, steps=2), tmp_path)
+    train.train(small('gan', pictures, steps=4), tmp_path)
+    assert [line['step'] for line in lines(tmp_path) if 'generator/loss' in line] == [2, 4]
+    train.train(small('gan', pictures, steps=4), tmp_path)  # nothing is left to do
+    assert [line['step'] for line in lines(tmp_path) if 'generator/loss' in line] == [2, 4]
+
+
+def test_steps_per_dispatch_change_nothing_but_the_speed(pictures, tmp_path):
+    optimizers = dict.fromkeys(('generator', 'discriminator'), methods.SGD)
+    config = small('gan', pictures, optimizers=optimizers, eval_every=0)
+    train.train(config, tmp_path / 'one')
+    train.train(config | {'steps_per_dispatch': 2}, tmp_path / 'two')
+    (one_lines, one), (two_lines, two) = (computed(tmp_path / name) for name in ('one', 'two'))
+    for x, y in zip(one_lines, two_lines, strict=True):
+        assert x.keys() == y.keys()
+        np.testing.assert_allclose(list(x.values()), list(y.values()), rtol=1e-4, atol=1e-6)
+    methods.assert_trees_close(game_lib.current(one[1]), game_lib.current(two[1]), 1e-6)
+
+
+def test_divergence_is_named_and_the_last_checkpoint_stays(pictures, tmp_path, monkeypatch):
+    config = small('gan', pictures, steps=4)
+    train.train(config, tmp_path)
+    before = sorted(tmp_path.joinpath('checkpoints').iterdir())
+    update = game_lib.update
+
+    def burst(*args, **kwargs):
+        state, metrics = update(*args, **kwargs)
+        return state, metrics | {'generator/loss': metrics['generator/loss'] / 0}
+
+    monkeypatch.setattr(game_lib, 'update', burst)
+    with pytest.raises(train.Diverged, match=r'step 5: generator/loss not finite.*checkpoints'):
+        train.train(config | {'steps': 6}, tmp_path)
+    assert sorted(tmp_path.joinpath('checkpoints').iterdir()) == before
+    monkeypatch.undo()
+    train.train(config | {'steps': 6}, tmp_path)
+    assert lines(tmp_path)[-1]['step'] == 6
+
+
+def test_a_burst_state_is_not_saved(pictures, tmp_path, monkeypatch):
+    """A NaN that no metric shows."""
+    monkeypatch.setattr(train.log_lib, 'not_finite', lambda metrics: [])
+    optimizers = {x: methods.SGD | {'learning_rate': 1e30} for x in ('generator', 'discriminator')}
+    with pytest.raises(train.Diverged, match=r'step 4: players\.\S+ is not finite'):
+        train.train(small('gan', pictures, optimizers=optimizers, checkpoint_every=4), tmp_path)
+    assert not list((tmp_path / 'checkpoints').glob('[0-9]*'))
+
+
+def test_samples_depend_on_their_seed_and_place_only(pictures, tmp_path):
+    train.train(small('dcgan', pictures, steps=2), tmp_path)
+    files = sample.sample(tmp_path, num=12, seed=5)
+    assert [file.name for file in files] == ['seed_5.png', 'seed_5.npz', 'seed_5_interpolation.png']
+    images = np.load(files[1])['images']
+    assert images.shape == (12, methods.SIZE, methods.SIZE, 1)
+    assert images.dtype == np.uint8
+    np.testing.assert_array_equal(
+        np.load(sample.sample(tmp_path, num=130, seed=5)[1])['images'][:12], images
+    )
+    other = np.load(sample.sample(tmp_path, num=12, seed=6)[1])['images']
+    assert (other != images).any()
+    cut = sample.sample(tmp_path, num=12, seed=5, truncation=0.5)
+    assert cut[0].name == 'seed_5_truncation_0.5.png'
+    assert (np.load(cut[1])['images'] != images).any()
+    strip = np.asarray(Image.open(files[2]))
+    assert strip.shape == (8 * (methods.SIZE + 2) + 2, 10 * (methods.SIZE + 2) + 2)
+
+
+def test_samples_come_from_the_running_average(pictures, tmp_path):
+    fast = {'name': 'adam', 'learning_rate': 0.05}
+    optimizers = {'generator': fast, 'discriminator': fast}
+    train.train(small('dcgan', pictures, optimizers=optimizers), tmp_path)
+    players = build_players(json.loads((tmp_path / 'config.json').read_text()))
+    _, state, _ = checkpoint.Checkpoints(tmp_path / 'checkpoints').restore(players.init())
+    latents = sampling.draw_latents(players.game, 1, 4)
+    sampler = sampling.make_sampler(players.game)
+    want = sampler(*game_lib.averaged(state), latents)
+    np.testing.assert_array_equal(
+        np.load(sample.sample(tmp_path, num=4, seed=1)[1])['images'], want
+    )
+    assert (sampler(*game_lib.current(state), latents) != want).any()
+
+
+def test_sampling_without_a_run_says_what_to_do(tmp_path, pictures):
+    with pytest.raises(UserError, match='holds no run'):
+        sample.sample(tmp_path, num=1, seed=0)
+    train.workdir_lib.prepare(tmp_path, build(small('gan', pictures)).config)
+    with pytest.raises(UserError, match='no checkpoint yet'):
+        sample.sample(tmp_path, num=1, seed=0)
+
+
+def test_a_uniform_prior_cannot_be_truncated(pictures, tmp_path):
+    train.train(small('gan', pictures, steps=2, latent={'name': 'uniform', 'size': 4}), tmp_path)
+    with pytest.raises(UserError, match='cannot be drawn so'):
+        sample.sample(tmp_path, num=2, seed=0, truncation=0.5)
+    with pytest.raises(UserError, match='cannot be drawn so'):
+        sample.sample(tmp_path, num=2, seed=0, truncation=-1.0)
+
+
+def test_another_config_is_refused_and_nothing_is_lost(pictures, tmp_path):
+    train.train(small('gan', pictures, steps=2), tmp_path)
+    before = {x: x.read_bytes() for x in tmp_path.rglob('*') if x.is_file()}
+    with pytest.raises(UserError, match=r'config\.seed: 0 there, 1 now.*another --workdir'):
+        train.train(small('gan', pictures, steps=2, seed=1), tmp_path)
+    assert before == {x: x.read_bytes() for x in tmp_path.rglob('*') if x.is_file()}
+
+
+def test_the_best_checkpoint_is_kept(pictures, tmp_path, monkeypatch):
+    values = iter([3.0, 1.0, 2.0, 5.0])
+    monkeypatch.setattr(evaluate, 'make', lambda *_: lambda *_: {evaluate.BEST: next(values)})
+    train.train(small('gan', pictures, steps=8), tmp_path)
+    kept = sorted(int(x.name) for x in (tmp_path / 'checkpoints').iterdir() if x.name.isdigit())
+    assert kept == [4, 6, 8]
+    config = json.loads((tmp_path / 'config.json').read_text())
+    template = build_players(config).init()
+    checkpoints = checkpoint.Checkpoints(tmp_path / 'checkpoints')
+    assert checkpoints.restore_best(template)[0] == 4
+    assert checkpoints.restore(template)[0] == 8
+
+
+def test_the_grid_is_row_by_row():
+    images = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 3, 1), np.uint8)
+    grid = sampling.grid(images, gap=1)
+    assert grid.shape == (2 * 3 + 1, 3 * 4 + 1, 1)
+    assert grid[1, 1] == 0
+    assert grid[1, 5] == 1
+    assert grid[4, 5] == 4
+    assert grid[4, 9] == 255  # empty
