@@ -1,16 +1,17 @@
-"""Trains a GAN, or samples from one: flags, devices and jax.distributed; nothing else.
+"""Trains a GAN, or samples from one: flags and devices; nothing else.
 
 python launch.py --config=configs/dcgan.py
 python launch.py --workdir=runs/dcgan --mode=sample --num=64 --seed=0
 """
 
+import itertools
 import os
 import pathlib
+import runpy
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-import jax
 import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
@@ -25,9 +26,7 @@ MODE = flags.DEFINE_enum('mode', 'train', ['train', 'sample'], 'What to do.')
 NUM = flags.DEFINE_integer('num', 64, 'How many samples (--mode=sample).', lower_bound=1)
 SEED = flags.DEFINE_integer('seed', 0, "The samples' seed (--mode=sample).", lower_bound=0)
 TRUNCATION = flags.DEFINE_float('truncation', None, "The latents' bound (--mode=sample).")
-COORDINATOR = flags.DEFINE_string('coordinator', None, 'host:port of process 0, on several hosts.')
-PROCESSES = flags.DEFINE_integer('processes', None, 'How many processes (with --coordinator).')
-PROCESS = flags.DEFINE_integer('process', None, "This process's number (with --coordinator).")
+BEST = flags.DEFINE_bool('best', False, 'From the best checkpoint (--mode=sample).')
 
 
 def fail(message: str, code: int) -> NoReturn:
@@ -37,22 +36,34 @@ def fail(message: str, code: int) -> NoReturn:
 
 
 def parse(argv: Sequence[str]) -> Sequence[str]:
-    """Reads the flags; a mistake in them is one line."""
+    """Reads the flags; a mistake in them, or in the config file, is one line."""
     try:
         rest = flags.FLAGS(argv)
         if CONFIG.value is not None:
             CONFIG.value.keys()  # a config that could not be loaded raises only when it is used
-    except (flags.Error, AttributeError, KeyError, OSError, TypeError, ValueError) as error:
+    except flags.Error as error:
+        fail(str(error), 2)
+    except Exception as error:  # a config file is code, and may raise anything
         check_overrides(argv)
-        fail(str(error).replace("\\'", "'").strip('"'), 2)
+        fail(f'{config_file(argv)}: {type(error).__name__}: {error}', 2)
     return rest
+
+
+def config_file(argv: Sequence[str]) -> str:
+    """What stands behind --config."""
+    words = [word for argument in argv for word in argument.split('=', 1)]
+    return next((y for x, y in itertools.pairwise(words) if x.lstrip('-') == 'config'), '')
 
 
 def check_overrides(argv: Sequence[str]) -> None:
     """Ends with the nearest valid key for the first --config.key=value whose key is unknown."""
+    try:
+        config = runpy.run_path(config_file(argv))['get_config']()
+    except Exception:
+        return
     for argument in argv:
         path = argument.lstrip('-').partition('=')[0].split('.')
-        node, what = flags.FLAGS['config'].value, 'config'
+        node, what = config, 'config'
         for key in path[1:] if path[0] == 'config' else ():
             if not isinstance(node, ml_collections.ConfigDict):
                 break
@@ -74,17 +85,21 @@ def main(argv: Sequence[str]) -> None:
     # Before any array is made: the backend reads the environment once.
     wanted = parallel.virtual_device_environment(os.environ.get('XLA_FLAGS', ''))
     os.environ.update(wanted | os.environ)
-    if COORDINATOR.value:
-        jax.distributed.initialize(COORDINATOR.value, PROCESSES.value, PROCESS.value)
     try:
         if len(argv) > 1:
-            raise UserError(f'{argv[1]!r} is not a flag; did you mean --{argv[1]}?')
+            raise UserError(f'{argv[1]!r} is not a flag; did you mean --config.{argv[1]}?')
         if CONFIG.value is None and WORKDIR.value is None:
             raise UserError('--config is missing; try --config=configs/dcgan.py')
         file = config_flags.get_config_filename(flags.FLAGS['config']) if CONFIG.value else ''
         workdir = pathlib.Path(WORKDIR.value or f'runs/{pathlib.Path(file).stem}')
         if MODE.value == 'sample':
-            sample.sample(workdir, num=NUM.value, seed=SEED.value, truncation=TRUNCATION.value)
+            sample.sample(
+                workdir,
+                num=NUM.value,
+                seed=SEED.value,
+                truncation=TRUNCATION.value,
+                best=BEST.value,
+            )
         elif CONFIG.value is None:
             raise UserError('--config is missing; try --config=configs/dcgan.py')
         else:

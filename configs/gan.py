@@ -21,6 +21,7 @@ def get_config() -> ml_collections.ConfigDict:
     )
     config.latent = ml_collections.ConfigDict({'name': 'normal', 'size': 100})
     config.penalties = ml_collections.ConfigDict()
+    config.generator_every = 1
     for player in ('generator', 'discriminator'):
         config.optimizers[player] = config_lib.optimizer('adam', learning_rate=2e-4, b1=0.5)
     config.ema.generator = ml_collections.ConfigDict({'half_life': 10_000, 'ramp_up': 0.05})

@@ -3,7 +3,7 @@
 Orbax writes atomically, so a killed run leaves at most an ignored temporary folder. But it does
 not see a byte that was flipped on the disk, and has no way back from a file that is gone. So a
 CRC of each leaf is kept beside the state; on start the steps are tried from the newest, and one
-that fails is named and dropped.
+that fails is named and put aside.
 """
 
 import copy
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
@@ -63,15 +64,23 @@ class Checkpoints:
         options = ocp.CheckpointManagerOptions(
             preservation_policy=keep, best_fn=lambda metrics: metrics['value'], best_mode='min'
         )
-        self._drop_unreadable()
+        self._put_aside_incomplete()
         self._manager = ocp.CheckpointManager(self._directory, options=options)
 
-    def _drop_unreadable(self) -> None:
-        """Drops steps without the files that Orbax reads on opening."""
-        for folder in self._directory.glob('[0-9]*'):
+    def _put_aside_incomplete(self) -> None:
+        """Steps without what is read first would stop Orbax when it opens the directory."""
+        for folder in list(self._directory.glob('[0-9]*')):
             if folder.name.isdigit() and not (folder / 'digests' / 'metadata').exists():
-                logging.error('checkpoint %s is incomplete; dropped', folder)
-                shutil.rmtree(folder)
+                self._put_aside(int(folder.name), 'it is incomplete')
+
+    def _put_aside(self, step: int, reason: str) -> None:
+        """Renames rather than deletes: what stopped the reading may have been something else."""
+        folder = self._directory / str(step)
+        aside = self._directory / f'damaged_{step}'
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.rename(aside)
+        logging.error('checkpoint %s is damaged (%s); dropped, put aside as %s',
+                      folder, reason, aside.name)  # fmt: skip
 
     def save(
         self,
@@ -95,7 +104,7 @@ class Checkpoints:
         """
         flat = _flat(state)
         for path, x in flat.items():
-            if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
+            if jnp.issubdtype(x.dtype, jnp.inexact) and not np.isfinite(x).all():
                 raise FloatingPointError(path)
         self._manager.save(
             step,
@@ -111,23 +120,25 @@ class Checkpoints:
         )
 
     def restore(self, template: Any) -> tuple[int, Any, dict[str, Any]] | None:
-        """The newest sound checkpoint; those that are damaged are named and dropped.
+        """The newest sound checkpoint; newer ones, which are damaged, are named and put aside.
 
         Args:
           template: a tree of the structure that was saved.
 
         Returns:
           (step, state, progress), or None if there is none.
+
+        Raises:
+          UserError: if the checkpoint holds other arrays than the template.
         """
         for step in sorted(self._manager.all_steps(), reverse=True):
             try:
                 state, progress = self._read(step, template)
+            except UserError:
+                raise
             except Exception as error:  # damage shows itself in many types of error
-                reason = (str(error) or type(error).__name__).splitlines()[0]
-                folder = self._directory / str(step)
-                logging.error('checkpoint %s is damaged (%s); dropped', folder, reason)
-                self._manager.delete(step)
-                shutil.rmtree(folder, ignore_errors=True)
+                self._put_aside(step, (str(error) or type(error).__name__).splitlines()[0])
+                self._manager.reload()
                 continue
             return step, state, progress
         return None
@@ -141,19 +152,22 @@ class Checkpoints:
 
     def _read(self, step: int, template: Any) -> tuple[Any, dict[str, Any]]:
         flat_template = jax.tree.map(np.asarray, _flat(template))
-        items = self._manager.restore(
-            step,
-            args=ocp.args.Composite(
-                state=ocp.args.StandardRestore(flat_template),
-                digests=ocp.args.JsonRestore(),
-                progress=ocp.args.JsonRestore(),
-            ),
-        )
-        flat = {path: np.asarray(x) for path, x in items.state.items()}
-        now, then = _digests(flat), items.digests
-        broken = [path for path in then if now.get(path) != then[path]]
-        if broken:
-            raise UserError(f'{broken[0]} does not match its digest')
+        json = ocp.args.JsonRestore()
+        args = ocp.args.Composite(digests=json, progress=json)
+        items = self._manager.restore(step, args=args)
+        other = sorted(items.digests.keys() ^ flat_template.keys())
+        if other:
+            raise UserError(
+                f'checkpoint {self._directory / str(step)} was made by other code: only one of '
+                f'them has {other[0]}; go back to that code, or give another --workdir'
+            )
+        args = ocp.args.Composite(state=ocp.args.StandardRestore(flat_template))
+        state = self._manager.restore(step, args=args).state
+        flat = {path: np.asarray(x) for path, x in state.items()}
+        digests = _digests(flat)
+        for path, digest in items.digests.items():
+            if digests[path] != digest:
+                raise ValueError(f'{path} does not match its digest')
         return _unflat(template, flat), items.progress
 
     def close(self) -> None:

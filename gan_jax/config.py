@@ -24,8 +24,10 @@ from gan_jax.errors import UserError
 from gan_jax.game import Game
 from gan_jax.games.gan import Penalty
 
+INTERVALS = ('log_every', 'sample_every', 'checkpoint_every', 'eval_every')
+
 # Keys with which a run may go on although they differ from those it was begun with.
-MAY_CHANGE = ('steps', 'log_every', 'sample_every', 'checkpoint_every', 'eval_every')
+MAY_CHANGE = ('steps', *INTERVALS, 'data.data_dir', 'data.memory_gb')
 
 
 def default() -> ml_collections.ConfigDict:
@@ -140,7 +142,7 @@ def check_batches(config: Mapping[str, Any], num_devices: int) -> None:
             f'{max(1, round(size / parts)) * parts}'
         )
     several = config['steps_per_dispatch']
-    for key in MAY_CHANGE:
+    for key in ('steps', *INTERVALS):
         if config[key] % several:
             raise UserError(
                 f'config.{key}={config[key]} is not a multiple of config.steps_per_dispatch='
@@ -207,6 +209,9 @@ def _network(what: str, value: Any, built_in: Mapping[str, Any]) -> nn.Module:
     fields = {field.name for field in dataclasses.fields(network)}
     given = {name: x for name, x in built_in.items() if name in fields}
     _check_arguments(what, network, kwargs, (*given, 'parent', 'name'))
+    for field in dataclasses.fields(network):
+        if type(field.default) in (int, float) and field.name in kwargs:
+            _check_number(f'{what}.{field.name}', kwargs[field.name], type(field.default), 0)
     return network(**given, **kwargs)
 
 
@@ -226,12 +231,19 @@ def _latent(what: str, value: Any, built_in: Mapping[str, Any]) -> Callable:
 def _penalties(what: str, value: Any, built_in: Mapping[str, Any]) -> tuple[Penalty, ...]:
     found = []
     for name, settings in dict(value).items():
-        _check_name(what, name, _functions(penalties, 'critic'))
+        _check_name(what, name, _functions(penalties, 'critic', 'images'))
+        if not isinstance(settings, Mapping):
+            raise UserError(f"{what}.{name}={settings!r} must be a dict such as {{'weight': 5.0}}")
         check_keys(f'{what}.{name}', settings, ('weight', 'every'))
         _check_number(f'{what}.{name}.weight', settings.get('weight'), float, 0)
         _check_number(f'{what}.{name}.every', settings.get('every', 1), int, 1)
         found.append(Penalty(name, getattr(penalties, name), **settings))
     return tuple(found)
+
+
+def _every(what: str, value: Any, built_in: Mapping[str, Any]) -> int:
+    _check_number(what, value, int, 1)
+    return value
 
 
 _RESOLVE = {
@@ -240,6 +252,7 @@ _RESOLVE = {
     'objective': _objective,
     'latent': _latent,
     'penalties': _penalties,
+    'generator_every': _every,
 }
 
 
@@ -248,12 +261,14 @@ def check(config: Mapping[str, Any]) -> None:
     common = default().to_dict()
     _check_name('config.game', config.get('game'), _submodules(games))
     check_keys('config', config, {*common, *_arguments(_game_module(config['game']).make)})
-    check_keys('config', common, config)
+    for key in sorted(common.keys() - config.keys()):
+        raise UserError(f'config.{key} is missing; start from gan_jax.config.default()')
     for key in ('data', 'augment'):
         check_keys(f'config.{key}', config[key], common[key])
     _check_numbers(config)
     for key, value in config['augment'].items():
-        _check_number(f'config.augment.{key}', float(value), float, 0)
+        if not isinstance(value, bool):
+            _check_number(f'config.augment.{key}', value, float, 0)
 
 
 def _game_module(name: str) -> ModuleType:

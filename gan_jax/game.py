@@ -133,7 +133,11 @@ def init(
 
     Raises:
       KeyError: if a player has no optimizer.
+      ValueError: if two turns have one name: they would share keys and metrics.
     """
+    labels = [turn.label for turn in game.turns]
+    if len({*labels}) < len(labels):
+        raise ValueError(f'turns need names of their own, not {", ".join(labels)}')
     root = jax.random.key(seed)
     params, aux = game.init(jax.random.fold_in(root, 0), batch)
     players = {}

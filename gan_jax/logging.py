@@ -69,9 +69,9 @@ class Log:
         if self._bar is not None:
             self._bar.update(steps)
 
-    def restart_clock(self) -> None:
-        """Leaves what was done until now (compilation) out of the rate."""
-        self._last = time.monotonic()
+    def restart_clock(self, step: int) -> None:
+        """Leaves what was done until `step` (compilation) out of the rate."""
+        self._last, self._last_step = time.monotonic(), step
 
     def scalars(self, step: int, means: Mapping[str, float]) -> None:
         """Writes the metrics of the steps up to `step`, with the rate."""

@@ -12,24 +12,28 @@ from gan_jax import game as game_lib
 
 
 def available() -> dict[str, Callable[..., optax.GradientTransformation]]:
-    """optax's optimizers by name: its functions that take a learning rate."""
+    """optax's optimizers by name: its functions that cannot do without a learning rate."""
     return {
         name: value
         for name, value in vars(optax).items()
-        if inspect.isfunction(value) and 'learning_rate' in inspect.signature(value).parameters
+        if inspect.isfunction(value) and not name.startswith(('_', 'scale_by'))
+        for rate in [inspect.signature(value).parameters.get('learning_rate')]
+        if rate is not None and rate.default is inspect.Parameter.empty
     }
 
 
 def lazy_correction(turns: Sequence[game_lib.Turn], player: str) -> float:
-    """c, the share of a player's updates that its most frequent turn makes.
+    """c, the share of a player's updates that are not lazy.
 
-    A player whose loss is played at every step and whose penalty at every k-th has k + 1 updates
-    for k; with c = k / (k + 1) its optimizer moves as far as if there were k.
+    Lazy turns are those played less often than the player's most frequent ones. A player whose
+    loss is played at every step and whose penalty at every k-th has k + 1 updates for k; with
+    c = k / (k + 1) its optimizer moves as far as if there were k.
 
     Source: Analyzing and Improving the Image Quality of StyleGAN (Karras et al., 2020), appendix B.
     """
     rates = [1 / turn.every for turn in turns if turn.player == player]
-    return max(rates) / sum(rates)
+    most = max(rates)
+    return most / (most + sum(rate for rate in rates if rate < most))
 
 
 def make(

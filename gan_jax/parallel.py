@@ -105,5 +105,6 @@ def virtual_device_environment(flags: str) -> dict[str, str]:
     devices, so it is made larger (PJRT_NPROC); without virtual devices nothing is needed.
     """
     name = '--xla_force_host_platform_device_count='
-    counts = [int(flag.removeprefix(name)) for flag in flags.split() if flag.startswith(name)]
-    return {'PJRT_NPROC': str(max(16, 2 * counts[-1]))} if counts else {}
+    counts = [flag.removeprefix(name) for flag in flags.split() if flag.startswith(name)]
+    devices = int(counts[-1]) if counts and counts[-1].isdigit() else 1
+    return {'PJRT_NPROC': str(max(16, 2 * devices))} if devices > 1 else {}

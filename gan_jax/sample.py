@@ -1,4 +1,4 @@
-"""Samples from the newest checkpoint of a run."""
+"""Samples from a checkpoint of a run."""
 
 import pathlib
 
@@ -11,7 +11,12 @@ from gan_jax.setup import build_players
 
 
 def sample(
-    workdir: pathlib.Path, *, num: int, seed: int, truncation: float | None = None
+    workdir: pathlib.Path,
+    *,
+    num: int,
+    seed: int,
+    truncation: float | None = None,
+    best: bool = False,
 ) -> list[pathlib.Path]:
     """Writes samples of the run in `workdir` under it, from running averages where it keeps them.
 
@@ -20,6 +25,7 @@ def sample(
       num: how many samples.
       seed: the latents' seed.
       truncation: the bound of the latents' coordinates.
+      best: from the best checkpoint by the evaluated metric, not the newest.
 
     Returns:
       The files: a grid, the images as .npz (uint8 [n, height, width, channels]), interpolations.
@@ -29,7 +35,7 @@ def sample(
     """
     players = build_players(workdir_lib.read_config(workdir))
     checkpoints = checkpoint.Checkpoints(workdir / 'checkpoints')
-    restored = checkpoints.restore(players.init())
+    restored = (checkpoints.restore_best if best else checkpoints.restore)(players.init())
     checkpoints.close()
     if restored is None:
         raise UserError(f'{workdir} has no checkpoint yet; train with --workdir={workdir} first')

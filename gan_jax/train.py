@@ -12,6 +12,7 @@ from gan_jax import checkpoint, data, evaluate, parallel, sampling
 from gan_jax import game as game_lib
 from gan_jax import logging as log_lib
 from gan_jax import workdir as workdir_lib
+from gan_jax.errors import UserError
 from gan_jax.interrupt import Interrupt
 from gan_jax.setup import build
 
@@ -59,7 +60,8 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
     )
     sampler = sampling.make_sampler(game)
     latents = sampling.draw_latents(game, config['seed'], config['num_samples'])
-    evaluation = evaluate.make(game, dataset, config['seed'], config['eval_samples'])
+    if config['eval_every']:
+        evaluation = evaluate.make(game, dataset, config['seed'], config['eval_samples'])
 
     # ---- Restore or begin --------------------------------------------------------------------
     checkpoints = checkpoint.Checkpoints(workdir / 'checkpoints')
@@ -70,6 +72,11 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
         step, state, progress = restored
         batches.set_state(progress['data'])
         means = log_lib.Means(progress['means'])
+        if progress['examples'] != len(dataset):
+            raise UserError(
+                f'{dataset.name} has {len(dataset)} examples now and had {progress["examples"]} '
+                f'when {workdir} was begun; restore it, or give another --workdir'
+            )
         logging.info('goes on from step %d of %s', step, workdir)
     size = sum(x.size for x in jax.tree.leaves(game_lib.current(state)[0]))
     logging.info(
@@ -81,11 +88,12 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
     if step >= steps:
         logging.info('%s has its %d steps; raise --config.steps to go on', workdir, step)
     log = log_lib.Log(workdir, step, steps, config['batch_size'])
-    real = dataset.batch(np.arange(config['num_samples']) * 7919 % len(dataset))['image']
+    shown = np.random.default_rng(config['seed']).permutation(len(dataset))
+    real = dataset.batch(shown[: config['num_samples']])['image']
     sampling.write_png(workdir / 'samples' / 'real.png', sampling.grid(real))
 
     def save(metric=None):
-        progress = {'data': batches.get_state(), 'means': means.sums}
+        progress = {'data': batches.get_state(), 'means': means.sums, 'examples': len(dataset)}
         try:
             checkpoints.save(step, parallel.to_host(state), progress, config, metric)
         except FloatingPointError as error:
@@ -94,8 +102,9 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
     # ---- Step, log, sample, evaluate, checkpoint ---------------------------------------------
     try:
         with Interrupt() as interrupt:
+            start = step
             while step < steps:
-                first, metric = step == 0 or means.sums == {}, None
+                metric = None
                 state, stacked = update(state, parallel.shard(next(batches), shard))
                 stacked = parallel.to_host(stacked)
                 for i in range(several):
@@ -107,10 +116,10 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
                                        f'{_left(workdir)}')  # fmt: skip
                     means.add(metrics)
                 log.advance(several)
-                if first:
-                    log.restart_clock()
                 if step % config['log_every'] == 0:
                     log.scalars(step, means.take())
+                if step == start + several:
+                    log.restart_clock(step)
                 if _due(step, config['sample_every'], steps):
                     params, aux = parallel.first(game_lib.averaged(state))
                     picture = sampling.grid(sampler(params, aux, latents))
@@ -120,11 +129,10 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
                     values = evaluation(*parallel.first(game_lib.averaged(state)))
                     log.write(step, values)
                     metric = values[evaluate.BEST]
-                if _due(step, config['checkpoint_every'], steps) or step == steps:
+                stopped = interrupt.name is not None or step == steps
+                if _due(step, config['checkpoint_every'], steps) or metric is not None or stopped:
                     save(metric)
-                elif interrupt.name:
-                    save()
-                if interrupt.name and step < steps:
+                if stopped:
                     break
     finally:
         log.close()
