@@ -11,7 +11,7 @@ from gan_jax import config as config_lib
 def get_config() -> ml_collections.ConfigDict:
     """The default run; --config.objective=minimax for the paper's zero-sum game."""
     config = config_lib.default()
-    config.steps = 10_000
+    config.steps = 4000
     config.image_size = 28
     config.generator = ml_collections.ConfigDict(
         {'name': 'mlp.Generator', 'features': (256, 512, 1024)}
