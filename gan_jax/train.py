@@ -65,28 +65,12 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
 
     # ---- Restore or begin --------------------------------------------------------------------
     checkpoints = checkpoint.Checkpoints(workdir / 'checkpoints')
-    state = setup.players.init()
-    step, means = 0, log_lib.Means()
-    restored = checkpoints.restore(state)
-    if restored is not None:
-        step, state, progress = restored
+    step, state, progress = _restore(checkpoints, setup.players.init(), dataset, workdir)
+    means = log_lib.Means(progress.get('means'))
+    if step:
         batches.set_state(progress['data'])
-        means = log_lib.Means(progress['means'])
-        if progress['examples'] != len(dataset):
-            raise UserError(
-                f'{dataset.name} has {len(dataset)} examples now and had {progress["examples"]} '
-                f'when {workdir} was begun; restore it, or give another --workdir'
-            )
-        logging.info('goes on from step %d of %s', step, workdir)
-    size = sum(x.size for x in jax.tree.leaves(game_lib.current(state)[0]))
-    logging.info(
-        '%s: %d examples of %s; %d parameters; %d x %s; %d steps of %d examples',
-        dataset.name, len(dataset), dataset.shape, size,
-        jax.device_count(), jax.devices()[0].device_kind, steps, config['batch_size'],
-    )  # fmt: skip
+    _describe(config, dataset, state)
     state = parallel.replicate(state)
-    if step >= steps:
-        logging.info('%s has its %d steps; raise --config.steps to go on', workdir, step)
     log = log_lib.Log(workdir, step, steps, config['batch_size'])
     shown = np.random.default_rng(config['seed']).permutation(len(dataset))
     real = dataset.batch(shown[: config['num_samples']])['image']
@@ -106,31 +90,24 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
             while step < steps:
                 metric = None
                 state, stacked = update(state, parallel.shard(next(batches), shard))
-                stacked = parallel.to_host(stacked)
-                for i in range(several):
-                    step += 1
-                    metrics = game_lib.played(game, {k: v[i] for k, v in stacked.items()}, step)
-                    broken = log_lib.not_finite(metrics)
-                    if broken:
-                        raise Diverged(f'step {step}: {", ".join(broken)} not finite; '
-                                       f'{_left(workdir)}')  # fmt: skip
-                    means.add(metrics)
+                _count(means, game, parallel.to_host(stacked), step, workdir)
+                step += several
                 log.advance(several)
-                if step % config['log_every'] == 0:
+                if _due(step, config['log_every']) or step == steps < config['log_every']:
                     log.scalars(step, means.take())
                 if step == start + several:
                     log.restart_clock(step)
-                if _due(step, config['sample_every'], steps):
+                if _due(step, config['sample_every']) or (config['sample_every'] and step == steps):
                     params, aux = parallel.first(game_lib.averaged(state))
                     picture = sampling.grid(sampler(params, aux, latents))
                     sampling.write_png(workdir / 'samples' / f'{step:08d}.png', picture)
                     log.image(step, 'samples', picture)
-                if _due(step, config['eval_every'], steps):
+                if _due(step, config['eval_every']):
                     values = evaluation(*parallel.first(game_lib.averaged(state)))
                     log.write(step, values)
                     metric = values[evaluate.BEST]
                 stopped = interrupt.name is not None or step == steps
-                if _due(step, config['checkpoint_every'], steps) or metric is not None or stopped:
+                if _due(step, config['checkpoint_every']) or metric is not None or stopped:
                     save(metric)
                 if stopped:
                     break
@@ -146,8 +123,54 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
         logging.info('done: %d steps, %s', step, workdir / 'samples')
 
 
-def _due(step: int, every: int, steps: int) -> bool:
-    return every > 0 and (step % every == 0 or step == steps)
+def _restore(
+    checkpoints: checkpoint.Checkpoints, begin: Any, dataset: data.Dataset, workdir: pathlib.Path
+) -> tuple[int, Any, dict[str, Any]]:
+    """(step, state, progress) of the newest sound checkpoint, or of the beginning."""
+    step, state, progress = checkpoints.restore(begin) or (0, begin, {})
+    before = progress.get('examples', len(dataset))
+    if before != len(dataset):
+        raise UserError(
+            f'{dataset.name} has {len(dataset)} examples now and had {before} when {workdir} was '
+            f'begun; restore it, or give another --workdir'
+        )
+    if step:
+        logging.info('goes on from step %d of %s', step, workdir)
+    return step, state, progress
+
+
+def _describe(config: Mapping[str, Any], dataset: data.Dataset, state: game_lib.State) -> None:
+    size = sum(x.size for x in jax.tree.leaves(game_lib.current(state)[0]))
+    logging.info(
+        '%s: %d examples of %s; %d parameters; %d x %s; %d steps of %d examples',
+        dataset.name, len(dataset), dataset.shape, size,
+        jax.device_count(), jax.devices()[0].device_kind, config['steps'], config['batch_size'],
+    )  # fmt: skip
+
+
+def _count(
+    means: log_lib.Means,
+    game: game_lib.Game,
+    stacked: Mapping[str, np.ndarray],
+    step: int,
+    workdir: pathlib.Path,
+) -> None:
+    """Counts the metrics of the steps after `step`, each only if its turn was played.
+
+    Raises:
+      Diverged: if one of them is not finite.
+    """
+    for i in range(len(next(iter(stacked.values())))):
+        step += 1
+        metrics = game_lib.played(game, {name: x[i] for name, x in stacked.items()}, step)
+        broken = log_lib.not_finite(metrics)
+        if broken:
+            raise Diverged(f'step {step}: {", ".join(broken)} not finite; {_left(workdir)}')
+        means.add(metrics)
+
+
+def _due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0
 
 
 def _left(workdir: pathlib.Path) -> str:
