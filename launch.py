@@ -4,6 +4,8 @@ python launch.py --config=configs/dcgan.py
 python launch.py --workdir=runs/dcgan --mode=sample --num=64 --seed=0
 """
 
+import contextlib
+import ctypes
 import itertools
 import os
 import pathlib
@@ -74,6 +76,19 @@ def check_overrides(argv: Sequence[str]) -> None:
             node, what = node[key], f'{what}.{key}'
 
 
+def keep_freed_memory() -> None:
+    """Has the C library keep the buffers that XLA frees after each step.
+
+    To give them back to the kernel and fault them in again took a fifth of a DCGAN step's time on a
+    CPU. Elsewhere than with glibc it does nothing.
+    """
+    mmap_threshold, trim_threshold = -3, -1  # mallopt's names for them
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(mmap_threshold, 2**30)
+        library.mallopt(trim_threshold, 2**31 - 1)
+
+
 def main(argv: Sequence[str]) -> None:
     """Two hops from here to the update: train, update."""
     logging.set_verbosity(logging.INFO)
@@ -85,6 +100,7 @@ def main(argv: Sequence[str]) -> None:
     # Before any array is made: the backend reads the environment once.
     wanted = parallel.virtual_device_environment(os.environ.get('XLA_FLAGS', ''))
     os.environ.update(wanted | os.environ)
+    keep_freed_memory()
     try:
         if len(argv) > 1:
             raise UserError(f'{argv[1]!r} is not a flag; did you mean --config.{argv[1]}?')
