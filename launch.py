@@ -7,6 +7,7 @@ python launch.py --workdir=runs/dcgan --mode=sample --num=64 --seed=0
 import contextlib
 import ctypes
 import itertools
+import logging as python_logging
 import os
 import pathlib
 import runpy
@@ -26,7 +27,7 @@ CONFIG = config_flags.DEFINE_config_file('config', None, 'The run, a file in con
 WORKDIR = flags.DEFINE_string('workdir', None, "Default: runs/<the config's name>.")
 MODE = flags.DEFINE_enum('mode', 'train', ['train', 'sample'], 'What to do.')
 NUM = flags.DEFINE_integer('num', 64, 'How many samples (--mode=sample).', lower_bound=1)
-SEED = flags.DEFINE_integer('seed', 0, "The samples' seed (--mode=sample).", lower_bound=0)
+SEED = flags.DEFINE_integer('seed', 0, "The samples' seed (--mode=sample).", 0, 2**32 - 1)
 TRUNCATION = flags.DEFINE_float('truncation', None, "The latents' bound (--mode=sample).")
 BEST = flags.DEFINE_bool('best', False, 'From the best checkpoint (--mode=sample).')
 
@@ -89,14 +90,18 @@ def keep_freed_memory() -> None:
         library.mallopt(trim_threshold, 2**31 - 1)
 
 
+def worth_reading(record: python_logging.LogRecord) -> bool:
+    """Our own lines, errors, and JAX's warnings: libraries tell at length of every file."""
+    file, package = pathlib.Path(record.pathname), pathlib.Path(parallel.__file__).parent
+    least = python_logging.WARNING if 'jax' in file.parts else python_logging.ERROR
+    return record.levelno >= least or file.is_relative_to(package)
+
+
 def main(argv: Sequence[str]) -> None:
     """Two hops from here to the update: train, update."""
     logging.set_verbosity(logging.INFO)
     logging.use_absl_handler()
-    # Orbax and JAX tell at length of every file and of every backend they do not find.
-    logging.get_absl_handler().addFilter(
-        lambda record: record.levelname == 'ERROR' or 'gan_jax' in record.pathname
-    )
+    logging.get_absl_handler().addFilter(worth_reading)
     # Before any array is made: the backend reads the environment once.
     wanted = parallel.virtual_device_environment(os.environ.get('XLA_FLAGS', ''))
     os.environ.update(wanted | os.environ)

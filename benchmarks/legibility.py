@@ -134,9 +134,10 @@ def score(params, images):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('samples')
-    parser.add_argument('--data', choices=('mnist', 'mnist_5k'), default=default_data())
+    parser.add_argument('--data', choices=('mnist', 'mnist_5k'))
     args = parser.parse_args()
     arrays = np.load(args.samples)
+    args.data = args.data or default_data()
     *train_digits, test_x, test_y = load_digits(args.data)
     params = trained(args.data, train_digits)
     accuracy = round(float((probabilities(params, test_x).argmax(1) == test_y).mean()), 4)

@@ -170,7 +170,7 @@ def brightness(rng: chex.PRNGKey, images: chex.Array, strength: float) -> chex.A
     Args:
       rng: one key or keys [n].
       images: [n, h, w, c] in [-1, 1].
-      strength: from 0 to 2, the width of the range.
+      strength: from 0 to 2, half the width of the range.
 
     Returns:
       Images of the same shape and type.

@@ -47,9 +47,10 @@ def _digests(flat: Mapping[str, np.ndarray]) -> dict[str, int]:
 class Checkpoints:
     """The checkpoints of one run: the latest two, and the best by a metric where one is given."""
 
-    def __init__(self, directory: pathlib.Path):
-        """Opens or makes the directory."""
+    def __init__(self, directory: pathlib.Path, read_only: bool = False):
+        """Opens or makes the directory; one that is only read may be another process's."""
         self._directory = directory.absolute()
+        self._read_only = read_only
         keep = policies.AnyPreservationPolicy(
             [
                 policies.LatestN(2),
@@ -62,25 +63,30 @@ class Checkpoints:
             ]
         )
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=keep, best_fn=lambda metrics: metrics['value'], best_mode='min'
+            preservation_policy=keep,
+            best_fn=lambda metrics: metrics['value'],
+            best_mode='min',
+            read_only=read_only,
+            create=not read_only,
         )
-        self._put_aside_incomplete()
+        for step in self._steps():
+            if not (self._directory / str(step) / 'digests' / 'metadata').exists():
+                self._put_aside(step, 'it is incomplete')
         self._manager = ocp.CheckpointManager(self._directory, options=options)
 
-    def _put_aside_incomplete(self) -> None:
-        """Steps without what is read first would stop Orbax when it opens the directory."""
-        for folder in list(self._directory.glob('[0-9]*')):
-            if folder.name.isdigit() and not (folder / 'digests' / 'metadata').exists():
-                self._put_aside(int(folder.name), 'it is incomplete')
+    def _steps(self) -> list[int]:
+        """The steps there are, from the newest."""
+        folders = self._directory.glob('[0-9]*')
+        return sorted((int(x.name) for x in folders if x.name.isdigit()), reverse=True)
 
     def _put_aside(self, step: int, reason: str) -> None:
         """Renames rather than deletes: what stopped the reading may have been something else."""
         folder = self._directory / str(step)
-        aside = self._directory / f'damaged_{step}'
-        shutil.rmtree(aside, ignore_errors=True)
-        folder.rename(aside)
-        logging.error('checkpoint %s is damaged (%s); dropped, put aside as %s',
-                      folder, reason, aside.name)  # fmt: skip
+        logging.error('checkpoint %s is damaged (%s); dropped', folder, reason)
+        if not self._read_only:
+            aside = self._directory / f'damaged_{step}'
+            shutil.rmtree(aside, ignore_errors=True)
+            folder.rename(aside)
 
     def save(
         self,
@@ -119,19 +125,24 @@ class Checkpoints:
             force=True,
         )
 
-    def restore(self, template: Any) -> tuple[int, Any, dict[str, Any]] | None:
+    def restore(self, template: Any, best: bool = False) -> tuple[int, Any, dict] | None:
         """The newest sound checkpoint; newer ones, which are damaged, are named and put aside.
 
         Args:
           template: a tree of the structure that was saved.
+          best: try the best by the metric first.
 
         Returns:
           (step, state, progress), or None if there is none.
 
         Raises:
-          UserError: if the checkpoint holds other arrays than the template.
+          UserError: if none of those there are can be read, or one holds other arrays than the
+            template.
         """
-        for step in sorted(self._manager.all_steps(), reverse=True):
+        steps = self._steps()
+        if best:
+            steps.sort(key=lambda step: step != self._manager.best_step())  # the order else stays
+        for step in steps:
             try:
                 state, progress = self._read(step, template)
             except UserError:
@@ -141,14 +152,12 @@ class Checkpoints:
                 self._manager.reload()
                 continue
             return step, state, progress
+        if steps or any(self._directory.glob('damaged_*')):
+            raise UserError(
+                f'no checkpoint in {self._directory} can be read; give another --workdir, or '
+                f'delete this one to begin anew'
+            )
         return None
-
-    def restore_best(self, template: Any) -> tuple[int, Any, dict[str, Any]] | None:
-        """The best checkpoint by the metric, or the newest where none has a metric."""
-        step = self._manager.best_step()
-        if step is None:
-            return self.restore(template)
-        return step, *self._read(step, template)
 
     def _read(self, step: int, template: Any) -> tuple[Any, dict[str, Any]]:
         flat_template = jax.tree.map(np.asarray, _flat(template))

@@ -122,6 +122,8 @@ def _check_numbers(config: Mapping[str, Any]) -> None:
         _check_number(f'config.{key}', config[key], int, 1)
     for key in ('seed', 'sample_every', 'checkpoint_every', 'eval_every'):
         _check_number(f'config.{key}', config[key], int, 0)
+    if config['seed'] >= 2**32:
+        raise UserError(f'config.seed={config["seed"]} must be below 2**32')
     if config['image_size'] is not None:
         _check_number('config.image_size', config['image_size'], int, 1)
     if config['data']['channels'] not in (None, 1, 3):
@@ -229,8 +231,10 @@ def _latent(what: str, value: Any, built_in: Mapping[str, Any]) -> Callable:
 
 
 def _penalties(what: str, value: Any, built_in: Mapping[str, Any]) -> tuple[Penalty, ...]:
+    if not isinstance(value, Mapping):
+        raise UserError(f'{what}={value!r} must be a dict, {{}} for none')
     found = []
-    for name, settings in dict(value).items():
+    for name, settings in value.items():
         _check_name(what, name, _functions(penalties, 'critic', 'images'))
         if not isinstance(settings, Mapping):
             raise UserError(f"{what}.{name}={settings!r} must be a dict such as {{'weight': 5.0}}")
@@ -265,6 +269,8 @@ def check(config: Mapping[str, Any]) -> None:
         raise UserError(f'config.{key} is missing; start from gan_jax.config.default()')
     for key in ('data', 'augment'):
         check_keys(f'config.{key}', config[key], common[key])
+        for missing in sorted(common[key].keys() - config[key].keys()):
+            raise UserError(f'config.{key}.{missing} is missing; change keys, not {key} as a whole')
     _check_numbers(config)
     for key, value in config['augment'].items():
         if not isinstance(value, bool):
@@ -324,6 +330,8 @@ def build_optimizers(
         )
         if player in config['ema']:
             settings = config['ema'][player]
+            if not isinstance(settings, Mapping):
+                raise UserError(f'config.ema.{player}={settings!r} must be a dict with a half_life')
             _check_arguments(
                 f'config.ema.{player}', optimizers.ema_decay, settings, ('batch_size',)
             )

@@ -13,7 +13,8 @@ def r1(critic: Critic, images: chex.Array) -> chex.Array:
     """The squared norm of the critic's gradient at real data.
 
     ||grad_x D(x)||^2, with D(x) summed over all logits of an example (PatchGAN). Papers multiply
-    it by gamma / 2.
+    it by gamma / 2. Where the critic couples the examples of a batch, as BatchNorm does in
+    training, the gradient of the sum has cross terms: it is not strictly one per example.
 
     Source: Which Training Methods for GANs do actually Converge? (Mescheder et al., 2018), eq. 9.
 

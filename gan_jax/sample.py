@@ -5,6 +5,7 @@ import pathlib
 from absl import logging
 
 from gan_jax import checkpoint, game, sampling
+from gan_jax import config as config_lib
 from gan_jax import workdir as workdir_lib
 from gan_jax.errors import UserError
 from gan_jax.setup import build_players
@@ -33,16 +34,26 @@ def sample(
     Raises:
       UserError: if there is no run, it has no checkpoint, or its latents cannot be truncated.
     """
-    players = build_players(workdir_lib.read_config(workdir))
-    checkpoints = checkpoint.Checkpoints(workdir / 'checkpoints')
-    restored = (checkpoints.restore_best if best else checkpoints.restore)(players.init())
-    checkpoints.close()
+    config = workdir_lib.read_config(workdir)
+    config_lib.check(config)
+    players = build_players(config)
+    restored = None
+    if (workdir / 'checkpoints').exists():
+        checkpoints = checkpoint.Checkpoints(workdir / 'checkpoints', read_only=True)
+        restored = checkpoints.restore(players.init(), best)
+        checkpoints.close()
     if restored is None:
         raise UserError(f'{workdir} has no checkpoint yet; train with --workdir={workdir} first')
     step, state, _ = restored
     variables = game.averaged(state)
     files = sampling.write_samples(
-        workdir, players.game, variables, num=num, seed=seed, truncation=truncation
+        workdir,
+        players.game,
+        variables,
+        name=f'seed_{seed}' + ('_best' if best else ''),
+        num=num,
+        seed=seed,
+        truncation=truncation,
     )
     logging.info('step %d: wrote %s', step, ', '.join(map(str, files)))
     return files

@@ -80,16 +80,18 @@ def write_samples(
     game: game_lib.Game,
     variables: tuple[Mapping[str, Any], Any],
     *,
+    name: str,
     num: int,
     seed: int,
     truncation: float | None = None,
 ) -> list[pathlib.Path]:
-    """Writes generated/seed_<seed>.{png,npz} and, beside it, an interpolation grid.
+    """Writes generated/<name>.{png,npz} and, beside it, an interpolation grid.
 
     Args:
       workdir: where the folder `generated` is made.
       game: the game.
       variables: (params, aux) to sample with.
+      name: the files' name; `_truncation_<truncation>` is added where that is given.
       num: how many samples.
       seed: the latents' seed; sample i is the same whatever `num`.
       truncation: the bound of the latents' coordinates.
@@ -102,7 +104,7 @@ def write_samples(
     latents = draw_latents(game, seed, num, **options)
     images = sampler(*variables, latents)
     pairs = draw_latents(game, seed, 16, **options)
-    name = f'seed_{seed}' + (f'_truncation_{truncation}' if options else '')
+    name += f'_truncation_{truncation}' if options else ''
     folder = workdir / 'generated'
     files = [folder / f'{name}{end}' for end in ('.png', '.npz', '_interpolation.png')]
     write_png(files[0], grid(images))

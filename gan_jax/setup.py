@@ -50,9 +50,16 @@ def build_players(config: Mapping[str, Any]) -> Players:
     game = config_lib.build_game(config, shape=shape, axis_name=parallel.AXIS)
     example = {'image': jnp.zeros((1, *shape), jnp.float32), 'label': jnp.zeros((1,), jnp.int32)}
     try:
-        params, _ = jax.eval_shape(game.init, jax.random.key(0), example)
-    except (TypeError, ValueError) as error:
+        params, aux = jax.eval_shape(game.init, jax.random.key(0), example)
+        latents = jax.eval_shape(game.functions['latent'], jax.random.split(jax.random.key(0), 1))
+        made = jax.eval_shape(game.functions['sample'], params, aux, latents)['image']
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise UserError(f'the networks cannot be built: {str(error).splitlines()[0]}') from error
+    if made.shape != example['image'].shape:
+        raise UserError(
+            f'config.generator.name={config["generator"]["name"]!r} makes arrays of shape '
+            f'{made.shape[1:]}, not images of {shape}; is it a generator?'
+        )
     optimizers, decays = config_lib.build_optimizers(config, game, params)
 
     def init() -> game_lib.State:
@@ -70,6 +77,8 @@ def build(config: Mapping[str, Any]) -> Setup:
     config_lib.check(config)
     config_lib.check_batches(config, parallel.num_devices())
     prepare = config_lib.build_prepare(config)
+    # Names are resolved once before the data are read, which may take minutes.
+    config_lib.build_game(config, shape=(1, 1, 1), axis_name=None)
     dataset = config_lib.load_data(config)
     size, _, channels = dataset.shape
     resolved = {**config, 'image_size': size, 'data': {**config['data'], 'channels': channels}}

@@ -111,6 +111,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
                     save(metric)
                 if stopped:
                     break
+            checkpoints.close()  # here, so that a signal waits for it too
     finally:
         log.close()
         checkpoints.close()
@@ -174,4 +175,7 @@ def _due(step: int, every: int) -> bool:
 
 
 def _left(workdir: pathlib.Path) -> str:
-    return f'the checkpoints in {workdir / "checkpoints"} are as they were'
+    return (
+        f'the checkpoints in {workdir / "checkpoints"} are as they were; it would happen again, so '
+        f'change the config and give another --workdir'
+    )

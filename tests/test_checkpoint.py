@@ -47,7 +47,7 @@ def test_the_best_is_the_least(folder):
         checkpoints.save(step, tree(step), {}, {}, metric=value)
     checkpoints.close()
     assert sorted(x.name for x in folder.iterdir()) == ['2', '4', '5']
-    assert checkpoint.Checkpoints(folder).restore_best(tree(0))[0] == 2
+    assert checkpoint.Checkpoints(folder).restore(tree(0), best=True)[0] == 2
 
 
 def test_progress_is_copied_when_it_is_saved(folder):
@@ -106,7 +106,28 @@ def test_if_all_are_damaged_there_is_none(folder):
         for file in (folder / step / 'state').rglob('*'):
             if file.is_file():
                 file.unlink()
-    assert checkpoint.Checkpoints(folder).restore(tree(0)) is None
+    for _ in range(2):  # the second time, only what was put aside is left
+        with pytest.raises(UserError, match=r'no checkpoint in .* can be read.*another --workdir'):
+            checkpoint.Checkpoints(folder).restore(tree(0))
+
+
+def test_reading_only_changes_nothing(folder):
+    saved(folder, 1, 2)
+    (folder / '2' / 'digests' / 'metadata').unlink()
+    (folder / '7').mkdir()
+    before = sorted(folder.rglob('*'))
+    step, _, _ = checkpoint.Checkpoints(folder, read_only=True).restore(tree(0))
+    assert step == 1
+    assert sorted(folder.rglob('*')) == before
+
+
+def test_a_damaged_best_checkpoint_gives_way_to_the_newest(folder):
+    checkpoints = checkpoint.Checkpoints(folder)
+    for step, value in enumerate([4.0, 2.0, 3.0, 5.0], 1):
+        checkpoints.save(step, tree(step), {}, {}, metric=value)
+    checkpoints.close()
+    (folder / '2' / 'digests' / 'metadata').write_text('{')
+    assert checkpoint.Checkpoints(folder).restore(tree(0), best=True)[0] == 4
 
 
 def test_arrays_of_other_code_are_no_damage(folder):

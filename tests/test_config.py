@@ -52,7 +52,11 @@ def test_the_real_configs_are_right(name):
         ('generator.width', -1, 'config.generator.width=-1 must be at least 0'),
         ('generator.name', 'mlp.generator', "nearest valid name is 'mlp.Generator'"),
         ('generator', 'dcgan', 'must be a dict with a name'),
-        ('optimizers.generator.b3', 0.5, 'did you mean config.optimizers.generator.b'),
+        (
+            'optimizers.generator.nestrov',
+            True,
+            'did you mean config.optimizers.generator.nesterov?',
+        ),
         ('optimizers.generator.learning_rate', DELETE, 'generator.learning_rate is missing'),
         ('optimizers.generator', DELETE, 'every player needs an optimizer'),
         ('optimizers.genrator', {}, 'did you mean config.optimizers.generator?'),
@@ -61,7 +65,7 @@ def test_the_real_configs_are_right(name):
         ('ema.genrator', {}, 'did you mean config.ema.generator?'),
         ('ema', DELETE, 'config.ema is missing'),
         ('latent.size', 0, 'config.latent.size=0 must be at least 1'),
-        ('latent.name', 'gaussian', 'nearest valid name is'),
+        ('latent.name', 'nromal', "nearest valid name is 'normal'"),
         ('latent', DELETE, 'config.latent is missing'),
         ('objective', 'nonsaturating', "'non_saturating'"),
         ('penalties', {'r2': {'weight': 1.0}}, "config.penalties 'r2' is unknown"),
@@ -82,6 +86,12 @@ def test_the_real_configs_are_right(name):
         ('steps_per_dispatch', 7, 'is not a multiple of config.steps_per_dispatch=7'),
         ('game', 'cyclegam', "config.game 'cyclegam' is unknown"),
         ('image_size', 17, 'set image_size to one of these'),
+        ('generator.width', 0, 'the networks cannot be built'),
+        ('generator.name', 'dcgan.Discriminator', 'the networks cannot be built'),
+        ('data.max_bad', DELETE, 'config.data.max_bad is missing'),
+        ('penalties', None, 'must be a dict'),
+        ('ema.generator', 5, 'must be a dict with a half_life'),
+        ('seed', 2**32, 'must be below 2**32'),
     ],
 )
 def test_a_mistake_is_named_in_one_line(path, value, words):
@@ -90,6 +100,11 @@ def test_a_mistake_is_named_in_one_line(path, value, words):
     message = str(caught.value)
     assert words in message
     assert '\n' not in message
+
+
+def test_a_discriminator_is_no_generator():
+    with pytest.raises(UserError, match=r'is it a generator\?'):
+        check(changed('generator.name', 'mlp.Discriminator', 'gan'))
 
 
 def test_a_batch_is_divided_among_devices_and_micro_batches():

@@ -211,7 +211,7 @@ def test_the_best_checkpoint_is_kept(pictures, tmp_path, monkeypatch):
     config = json.loads((tmp_path / 'config.json').read_text())
     template = build_players(config).init()
     checkpoints = checkpoint.Checkpoints(tmp_path / 'checkpoints')
-    assert checkpoints.restore_best(template)[0] == 4
+    assert checkpoints.restore(template, best=True)[0] == 4
     assert checkpoints.restore(template)[0] == 8
 
 

@@ -193,9 +193,9 @@ def _not_found(name: str, data_dir: str | None) -> UserError:
     if os.path.isdir(os.path.expanduser(name)):
         return UserError(f'config.dataset={name} is a folder; say {FOLDER}{name}')
     near = difflib.get_close_matches(base.lower(), [MNIST_5K, *known], 3, 0.6)
-    hint = f'did you mean {" or ".join(near)}? ' if near else ''
+    hint = f'; did you mean {" or ".join(near)}?' if near else ''
     return UserError(
-        f'config.dataset={name!r} is no known data set; {hint}'
+        f'config.dataset={name!r} is no known data set{hint} '
         f'(valid: {MNIST_5K}, {FOLDER}PATH, the name of a TFDS image set)'
     )
 
