@@ -5,8 +5,9 @@ Paper: Unsupervised Representation Learning with Deep Convolutional Generative A
 
     python launch.py --config=configs/dcgan.py
 
-Hardware and time: 2 CPU cores, TIME minutes for 4,000 steps of 64.
-Score: SCORE (python -m benchmarks.legibility).
+Hardware and time: 2 CPU cores, 3.2 minutes for 4,000 steps of 64.
+Score: 84.1 +- 1.1% of 1,000 samples named with confidence over 0.9, seeds 0 to 2
+(python -m benchmarks.legibility).
 
 Deviations: the prior is normal, not uniform; kernels are 4x4 as in the authors' Torch code; each
 network has a hidden dense layer, as in the authors' code for MNIST (`hidden=0` is the paper's);
