@@ -94,7 +94,7 @@ def load(
     source = dataset
     if isinstance(source, str):
         source = sources.open_source(source, split=split, data_dir=data_dir)
-    size, depth = _native(source, image_size, channels)
+    size, depth = _native(source, image_size, channels, min_size)
     held = len(source) * size * size * depth <= memory_gb * 1e9
     images = np.empty((len(source) if held else 0, size, size, depth), np.uint8)
     labels = np.zeros(len(source), np.int32)
@@ -121,7 +121,7 @@ def load(
 
 
 def _native(
-    source: sources.Source, image_size: int | None, channels: int | None
+    source: sources.Source, image_size: int | None, channels: int | None, min_size: int
 ) -> tuple[int, int]:
     """The side and the channels to use; looks into the images only for what is not yet known."""
     height, width, depth = source.shape
@@ -137,12 +137,12 @@ def _native(
             image, _ = source.record(index)
         except Exception:  # cleaning will count it
             continue
-        if isinstance(image, np.ndarray):
-            sizes.add((image.shape[0], image.shape[1]))
-            grey &= image.shape[-1] == 1
-        else:
-            sizes.add(image.size)
-            grey &= image.mode in cleaning.GREY_MODES
+        is_array = isinstance(image, np.ndarray)
+        extent = image.shape[:2] if is_array else image.size
+        if min(extent) < min_size:  # it will be skipped
+            continue
+        sizes.add(extent)
+        grey &= image.shape[-1] == 1 if is_array else image.mode in cleaning.GREY_MODES
         if (image_size or len(sizes) > 1) and (channels or not grey):
             break
     return image_size or _side(sizes), channels or (1 if grey else 3)

@@ -209,3 +209,11 @@ def test_a_batch_that_cannot_be_shared_is_refused():
         data.batches(numbered(7), batch_size=7, seed=0, process_count=2)
     with pytest.raises(UserError, match='such as 1'):
         data.batches(numbered(7), batch_size=0, seed=0)
+
+
+def test_an_image_too_small_to_be_used_has_no_say_in_the_size(tmp_path):
+    for i, side in enumerate([32] * 150 + [4]):
+        Image.fromarray(np.full((side, side), i, np.uint8)).save(tmp_path / f'{i:03d}.png')
+    dataset = pipeline.load(f'folder:{tmp_path}', image_size=None)
+    assert dataset.shape == (32, 32, 1)
+    assert len(dataset) == 150
