@@ -137,12 +137,14 @@ def _native(
             image, _ = source.record(index)
         except Exception:  # cleaning will count it
             continue
-        is_array = isinstance(image, np.ndarray)
-        extent = image.shape[:2] if is_array else image.size
+        if isinstance(image, np.ndarray):
+            extent, is_grey = (image.shape[0], image.shape[1]), image.shape[-1] == 1
+        else:
+            extent, is_grey = image.size, image.mode in cleaning.GREY_MODES
         if min(extent) < min_size:  # it will be skipped
             continue
         sizes.add(extent)
-        grey &= image.shape[-1] == 1 if is_array else image.mode in cleaning.GREY_MODES
+        grey &= is_grey
         if (image_size or len(sizes) > 1) and (channels or not grey):
             break
     return image_size or _side(sizes), channels or (1 if grey else 3)
