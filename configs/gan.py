@@ -5,7 +5,7 @@ Paper: Generative Adversarial Nets (Goodfellow et al., 2014).
     python launch.py --config=configs/gan.py
     python launch.py --config=configs/gan.py --config.objective=minimax --workdir=runs/minimax
 
-Hardware and time: 2 CPU cores, TIME minute for 4,000 steps of 64.
+Hardware and time: 2 CPU cores, 1 minute for 4,000 steps of 64.
 Score: 69.4 +- 1.8% of 1,000 samples named with confidence over 0.9, seeds 0 to 2; with minimax
 66.3 +- 1.9% (python -m benchmarks.legibility).
 Longer runs collapse: after 10,000 steps with non_saturating more than half of the samples are ones.
