@@ -80,14 +80,14 @@ class Log:
         self._last, self._last_step = now, step
         timing = dict(zip(TIMING, (now - self._start, rate), strict=True))
         self.write(step, {**means, **timing})
-        shown = {name: value for name, value in means.items() if name.endswith(('loss', 'logit'))}
-        line = ', '.join(f'{name} {value:.3f}' for name, value in shown.items())
         if self._bar is not None:
-            self._bar.set_postfix_str(line)
+            losses = {name: value for name, value in means.items() if name.endswith('loss')}
+            self._bar.set_postfix_str(_line(losses))
             return
+        shown = {name: value for name, value in means.items() if name.endswith(('loss', 'logit'))}
         left = (self._steps - step) * self._examples / rate
         logging.info('step %d/%d: %s; %.0f examples/s, %.0f s left',
-                     step, self._steps, line, rate, left)  # fmt: skip
+                     step, self._steps, _line(shown), rate, left)  # fmt: skip
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
         """Writes metrics under a step."""
@@ -106,6 +106,10 @@ class Log:
             self._bar.close()
         self._stream.close()
         self._events.close()
+
+
+def _line(metrics: Mapping[str, float]) -> str:
+    return ', '.join(f'{name} {value:.3f}' for name, value in metrics.items())
 
 
 def _upto(line: str, step: int) -> bool:
