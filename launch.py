@@ -1,4 +1,4 @@
-"""Trains a GAN, or samples from one: flags and devices; nothing else.
+"""Trains a GAN, or samples from one: flags and the set-up of the process; nothing else.
 
 python launch.py --config=configs/dcgan.py
 python launch.py --workdir=runs/dcgan --mode=sample --num=64 --seed=0

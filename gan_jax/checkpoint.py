@@ -21,7 +21,7 @@ from absl import logging
 from flax import serialization
 from orbax.checkpoint import checkpoint_managers as policies
 
-from gan_jax.errors import UserError
+from gan_jax.errors import UserError, one_line
 
 
 def _flat(tree: Any) -> dict[str, np.ndarray]:
@@ -31,9 +31,8 @@ def _flat(tree: Any) -> dict[str, np.ndarray]:
 
 
 def _unflat(template: Any, flat: Mapping[str, np.ndarray]) -> Any:
-    state = serialization.to_state_dict(template)
-    paths, structure = jax.tree_util.tree_flatten_with_path(state)
-    leaves = [flat[jax.tree_util.keystr(p, simple=True, separator='.')] for p, _ in paths]
+    structure = jax.tree.structure(serialization.to_state_dict(template))
+    leaves = [flat[path] for path in _flat(template)]
     return serialization.from_state_dict(template, jax.tree.unflatten(structure, leaves))
 
 
@@ -148,7 +147,7 @@ class Checkpoints:
             except UserError:
                 raise
             except Exception as error:  # damage shows itself in many types of error
-                self._put_aside(step, (str(error) or type(error).__name__).splitlines()[0])
+                self._put_aside(step, one_line(error))
                 self._manager.reload()
                 continue
             return step, state, progress

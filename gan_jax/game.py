@@ -111,10 +111,6 @@ def _zeros(shapes: Any) -> Any:
     return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
 
 
-def _player_aux(aux: Aux, name: str) -> Any:
-    return aux.get(name, {})
-
-
 def init(
     game: Game,
     optimizers: Mapping[str, optax.GradientTransformation],
@@ -143,7 +139,7 @@ def init(
     players = {}
     for name, own in params.items():
         decay = (decays or {}).get(name)
-        average = {'params': own, 'aux': _player_aux(aux, name)}
+        average = {'params': own, 'aux': aux.get(name, {})}
         players[name] = Player.create(
             apply_fn=None,
             params=own,
@@ -245,7 +241,7 @@ def _average(player: Player, aux: Aux, name: str, step: chex.Array) -> Player:
     if player.decay is None:
         return player
     decay = player.decay(step)
-    current = {'params': player.params, 'aux': _player_aux(aux, name)}
+    current = {'params': player.params, 'aux': aux.get(name, {})}
     return player.replace(
         ema=jax.tree.map(lambda old, new: new + decay * (old - new), player.ema, current)
     )

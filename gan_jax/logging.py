@@ -13,7 +13,7 @@ import tensorboardX
 import tqdm
 from absl import logging
 
-from gan_jax import workdir as workdir_lib
+from gan_jax import files
 
 # Keys of metrics.jsonl that say how fast a run was, not what it computed.
 TIMING = ('seconds', 'examples_per_second')
@@ -54,7 +54,8 @@ class Log:
         self._file = workdir / 'metrics.jsonl'
         if self._file.exists():
             kept = [line for line in self._file.read_text().splitlines() if _upto(line, step)]
-            workdir_lib.replace(self._file, ''.join(line + '\n' for line in kept))
+            text = ''.join(line + '\n' for line in kept)
+            files.replace(self._file, lambda file: file.write_text(text))
         self._stream = self._file.open('a')
         self._events = tensorboardX.SummaryWriter(str(workdir), purge_step=step + 1)
         self._examples = examples

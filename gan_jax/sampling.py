@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from gan_jax import data, keys
+from gan_jax import data, files, keys
 from gan_jax import game as game_lib
 from gan_jax import latents as latents_lib
 from gan_jax.errors import UserError
@@ -61,10 +61,8 @@ def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.nda
 def write_png(file: pathlib.Path, image: np.ndarray) -> None:
     """Writes uint8 [h, w, 1 or 3] whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(file.name + '.tmp')
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-    picture.save(temporary, 'PNG')
-    temporary.replace(file)
+    files.replace(file, picture.save)
 
 
 def interpolation(latents: chex.Array, columns: int = 10) -> chex.Array:
@@ -106,8 +104,10 @@ def write_samples(
     pairs = draw_latents(game, seed, 16, **options)
     name += f'_truncation_{truncation}' if options else ''
     folder = workdir / 'generated'
-    files = [folder / f'{name}{end}' for end in ('.png', '.npz', '_interpolation.png')]
-    write_png(files[0], grid(images))
-    np.savez_compressed(files[1], images=images)
-    write_png(files[2], grid(sampler(*variables, interpolation(pairs)), columns=10))
-    return files
+    picture, arrays, between = (
+        folder / f'{name}{end}' for end in ('.png', '.npz', '_interpolation.png')
+    )
+    write_png(picture, grid(images))
+    files.replace(arrays, lambda file: np.savez_compressed(file, images=images))
+    write_png(between, grid(sampler(*variables, interpolation(pairs)), columns=10))
+    return [picture, arrays, between]

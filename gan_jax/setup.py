@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from gan_jax import config as config_lib
 from gan_jax import data, parallel
 from gan_jax import game as game_lib
-from gan_jax.errors import UserError
+from gan_jax.errors import UserError, one_line
 
 
 class Players(NamedTuple):
@@ -54,7 +54,7 @@ def build_players(config: Mapping[str, Any]) -> Players:
         latents = jax.eval_shape(game.functions['latent'], jax.random.split(jax.random.key(0), 1))
         made = jax.eval_shape(game.functions['sample'], params, aux, latents)['image']
     except (TypeError, ValueError, ArithmeticError) as error:
-        raise UserError(f'the networks cannot be built: {str(error).splitlines()[0]}') from error
+        raise UserError(f'the networks cannot be built: {one_line(error)}') from error
     if made.shape != example['image'].shape:
         raise UserError(
             f'config.generator.name={config["generator"]["name"]!r} makes arrays of shape '

@@ -37,7 +37,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
     config, dataset, game = setup.config, setup.dataset, setup.players.game
     workdir_lib.prepare(workdir, config)
     steps, several = config['steps'], config['steps_per_dispatch']
-    shard = jax.local_device_count()
+    num_devices = jax.local_device_count()
 
     def step_fn(state, batch):
         return game_lib.update(
@@ -89,7 +89,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
             start = step
             while step < steps:
                 metric = None
-                state, stacked = update(state, parallel.shard(next(batches), shard))
+                state, stacked = update(state, parallel.shard(next(batches), num_devices))
                 _count(means, game, parallel.to_host(stacked), step, workdir)
                 step += several
                 log.advance(several)

@@ -5,8 +5,9 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from gan_jax import files
 from gan_jax.config import MAY_CHANGE
-from gan_jax.errors import UserError
+from gan_jax.errors import UserError, one_line
 
 CONFIG = 'config.json'
 
@@ -25,11 +26,7 @@ def read_config(workdir: pathlib.Path) -> dict[str, Any]:
             f'{workdir} holds no run ({CONFIG} is missing); train one with --workdir={workdir}'
         ) from None
     except (OSError, ValueError) as error:
-        raise UserError(f'{file} cannot be read ({_line(error)})') from error
-
-
-def _line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(f'{file} cannot be read ({one_line(error)})') from error
 
 
 def _flatten(tree: Any, prefix: str = 'config') -> dict[str, Any]:
@@ -68,16 +65,10 @@ def prepare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
                     f'{workdir} was made by another config: {differences[0]}{more}; '
                     f'give another --workdir, or delete that one'
                 )
-        replace(workdir / CONFIG, json.dumps(config, indent=2) + '\n')
+        text = json.dumps(config, indent=2) + '\n'
+        files.replace(workdir / CONFIG, lambda file: file.write_text(text))
     except OSError as error:
+        reason = error.strerror or one_line(error)
         raise UserError(
-            f'the work directory {workdir} cannot be written ({error.strerror or _line(error)}); '
-            f'give another --workdir'
+            f'the work directory {workdir} cannot be written ({reason}); give another --workdir'
         ) from error
-
-
-def replace(file: pathlib.Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    temporary = file.with_name(file.name + '.tmp')
-    temporary.write_text(text)
-    temporary.replace(file)

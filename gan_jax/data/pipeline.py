@@ -54,11 +54,6 @@ class Dataset:
         """The number of images."""
         return len(self.labels)
 
-    @property
-    def num_classes(self) -> int:
-        """The number of classes, at least 1."""
-        return len(self.class_names)
-
     def batch(self, indices: np.ndarray) -> Batch:
         """{'image': uint8 [n, height, width, channels], 'label': int32 [n]}."""
         return {'image': self.fetch(indices), 'label': self.labels[indices]}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from gan_jax.errors import UserError
+from gan_jax.errors import UserError, one_line
 
 Record = tuple[Image.Image | np.ndarray, int]
 
@@ -49,11 +49,6 @@ class Source:
     def __len__(self) -> int:
         """The number of records."""
         return self.size
-
-    @property
-    def num_classes(self) -> int:
-        """The number of classes, at least 1."""
-        return len(self.class_names)
 
     def record(self, index: int) -> Record:
         """One record; raises anything if it cannot be read."""
@@ -166,10 +161,6 @@ def folder(path: str, split: str = 'train') -> Source:
     )  # fmt: skip
 
 
-def _one_line(error: Exception) -> str:
-    return ' '.join(str(error).split())[:300]
-
-
 def _prepare_command(name: str, data_dir: str | None) -> str:
     where = f", data_dir='{data_dir}'" if data_dir else ''
     return (
@@ -221,7 +212,7 @@ def _prepared(name: str, data_dir: str | None) -> Any:
     except tfds.core.DatasetNotFoundError:
         raise _not_found(name, data_dir) from None
     except (ValueError, ImportError) as error:
-        raise UserError(f'config.dataset={name} cannot be opened: {_one_line(error)}') from error
+        raise UserError(f'config.dataset={name} cannot be opened: {one_line(error)}') from error
     raise UserError(
         f'config.dataset={name}: prepared in {builder.data_dir} as {", ".join(sorted(formats))}, '
         f'not as array_record; move that folder away, then run {_prepare_command(name, data_dir)}'
@@ -267,7 +258,7 @@ def tfds_images(name: str, split: str = 'train', data_dir: str | None = None) ->
             return data.__getitems__(list(indices))
         except Exception as error:
             raise UserError(
-                f'config.dataset={name}: {_one_line(error)}; remove {builder.data_dir} and run '
+                f'config.dataset={name}: {one_line(error)}; remove {builder.data_dir} and run '
                 f'{_prepare_command(name, data_dir)}'
             ) from error
 

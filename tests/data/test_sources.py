@@ -65,7 +65,7 @@ def test_a_folders_images_come_in_the_order_of_their_paths(folder):
     ]  # fmt: skip
     assert [source.record(i)[1] for i in range(4)] == [0, 0, 1, 1]
     assert source.class_names == ('a', 'b')
-    assert source.num_classes == 2
+    assert len(source.class_names) == 2
     np.testing.assert_array_equal(np.asarray(source.record(2)[0]), picture(1))
 
 
@@ -122,7 +122,7 @@ def test_arrays_with_and_without_labels():
     source = sources.from_arrays('x', images, np.array([0, 2, 1]))
     assert source.class_names == ('0', '1', '2')
     assert source.record(1)[1] == 2
-    assert sources.from_arrays('x', images).num_classes == 1
+    assert len(sources.from_arrays('x', images).class_names) == 1
 
 
 # ---- TFDS ------------------------------------------------------------------------------------
