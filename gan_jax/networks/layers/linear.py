@@ -4,20 +4,27 @@ Every convolution of the library, transposed ones too, goes through `convolve`.
 """
 
 from collections.abc import Sequence
-from functools import partial
+from typing import Any
 
 import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from flax.linen.initializers import Initializer
-from jax import lax
+
+from gan_jax.networks.layers.convolution import convolve
 
 Dense = nn.Dense
 
-convolve = lax.conv_general_dilated
 
-Conv = partial(nn.Conv, conv_general_dilated=convolve)
+def _convolve(*args: Any, **kwargs: Any) -> jax.Array:
+    return convolve(*args, **kwargs)
+
+
+class Conv(nn.Conv):
+    """flax's convolution layer, computed by `convolve`."""
+
+    conv_general_dilated: Any = _convolve
 
 
 class ConvTranspose(nn.Module):

@@ -1,0 +1,234 @@
+"""The convolution against lax's: values, derivatives, batching, and what other platforms get."""
+
+import functools
+import zlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+from jax.test_util import check_grads
+
+from gan_jax.networks.layers import convolution, winograd
+from gan_jax.networks.layers.convolution import LAYOUT, convolve
+
+# name: (images [n, h, w, c], kernel [kh, kw, c, o], strides, padding, lhs_dilation)
+CASES = {
+    'dcgan-first': ((2, 8, 8, 3), (4, 4, 3, 8), (2, 2), ((1, 1), (1, 1)), (1, 1)),
+    'dcgan-wide': ((2, 8, 8, 32), (4, 4, 32, 33), (2, 2), ((1, 1), (1, 1)), (1, 1)),
+    'dcgan-up-wide': ((2, 4, 5, 33), (4, 4, 33, 32), (1, 1), ((2, 2), (2, 2)), (2, 2)),
+    'dcgan-last': ((2, 4, 4, 9), (4, 4, 9, 3), (1, 1), ((2, 2), (2, 2)), (2, 2)),
+    'resnet-wide': ((2, 6, 6, 32), (3, 3, 32, 32), (1, 1), ((1, 1), (1, 1)), (1, 1)),
+    'resnet-odd': ((2, 5, 7, 40), (3, 3, 40, 32), (1, 1), ((1, 1), (1, 1)), (1, 1)),
+    'resnet-first': ((2, 6, 6, 3), (3, 3, 3, 8), (1, 1), ((1, 1), (1, 1)), (1, 1)),
+    'to-rgb': ((2, 6, 6, 8), (3, 3, 8, 3), (1, 1), ((1, 1), (1, 1)), (1, 1)),
+    '1x1': ((2, 5, 5, 4), (1, 1, 4, 6), (1, 1), ((0, 0), (0, 0)), (1, 1)),
+    '1x1-strided': ((2, 5, 6, 4), (1, 1, 4, 6), (2, 2), ((0, 0), (0, 0)), (1, 1)),
+    '3x3-strided': ((2, 8, 7, 32), (3, 3, 32, 32), (2, 2), ((1, 1), (1, 1)), (1, 1)),
+    '3x3-up': ((2, 4, 4, 5), (3, 3, 5, 4), (1, 1), ((1, 2), (1, 2)), (2, 2)),
+    '5x5-strided': ((2, 9, 8, 5), (5, 5, 5, 4), (2, 2), ((2, 2), (1, 2)), (1, 1)),
+    '7x7': ((1, 9, 9, 3), (7, 7, 3, 4), (1, 1), ((3, 3), (3, 3)), (1, 1)),
+    'patch-4x4': ((1, 7, 7, 6), (4, 4, 6, 1), (1, 1), ((1, 1), (1, 1)), (1, 1)),
+    'rectangular': ((2, 8, 9, 4), (2, 4, 4, 5), (1, 2), ((0, 1), (1, 1)), (1, 1)),
+    'unused-edge': ((2, 10, 10, 4), (2, 2, 4, 5), (3, 3), ((0, 0), (0, 0)), (1, 1)),
+}
+RELATIVE = {'float32': 2e-6, 'bfloat16': 2e-2}
+
+
+def operands(name, dtype='float32'):
+    x, k, *settings = CASES[name]
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    images = rng.standard_normal(x)
+    kernel = rng.standard_normal(k) / np.sqrt(np.prod(k[:3]))
+    return (jnp.asarray(images, dtype), jnp.asarray(kernel, dtype)), settings
+
+
+def ours(settings):
+    strides, padding, dilation = settings
+    return lambda x, k: convolve(x, k, strides, padding, dilation, dimension_numbers=LAYOUT)
+
+
+def laxs(settings):
+    strides, padding, dilation = settings
+    return lambda x, k: lax.conv_general_dilated(
+        x, k, strides, padding, dilation, dimension_numbers=LAYOUT
+    )
+
+
+def first(function):
+    """The gradients of a function that is not linear, in both arguments."""
+    return jax.grad(lambda x, k: jnp.sum(jnp.sin(function(x, k).astype(jnp.float32))), (0, 1))
+
+
+def second(function):
+    """The gradients of the squared norms of the gradients, as WGAN-GP needs them."""
+
+    def norms(x, k):
+        return sum(jnp.sum(jnp.square(g.astype(jnp.float32))) for g in first(function)(x, k))
+
+    return jax.grad(norms, (0, 1))
+
+
+def forward_over_reverse(function):
+    return lambda x, k: jax.jvp(first(function), (x, k), (0.5 * x, -k))[1]
+
+
+def assert_close(one, other, relative):
+    for x, y in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        assert x.dtype == y.dtype
+        assert x.shape == y.shape
+        x, y = np.float64(x), np.float64(y)
+        assert np.linalg.norm(x - y) <= relative * np.linalg.norm(y)
+
+
+@pytest.mark.parametrize('dtype', RELATIVE)
+@pytest.mark.parametrize('name', CASES)
+def test_values_and_derivatives_are_laxs(name, dtype):
+    arguments, settings = operands(name, dtype)
+    for order in (lambda f: f, first, second):
+        found = jax.jit(order(ours(settings)))(*arguments)
+        assert_close(found, jax.jit(order(laxs(settings)))(*arguments), RELATIVE[dtype])
+
+
+@pytest.mark.parametrize('name', ['dcgan-first', 'dcgan-up-wide', 'resnet-odd'])
+def test_forward_mode_over_reverse_is_laxs(name):
+    arguments, settings = operands(name)
+    found = forward_over_reverse(ours(settings))(*arguments)
+    assert_close(found, forward_over_reverse(laxs(settings))(*arguments), 2e-6)
+
+
+@pytest.mark.parametrize('name', ['dcgan-wide', 'to-rgb', '3x3-up'])
+def test_derivatives_are_those_of_the_values_in_64_bits(name):
+    with jax.enable_x64(True):
+        arguments, settings = operands(name, 'float64')
+        check_grads(ours(settings), arguments, order=2, modes=['fwd', 'rev'], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('axes', [(0, 0), (0, None), (None, 0)])
+def test_vmap_over_either_or_both(axes):
+    _, settings = operands('dcgan-first')
+    rng = np.random.default_rng(0)
+    x, k = rng.standard_normal((3, 2, 8, 8, 3)), rng.standard_normal((3, 4, 4, 3, 5))
+    x, k = jnp.asarray(x, jnp.float32), jnp.asarray(k, jnp.float32)
+    x, k = x if axes[0] == 0 else x[0], k if axes[1] == 0 else k[0]
+    for order in (lambda f: f, first):
+        found = jax.vmap(order(ours(settings)), axes)(x, k)
+        assert_close(found, jax.vmap(order(laxs(settings)), axes)(x, k), 2e-6)
+
+
+def test_vmap_within_vmap():
+    _, settings = operands('resnet-first')
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(rng.standard_normal((2, 3, 1, 6, 6, 3)), jnp.float32)
+    k = jnp.asarray(rng.standard_normal((2, 3, 3, 3, 4)), jnp.float32)
+    twice = jax.vmap(jax.vmap(ours(settings), (0, None)))(x, k)
+    lax_twice = jax.vmap(jax.vmap(laxs(settings), (0, None)))(x, k)
+    assert_close(twice, lax_twice, 2e-6)
+
+
+def lowered(function, arguments, platform):
+    return jax.jit(function).trace(*arguments).lower(lowering_platforms=(platform,)).as_text()
+
+
+@pytest.mark.parametrize('name', ['dcgan-wide', 'dcgan-up-wide', 'resnet-wide'])
+@pytest.mark.parametrize('platform', ['cuda', 'tpu'])
+def test_other_platforms_get_the_native_convolution(name, platform):
+    """As many of them as lax's own function and derivatives make, and no product of matrices."""
+    arguments, settings = operands(name)
+    text = lowered(first(ours(settings)), arguments, platform)
+    lax_text = lowered(first(laxs(settings)), arguments, platform)
+    count = text.count('stablehlo.convolution')
+    assert count == lax_text.count('stablehlo.convolution') == 3
+    assert 'dot_general' not in text
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_cpus_get_products_of_matrices_only(name):
+    arguments, settings = operands(name)
+    text = lowered(first(ours(settings)), arguments, 'cpu')
+    assert 'stablehlo.convolution' not in text
+    assert 'dot_general' in text
+
+
+@pytest.mark.parametrize('name', ['dcgan-wide', 'resnet-wide'])
+def test_wide_kernels_take_winograds_products(name):
+    """(r + 1)^2 products, a ninth or a quarter of which no other form has."""
+    arguments, settings = operands(name)
+    text = lowered(ours(settings), arguments, 'cpu')
+    assert text.count('dot_general') == {'dcgan-wide': 9, 'resnet-wide': 16}[name]
+
+
+@pytest.mark.parametrize(
+    ('x', 'k', 'change'),
+    [
+        ((1, 6, 6, 4), (3, 3, 4, 2), {'rhs_dilation': (2, 2)}),
+        ((1, 6, 6, 4), (3, 3, 2, 4), {'feature_group_count': 2}),
+        ((1, 4, 6, 6), (2, 4, 3, 3), {'dimension_numbers': ('NCHW', 'OIHW', 'NCHW')}),
+        ((1, 6, 4), (3, 4, 2), {'dimension_numbers': ('NWC', 'WIO', 'NWC')}),
+        ((1, 6, 6, 4), (3, 3, 4, 2), {'padding': 'SAME', 'window_strides': (2, 2)}),
+        ((1, 6, 6, 4), (3, 3, 4, 2), {'padding': 'VALID', 'precision': 'highest'}),
+        ((1, 6, 6, 4), (3, 3, 4, 2), {'window_strides': (2, 2), 'lhs_dilation': (3, 3)}),
+        ((1, 6, 6, 4), (3, 3, 4, 2), {'padding': [(5, 4), (3, 6)], 'lhs_dilation': (2, 2)}),
+    ],
+)
+def test_what_is_not_a_plain_2d_convolution_is_laxs(x, k, change):
+    rank = len(x) - 2
+    rng = np.random.default_rng(0)
+    arguments = [jnp.asarray(rng.standard_normal(shape), jnp.float32) for shape in (x, k)]
+    settings = {'window_strides': (1,) * rank, 'padding': [(1, 1)] * rank}
+    settings |= {'dimension_numbers': LAYOUT} | change
+    found = convolve(*arguments, **settings)
+    assert_close(found, lax.conv_general_dilated(*arguments, **settings), 2e-6)
+
+
+@pytest.mark.parametrize(('x', 'k'), [((1, 6, 6, 4), (3, 3, 5, 2)), ((1, 2, 2, 4), (3, 3, 4, 2))])
+def test_what_lax_refuses_or_leaves_empty_is_the_same(x, k):
+    x, k = jnp.ones(x), jnp.ones(k)
+    call = functools.partial(convolve, window_strides=(1, 1), padding='VALID')
+    if x.shape[-1] == k.shape[-2]:
+        assert call(x, k, dimension_numbers=LAYOUT).shape == (1, 0, 0, 2)
+    else:
+        with pytest.raises((TypeError, ValueError), match='feature'):
+            call(x, k, dimension_numbers=LAYOUT)
+
+
+def test_winograds_matrices_convolve_exactly():
+    """On small integers all is exact: F(2, r) is the sliding sum, for every unit impulse."""
+    for r in winograd.KERNELS:
+        rng = np.random.default_rng(r)
+        x = jnp.asarray(rng.integers(-8, 9, (1, 6, 7, 1)), jnp.float32)
+        k = jnp.asarray(4 * rng.integers(-8, 9, (r, r, 1, 1)), jnp.float32)
+        literal = np.zeros((7 - r, 8 - r))
+        for i in range(r):
+            for j in range(r):
+                window = np.asarray(x)[0, i : i + 7 - r, j : j + 8 - r, 0]
+                literal += window * np.asarray(k)[i, j, 0, 0]
+        np.testing.assert_array_equal(winograd.forward(x, k)[0, :, :, 0], literal)
+
+
+def test_a_loop_and_a_branch_hold_no_native_convolution():
+    """XLA's own is slow inside both; the primitive is lowered there as anywhere."""
+    (x, k), settings = operands('dcgan-wide')
+
+    def inside(x, k):
+        step = first(ours(settings))
+        _, gradients = lax.scan(lambda t, _: (t, step(x * t, k)), jnp.float32(1), None, length=2)
+        return lax.cond(k[0, 0, 0, 0] > 0, lambda: gradients, lambda: gradients)
+
+    assert 'stablehlo.convolution' not in lowered(inside, (x, k), 'cpu')
+
+
+def test_the_native_forms_are_the_same_function():
+    """What other platforms run, run here."""
+    (x, k), (strides, pads, _) = operands('dcgan-wide')
+    y = ours((strides, pads, (1, 1)))(x, k)
+    shared = {'strides': strides, 'pads': pads, 'precision': None}
+    native, cpu = vars(convolution), vars(convolution)
+    for name, arguments, size in (
+        ('forward', (x, k), None), ('input_gradient', (y, k), x.shape[1:3]),
+        ('kernel_gradient', (x, y), k.shape[:2]),
+    ):  # fmt: skip
+        params = shared | ({'size': size} if size else {})
+        one = native[f'_native_{name}'](*arguments, **params)
+        assert_close(cpu[f'_cpu_{name}'](*arguments, **params), one, 2e-6)
