@@ -1,11 +1,12 @@
 """The record of a run: metrics.jsonl, TensorBoard's events, and the line a person watches."""
 
+import contextlib
 import json
 import math
 import pathlib
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from absl import logging
 from gan_jax import files
 
 # Keys of metrics.jsonl that say how fast a run was, not what it computed.
-TIMING = ('seconds', 'examples_per_second')
+TIMING = ('seconds', 'examples_per_second', 'data_wait')
 
 
 class Means:
@@ -61,6 +62,7 @@ class Log:
         self._examples = examples
         self._last = self._start = time.monotonic()
         self._last_step = step
+        self._waited = 0.0
         terminal = sys.stderr.isatty()
         self._bar = tqdm.tqdm(total=steps, initial=step, unit='step') if terminal else None
         self._steps = steps
@@ -70,16 +72,24 @@ class Log:
         if self._bar is not None:
             self._bar.update(steps)
 
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Times what is done inside as waiting for data."""
+        start = time.monotonic()
+        yield
+        self._waited += time.monotonic() - start
+
     def restart_clock(self, step: int) -> None:
         """Leaves what was done until `step` (compilation) out of the rate."""
-        self._last, self._last_step = time.monotonic(), step
+        self._last, self._last_step, self._waited = time.monotonic(), step, 0.0
 
     def scalars(self, step: int, means: Mapping[str, float]) -> None:
-        """Writes the metrics of the steps up to `step`, with the rate."""
+        """Writes the metrics of the steps up to `step`, with the rate and the wait for data."""
         now = time.monotonic()
-        rate = (step - self._last_step) * self._examples / max(now - self._last, 1e-9)
-        self._last, self._last_step = now, step
-        timing = dict(zip(TIMING, (now - self._start, rate), strict=True))
+        passed = max(now - self._last, 1e-9)
+        rate, wait = (step - self._last_step) * self._examples / passed, self._waited / passed
+        self._last, self._last_step, self._waited = now, step, 0.0
+        timing = dict(zip(TIMING, (now - self._start, rate, wait), strict=True))
         self.write(step, {**means, **timing})
         if self._bar is not None:
             losses = {name: value for name, value in means.items() if name.endswith('loss')}
@@ -87,8 +97,8 @@ class Log:
             return
         shown = {name: value for name, value in means.items() if name.endswith(('loss', 'logit'))}
         left = (self._steps - step) * self._examples / rate
-        logging.info('step %d/%d: %s; %.0f examples/s, %.0f s left',
-                     step, self._steps, _line(shown), rate, left)  # fmt: skip
+        logging.info('step %d/%d: %s; %.0f examples/s, %.1f%% waiting for data, %.0f s left',
+                     step, self._steps, _line(shown), rate, 100 * wait, left)  # fmt: skip
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
         """Writes metrics under a step."""

@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -76,7 +77,23 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
     real = dataset.batch(shown[: config['num_samples']])['image']
     sampling.write_png(workdir / 'samples' / 'real.png', sampling.grid(real))
 
+    pending: list[tuple[int, Any]] = []
+    pictures: list[Future] = []
+
+    def count():
+        """Reads the metrics of the last dispatch, which waits for it."""
+        while pending:
+            before, stacked = pending.pop()
+            _count(means, game, parallel.to_host(stacked), before, workdir)
+
+    def picture(step, params, aux):
+        image = sampling.grid(sampler(params, aux, latents))
+        sampling.write_png(workdir / 'samples' / f'{step:08d}.png', image)
+        log.image(step, 'samples', image)
+
     def save(metric=None):
+        while pictures:
+            pictures.pop().result()
         progress = {'data': batches.get_state(), 'means': means.sums, 'examples': len(dataset)}
         try:
             checkpoints.save(step, parallel.to_host(state), progress, config, metric)
@@ -85,29 +102,33 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
 
     # ---- Step, log, sample, evaluate, checkpoint ---------------------------------------------
     try:
-        with Interrupt() as interrupt:
+        with Interrupt() as interrupt, ThreadPoolExecutor(1) as painter:
             start = step
             while step < steps:
                 metric = None
-                state, stacked = update(state, parallel.shard(next(batches), num_devices))
-                _count(means, game, parallel.to_host(stacked), step, workdir)
+                with log.waiting():
+                    batch = next(batches)
+                state, stacked = update(state, parallel.shard(batch, num_devices))
+                count()  # one dispatch late, so that a device need not wait for the host
+                pending.append((step, stacked))
                 step += several
                 log.advance(several)
                 if _due(step, config['log_every']) or step == steps < config['log_every']:
+                    count()
                     log.scalars(step, means.take())
                 if step == start + several:
+                    count()
                     log.restart_clock(step)
                 if _due(step, config['sample_every']) or (config['sample_every'] and step == steps):
-                    params, aux = parallel.first(game_lib.averaged(state))
-                    picture = sampling.grid(sampler(params, aux, latents))
-                    sampling.write_png(workdir / 'samples' / f'{step:08d}.png', picture)
-                    log.image(step, 'samples', picture)
+                    variables = parallel.first(game_lib.averaged(state))
+                    pictures.append(painter.submit(picture, step, *variables))
                 if _due(step, config['eval_every']):
                     values = evaluation(*parallel.first(game_lib.averaged(state)))
                     log.write(step, values)
                     metric = values[evaluate.BEST]
                 stopped = interrupt.name is not None or step == steps
                 if _due(step, config['checkpoint_every']) or metric is not None or stopped:
+                    count()
                     save(metric)
                 if stopped:
                     break

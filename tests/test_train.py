@@ -71,6 +71,7 @@ def test_the_log_says_what_was_promised(pictures, tmp_path):
 
 def test_a_run_stopped_by_sigterm_goes_on_to_the_same_end(pictures, tmp_path, monkeypatch, caplog):
     config = small('dcgan', pictures, steps=6, eval_every=0, checkpoint_every=0)
+    config |= {'log_every': 6, 'sample_every': 6}
     train.train(config, tmp_path / 'whole')
     add, counted = log_lib.Means.add, []
 
@@ -84,7 +85,7 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_same_end(pictures, tmp_path, mo
     before = signal.getsignal(signal.SIGTERM)
     train.train(config, tmp_path / 'stopped')
     assert signal.getsignal(signal.SIGTERM) is before
-    assert sorted(os.listdir(tmp_path / 'stopped' / 'checkpoints')) == ['3']
+    assert sorted(os.listdir(tmp_path / 'stopped' / 'checkpoints')) == ['4']
     monkeypatch.setattr(log_lib.Means, 'add', add)
     train.train(config, tmp_path / 'stopped')
     (whole_lines, whole), (lines_, resumed) = (computed(tmp_path / x) for x in ('whole', 'stopped'))
