@@ -1,0 +1,154 @@
+"""The residual networks of SNGAN, for images of 16, 32 and 64 pixels.
+
+Source: Spectral Normalization for Generative Adversarial Networks (Miyato et al., 2018), table 4
+(32 pixels), and the authors' code for what it leaves out: Glorot uniform kernels, sqrt(2) times
+larger in the 3x3 convolutions of the blocks, and no bias at the logit. Other sizes have one block
+that changes the size less or more. All layers of the discriminator are spectrally normalised and
+there is no BatchNorm in it.
+"""
+
+from collections.abc import Sequence
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from gan_jax.networks import layers
+
+# image size -> number of doublings in the generator, from 4x4
+SIZES = {16: 2, 32: 3, 64: 4}
+
+KERNEL_INIT = nn.initializers.glorot_uniform()
+BLOCK_INIT = nn.initializers.variance_scaling(2.0, 'fan_avg', 'uniform')
+
+
+def _doublings(shape: Sequence[int]) -> int:
+    height, width, _ = shape
+    if height != width or height not in SIZES:
+        raise ValueError(
+            f'SNGAN makes images of {", ".join(map(str, SIZES))} pixels, not {height}x{width}: '
+            f'set image_size to one of these'
+        )
+    return SIZES[height]
+
+
+def upsample(x: chex.Array) -> jax.Array:
+    """Doubles height and width by repetition: [b, h, w, c] to [b, 2h, 2w, c]."""
+    batch, height, width, channels = x.shape
+    wide = jnp.broadcast_to(x[:, :, None, :, None], (batch, height, 2, width, 2, channels))
+    return wide.reshape(batch, 2 * height, 2 * width, channels)
+
+
+def downsample(x: chex.Array) -> jax.Array:
+    """The means of 2x2 pixels: [b, 2h, 2w, c] to [b, h, w, c]."""
+    batch, height, width, channels = x.shape
+    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).mean((2, 4))
+
+
+class UpBlock(nn.Module):
+    """BN, ReLU, upsample, conv 3x3, BN, ReLU, conv 3x3; beside it upsample, conv 1x1.
+
+    Attributes:
+      width: the channels of all convolutions.
+      axis_name: the axis over which batch statistics are averaged.
+    """
+
+    width: int
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, x: chex.Array, train: bool) -> jax.Array:
+        """Maps [batch, h, w, in] to [batch, 2h, 2w, width]."""
+        y = x
+        for doubled in (True, False):
+            y = layers.BatchNorm(use_running_average=not train, axis_name=self.axis_name)(y)
+            y = upsample(nn.relu(y)) if doubled else nn.relu(y)
+            y = layers.Conv(self.width, (3, 3), padding=1, kernel_init=BLOCK_INIT)(y)
+        # A 1x1 convolution and repetition commute; in this order it is four times cheaper.
+        return y + upsample(layers.Conv(self.width, (1, 1), kernel_init=KERNEL_INIT)(x))
+
+
+class DownBlock(nn.Module):
+    """ReLU, conv 3x3, ReLU, conv 3x3, and beside it a conv 1x1 or nothing; then the mean of 2x2.
+
+    Attributes:
+      width: the channels of all convolutions.
+      halve: whether to halve the size; if not, the input is added as it is.
+      first: whether the input is an image, which passes no ReLU.
+    """
+
+    width: int
+    halve: bool = True
+    first: bool = False
+
+    @nn.compact
+    def __call__(self, x: chex.Array, train: bool) -> jax.Array:
+        """Maps [batch, h, w, in] to [batch, h/2, w/2, width], or [batch, h, w, width]."""
+        y = x if self.first else nn.relu(x)
+        y = layers.SpectralConv(self.width, (3, 3), padding=1, kernel_init=BLOCK_INIT)(y, train)
+        y = nn.relu(y)
+        y = layers.SpectralConv(self.width, (3, 3), padding=1, kernel_init=BLOCK_INIT)(y, train)
+        if not self.halve:
+            return x + y
+        # A 1x1 convolution and the mean commute; in this order it is four times cheaper.
+        shortcut = layers.SpectralConv(self.width, (1, 1), kernel_init=KERNEL_INIT)
+        return downsample(y) + shortcut(downsample(x), train)
+
+
+class Generator(nn.Module):
+    """latent -> 4x4 feature map -> residual blocks, each doubling the size -> tanh.
+
+    Attributes:
+      shape: (height, width, channels) of an image.
+      width: the channels before the image.
+      axis_name: the axis over which batch statistics are averaged.
+    """
+
+    shape: Sequence[int]
+    width: int = 256
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, latent: chex.Array, train: bool) -> jax.Array:
+        """Maps latents [batch, size] to images [batch, *shape] in [-1, 1].
+
+        Raises:
+          ValueError: if images of this shape cannot be made.
+        """
+        doublings = _doublings(self.shape)
+        x = layers.Dense(4 * 4 * self.width, kernel_init=KERNEL_INIT)(latent)
+        x = x.reshape(-1, 4, 4, self.width)
+        for _ in range(doublings):
+            x = UpBlock(self.width, self.axis_name)(x, train)
+        x = layers.BatchNorm(use_running_average=not train, axis_name=self.axis_name)(x)
+        x = layers.Conv(self.shape[-1], (3, 3), padding=1, kernel_init=KERNEL_INIT)(nn.relu(x))
+        return jnp.tanh(x)
+
+
+class Discriminator(nn.Module):
+    """image -> residual blocks down to 8x8, two more -> sum over the pixels -> logit.
+
+    Attributes:
+      shape: (height, width, channels) of an image.
+      width: the channels of all convolutions.
+      axis_name: unused, since there are no batch statistics.
+    """
+
+    shape: Sequence[int]
+    width: int = 128
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, image: chex.Array, train: bool) -> jax.Array:
+        """Maps images [batch, *shape] to logits [batch].
+
+        Raises:
+          ValueError: if images of this shape cannot be judged.
+        """
+        halvings = _doublings(self.shape) - 1
+        x = image
+        for level in range(halvings + 2):
+            x = DownBlock(self.width, halve=level < halvings, first=level == 0)(x, train)
+        x = nn.relu(x).sum((1, 2))
+        return layers.SpectralDense(1, use_bias=False, kernel_init=KERNEL_INIT)(x, train)[:, 0]

@@ -1,0 +1,97 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gan_jax.networks import sngan
+
+KEY = jax.random.key(0)
+
+
+def shapes(network, x):
+    return jax.eval_shape(lambda: network.init(KEY, x, train=True))
+
+
+def count(variables):
+    return sum(x.size for x in jax.tree.leaves(variables['params']))
+
+
+def test_at_32_pixels_the_parameter_counts_are_the_papers():
+    """Table 4: three blocks of 256 channels, four of 128."""
+
+    def conv(size, ins, outs):
+        return size * size * ins * outs + outs
+
+    generator = shapes(sngan.Generator((32, 32, 3)), jnp.zeros((2, 128)))
+    block = 2 * 2 * 256 + 2 * conv(3, 256, 256) + conv(1, 256, 256)
+    assert count(generator) == 129 * 4096 + 3 * block + 2 * 256 + conv(3, 256, 3)
+    discriminator = shapes(sngan.Discriminator((32, 32, 3)), jnp.zeros((2, 32, 32, 3)))
+    first = conv(3, 3, 128) + conv(3, 128, 128) + conv(1, 3, 128)
+    others = 6 * conv(3, 128, 128) + conv(1, 128, 128)
+    assert count(discriminator) == first + others + 128
+
+
+@pytest.mark.parametrize('size', sngan.SIZES)
+@pytest.mark.parametrize('channels', [1, 3])
+def test_every_size_comes_out(size, channels):
+    shape = (size, size, channels)
+    generator, discriminator = sngan.Generator(shape, 4), sngan.Discriminator(shape, 4)
+    latent = jnp.zeros((2, 100))
+    g, d = shapes(generator, latent), shapes(discriminator, jnp.zeros((2, *shape)))
+    images = jax.eval_shape(lambda v: generator.apply(v, latent, train=False), g)
+    assert images.shape == (2, *shape)
+    logits = jax.eval_shape(lambda v, x: discriminator.apply(v, x, train=False), d, images)
+    assert logits.shape == (2,)
+    last = {'SpectralDense_0'}
+    assert {*d['spectral']} - last == {f'DownBlock_{i}' for i in range(sngan.SIZES[size] + 1)}
+
+
+@pytest.mark.parametrize('shape', [(28, 28, 1), (32, 64, 3)])
+def test_other_sizes_are_refused_with_the_valid_ones(shape):
+    with pytest.raises(ValueError, match='16, 32, 64'):
+        sngan.Generator(shape).init(KEY, jnp.zeros((2, 4)), train=True)
+    with pytest.raises(ValueError, match='16, 32, 64'):
+        sngan.Discriminator(shape).init(KEY, jnp.zeros((2, *shape)), train=True)
+
+
+def test_every_layer_of_the_discriminator_is_normalised_and_none_has_batch_norm():
+    d = shapes(sngan.Discriminator((32, 32, 3), 4), jnp.zeros((2, 32, 32, 3)))
+    assert {*d} == {'params', 'spectral'}
+
+    def owners(tree, name):
+        leaves = jax.tree_util.tree_leaves_with_path(tree)
+        return {path[:-1] for path, _ in leaves if path[-1].key == name}
+
+    assert owners(d['params'], 'kernel') == owners(d['spectral'], 'u')
+
+
+def test_the_resamplings():
+    x = jnp.arange(4.0).reshape(1, 2, 2, 1)
+    y = sngan.upsample(x)
+    np.testing.assert_array_equal(y[0, :, :, 0], np.kron(x[0, :, :, 0], np.ones((2, 2))))
+    np.testing.assert_array_equal(sngan.downsample(y), x)
+    z = jax.random.normal(KEY, (2, 4, 6, 3))
+    np.testing.assert_allclose(sngan.downsample(z)[1, 1, 2], z[1, 2:, 4:].mean((0, 1)), rtol=1e-5)
+
+
+def test_initialisation_is_the_papers():
+    """Glorot's bound sqrt(6 / (fan_in + fan_out)), sqrt(2) times that in the blocks' 3x3."""
+    d = sngan.Discriminator((16, 16, 3), 32).init(KEY, jnp.zeros((2, 16, 16, 3)), train=True)
+    block = d['params']['DownBlock_0']
+    for name, size, ins, gain in (('SpectralConv_1', 3, 32, 2), ('SpectralConv_2', 1, 3, 1)):
+        kernel = block[name]['kernel']
+        bound = np.sqrt(gain * 6 / (size * size * (ins + 32)))
+        assert 0.9 * bound < float(jnp.abs(kernel).max()) <= bound
+        assert not block[name]['bias'].any()
+
+
+def test_ranges_and_batch_statistics():
+    network = sngan.Generator((16, 16, 1), 4)
+    latent = jax.random.normal(KEY, (8, 10))
+    variables = network.init(KEY, latent, train=True)
+    images, updated = network.apply(variables, latent, train=True, mutable=['batch_stats'])
+    assert float(jnp.abs(images).max()) <= 1
+    assert (updated['batch_stats']['BatchNorm_0']['var'] != 1).all()
+    alone = network.apply(variables, latent[:1], train=False)
+    together = network.apply(variables, latent, train=False)
+    np.testing.assert_allclose(alone[0], together[0], atol=1e-5)
