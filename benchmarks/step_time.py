@@ -6,8 +6,10 @@
 A step is the discriminator's turn and then the generator's, each on new latents, each with Adam;
 real and generated images pass through the discriminator apart. The sides:
 
-    jax      games.gan and game.update as train.py runs them: one device, the state donated;
-    lax      the same with XLA's own convolution in place of the library's;
+    jax      games.gan and game.update as train.py runs them: one device, the state donated, as
+             many steps to a dispatch as the configs have;
+    lax      the same with XLA's own convolution in place of the library's, one step to a dispatch,
+             since it is several times slower in the loop over several;
     eager    PyTorch, channels last, fused Adam;
     compile  the same with both losses under torch.compile (inductor).
 
@@ -61,6 +63,7 @@ class Case(NamedTuple):
       latent: the latents' size.
       options: what the library's networks are given beside their defaults.
       pace: steps in a round for each one asked for; short steps need more of them.
+      dispatch: the library's steps to a dispatch; a round must be a multiple of it.
     """
 
     networks: Any
@@ -69,6 +72,7 @@ class Case(NamedTuple):
     latent: int
     options: dict[str, Any]
     pace: float = 1.0
+    dispatch: int = 5
 
 
 DCGAN = (torch_nets.DCGANGenerator, torch_nets.DCGANDiscriminator)
@@ -79,7 +83,7 @@ CASES = {
     'mlp_gan': Case(mlp, MLP, (28, 28, 1), 100, {}, pace=10),
     'dcgan_32': Case(dcgan, DCGAN, (32, 32, 3), 100, AXIS),
     'dcgan_64': Case(dcgan, DCGAN, (64, 64, 3), 100, AXIS),
-    'sngan_32': Case(sngan, SNGAN, (32, 32, 3), 128, AXIS, pace=0.2),
+    'sngan_32': Case(sngan, SNGAN, (32, 32, 3), 128, AXIS, pace=0.2, dispatch=1),
 }
 
 
@@ -113,7 +117,9 @@ class JaxSide:
         step = functools.partial(game_lib.update, game, axis_name=parallel.AXIS)
         self.update = parallel.pmap_steps(step, devices)
         self.state = parallel.replicate(state, devices)
-        self.batches = [parallel.replicate({'image': x[None]}, devices) for x in images(case)]
+        self.dispatch = 1 if convolve else case.dispatch
+        several = np.resize(images(case), (self.dispatch, BATCH, *case.shape))
+        self.batches = parallel.replicate({'image': several}, devices)
 
     def _first_latents(self, state):
         """Those that game.update will draw in step 1, for the sides that draw otherwise."""
@@ -129,14 +135,15 @@ class JaxSide:
 
     def first(self):
         """The losses of the first step, which is compiled before it is played."""
+        batch = jax.tree.map(lambda x: x[:, :1], self.batches)
         with self.tracing():
-            self.state, metrics = self.update(self.state, self.batches[0])
+            self.state, metrics = self.update(self.state, batch)
         return [metrics[f'{turn}/loss'].item() for turn in ('discriminator', 'generator')]
 
     def run(self, steps):
         """Plays so many steps to their end."""
-        for i in range(steps):
-            self.state, _ = self.update(self.state, self.batches[i % BATCHES])
+        for _ in range(steps // self.dispatch):
+            self.state, _ = self.update(self.state, self.batches)
         jax.block_until_ready(self.state)
 
 
@@ -247,7 +254,7 @@ def measure(sides, rounds, steps):
     """{side: seconds per step in each round}."""
     times: dict[str, list[float]] = {name: [] for name in sides}
     for name, side in sides.items():
-        side.run(1 if name == 'lax' else min(steps, 3))
+        side.run(1 if name == 'lax' else steps)
     for i in range(rounds):
         order = list(sides)[i % len(sides) :] + list(sides)[: i % len(sides)]
         for name in order:
@@ -336,6 +343,7 @@ def main():
     for name in args.only:
         case = CASES[name]
         steps = max(1, round(args.steps * case.pace))
+        steps = -(-steps // case.dispatch) * case.dispatch
         print(f'{name}: {args.rounds} rounds of {steps} steps of {BATCH}', flush=True)
         sides, missing = build(case, args)
         times = measure(sides, args.rounds, steps)

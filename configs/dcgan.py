@@ -25,6 +25,7 @@ def get_config() -> ml_collections.ConfigDict:
     """The default run."""
     config = config_lib.default()
     config.steps = 4000
+    config.steps_per_dispatch = 5
     for player, name in (('generator', 'Generator'), ('discriminator', 'Discriminator')):
         config[player] = ml_collections.ConfigDict(
             {'name': f'dcgan.{name}', 'width': 32, 'hidden': 512}

@@ -23,6 +23,7 @@ def get_config() -> ml_collections.ConfigDict:
     """The default run; --config.objective=minimax for the paper's zero-sum game."""
     config = config_lib.default()
     config.steps = 4000
+    config.steps_per_dispatch = 5
     config.image_size = 28
     config.generator = ml_collections.ConfigDict(
         {'name': 'mlp.Generator', 'features': (256, 512, 1024)}

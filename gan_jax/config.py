@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import flax.linen as nn
+import jax.numpy as jnp
 import ml_collections
 from ml_collections import config_dict
 
@@ -24,6 +25,7 @@ from gan_jax.errors import UserError
 from gan_jax.game import Game
 from gan_jax.games.gan import Penalty
 
+PRECISIONS = ('float32', 'bfloat16')
 INTERVALS = ('log_every', 'sample_every', 'checkpoint_every', 'eval_every')
 
 # Keys with which a run may go on although they differ from those it was begun with.
@@ -59,6 +61,7 @@ def default() -> ml_collections.ConfigDict:
             'brightness': 0.0,
         }
     )
+    config.precision = 'float32'  # what networks compute in; or bfloat16
     config.game = 'gan'
     config.objective = 'non_saturating'
     config.generator = ml_collections.ConfigDict({'name': 'dcgan.Generator'})
@@ -210,6 +213,11 @@ def _network(what: str, value: Any, built_in: Mapping[str, Any]) -> nn.Module:
     network, kwargs = _named(what, value, _network_classes())
     fields = {field.name for field in dataclasses.fields(network)}
     given = {name: x for name, x in built_in.items() if name in fields}
+    if 'dtype' not in fields and built_in.get('dtype', jnp.float32) != jnp.float32:
+        raise UserError(
+            f'{what}.name={value["name"]!r} has no field dtype, so it computes in float32 only; '
+            f'use --config.precision=float32'
+        )
     _check_arguments(what, network, kwargs, (*given, 'parent', 'name'))
     for field in dataclasses.fields(network):
         if type(field.default) in (int, float) and field.name in kwargs:
@@ -264,6 +272,7 @@ def check(config: Mapping[str, Any]) -> None:
     """Raises UserError unless every key is known and every common value makes sense."""
     common = default().to_dict()
     _check_name('config.game', config.get('game'), _submodules(games))
+    _check_name('config.precision', config.get('precision', 'float32'), PRECISIONS)
     check_keys('config', config, {*common, *_arguments(_game_module(config['game']).make)})
     for key in sorted(common.keys() - config.keys()):
         raise UserError(f'config.{key} is missing; start from gan_jax.config.default()')
@@ -286,7 +295,7 @@ def build_game(config: Mapping[str, Any], **built_in: Any) -> Game:
 
     Args:
       config: the resolved config.
-      **built_in: what networks get that have a field of that name (shape, axis_name).
+      **built_in: what networks get that have a field of that name (shape, axis_name, dtype).
 
     Raises:
       UserError: if a name or an argument is unknown.

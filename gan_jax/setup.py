@@ -47,7 +47,8 @@ def build_players(config: Mapping[str, Any]) -> Players:
       UserError: if a name or an argument in it is wrong, or the networks do not fit the images.
     """
     shape = (config['image_size'], config['image_size'], config['data']['channels'])
-    game = config_lib.build_game(config, shape=shape, axis_name=parallel.AXIS)
+    dtype = jnp.dtype(config['precision'])
+    game = config_lib.build_game(config, shape=shape, axis_name=parallel.AXIS, dtype=dtype)
     example = {'image': jnp.zeros((1, *shape), jnp.float32), 'label': jnp.zeros((1,), jnp.int32)}
     try:
         params, aux = jax.eval_shape(game.init, jax.random.key(0), example)
@@ -78,7 +79,9 @@ def build(config: Mapping[str, Any]) -> Setup:
     config_lib.check_batches(config, parallel.num_devices())
     prepare = config_lib.build_prepare(config)
     # Names are resolved once before the data are read, which may take minutes.
-    config_lib.build_game(config, shape=(1, 1, 1), axis_name=None)
+    config_lib.build_game(
+        config, shape=(1, 1, 1), axis_name=None, dtype=jnp.dtype(config['precision'])
+    )
     dataset = config_lib.load_data(config)
     size, _, channels = dataset.shape
     resolved = {**config, 'image_size': size, 'data': {**config['data'], 'channels': channels}}

@@ -9,7 +9,8 @@ import numpy as np
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIGS = sorted(file.stem for file in (ROOT / 'configs').glob('*.py'))
 SIZE = 16
-SGD = {'name': 'sgd', 'learning_rate': 0.05, 'clip_norm': None}
+# Larger steps multiply by thousands what one activation at a kink makes of a rounding.
+SGD = {'name': 'sgd', 'learning_rate': 0.02, 'clip_norm': None}
 
 
 def load_config(name):
@@ -39,6 +40,7 @@ def sgd(config):
 
 
 R1 = {'r1': {'weight': 1.0, 'every': 1}}
+SNGAN_G, SNGAN_D = ({'name': f'sngan.{x}', 'width': 4} for x in ('Generator', 'Discriminator'))
 LAZY_R1 = {'r1': {'weight': 1.0, 'every': 3}}
 
 # Every method, by config and changes to it. A new method is one more row.
@@ -49,7 +51,12 @@ METHODS = {
     'gan-generator-every-2': ('gan', {'generator_every': 2}),
     'dcgan': ('dcgan', {}),
     'dcgan-lazy-r1': ('dcgan', {'penalties': LAZY_R1}),
+    'dcgan-bfloat16': ('dcgan', {'precision': 'bfloat16', 'penalties': R1}),
+    'sngan': ('dcgan', {'generator': SNGAN_G, 'discriminator': SNGAN_D}),
 }
+
+# How far two splits of a batch may differ: a gradient in bfloat16 has 8 bits on each device.
+ROUNDING = {'dcgan-bfloat16': 2e-3}
 
 
 def method(row, **changes):

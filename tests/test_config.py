@@ -68,6 +68,7 @@ def test_the_real_configs_are_right(name):
         ('latent.name', 'nromal', "nearest valid name is 'normal'"),
         ('latent', DELETE, 'config.latent is missing'),
         ('objective', 'nonsaturating', "'non_saturating'"),
+        ('precision', 'float16', "'bfloat16'"),
         ('penalties', {'r2': {'weight': 1.0}}, "config.penalties 'r2' is unknown"),
         ('penalties', {'r1': 3}, "must be a dict such as {'weight': 5.0}"),
         ('penalties', {'r1': {'weigth': 1.0}}, 'did you mean config.penalties.r1.weight?'),
@@ -116,7 +117,7 @@ def test_a_batch_is_divided_among_devices_and_micro_batches():
 
 def test_names_become_what_they_stand_for():
     config = changed('penalties', {'r1': {'weight': 5.0, 'every': 4}})
-    game = config_lib.build_game(config, shape=(16, 16, 1), axis_name=None)
+    game = config_lib.build_game(config, shape=(16, 16, 1), axis_name=None, dtype=None)
     assert [turn.label for turn in game.turns] == [
         'discriminator',
         'discriminator_r1',

@@ -9,6 +9,7 @@ small images need: with two convolutions and a linear readout no unit sees the w
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import chex
 import flax.linen as nn
@@ -33,10 +34,11 @@ def _scales(shape: Sequence[int]) -> tuple[int, int]:
     return SIZES[height]
 
 
-def _batch_norm(train: bool, axis_name: str | None) -> nn.BatchNorm:
+def _batch_norm(network: Any, train: bool) -> nn.BatchNorm:
     return layers.BatchNorm(
         use_running_average=not train,
-        axis_name=axis_name,
+        axis_name=network.axis_name,
+        output_dtype=network.dtype,
         scale_init=layers.normal_around_one(0.02),
     )
 
@@ -49,12 +51,14 @@ class Generator(nn.Module):
       width: the channels before the image; twice as many at each halving of the size.
       hidden: the width of a dense layer before the feature map; 0 for none.
       axis_name: the axis over which batch statistics are averaged.
+      dtype: what is computed in; None is the type of the inputs and the parameters.
     """
 
     shape: Sequence[int]
     width: int = 64
     hidden: int = 0
     axis_name: str | None = None
+    dtype: Any = None
 
     @nn.compact
     def __call__(self, latent: chex.Array, train: bool) -> jax.Array:
@@ -67,18 +71,27 @@ class Generator(nn.Module):
         width = self.width * 2 ** (doublings - 1)
         x = latent
         if self.hidden:
-            x = layers.Dense(self.hidden, use_bias=False, kernel_init=KERNEL_INIT)(x)
-            x = nn.relu(_batch_norm(train, self.axis_name)(x))
-        x = layers.Dense(size * size * width, use_bias=False, kernel_init=KERNEL_INIT)(x)
-        x = nn.relu(_batch_norm(train, self.axis_name)(x.reshape(-1, size, size, width)))
+            x = self._dense(self.hidden)(x)
+            x = nn.relu(_batch_norm(self, train)(x))
+        x = self._dense(size * size * width)(x)
+        x = nn.relu(_batch_norm(self, train)(x.reshape(-1, size, size, width)))
         for level in reversed(range(doublings - 1)):
             x = self._up(self.width * 2**level, use_bias=False)(x)
-            x = nn.relu(_batch_norm(train, self.axis_name)(x))
-        return jnp.tanh(self._up(self.shape[-1])(x))
+            x = nn.relu(_batch_norm(self, train)(x))
+        return jnp.tanh(self._up(self.shape[-1])(x)).astype(latent.dtype)
+
+    def _dense(self, features: int) -> nn.Dense:
+        return layers.Dense(features, use_bias=False, kernel_init=KERNEL_INIT, dtype=self.dtype)
 
     def _up(self, features: int, use_bias: bool = True) -> layers.ConvTranspose:
         return layers.ConvTranspose(
-            features, (4, 4), (2, 2), padding=1, use_bias=use_bias, kernel_init=KERNEL_INIT
+            features,
+            (4, 4),
+            (2, 2),
+            padding=1,
+            use_bias=use_bias,
+            kernel_init=KERNEL_INIT,
+            dtype=self.dtype,
         )
 
 
@@ -90,12 +103,14 @@ class Discriminator(nn.Module):
       width: the channels after the first convolution; twice as many at each halving of the size.
       hidden: the width of a dense layer after the feature map; 0 for none.
       axis_name: the axis over which batch statistics are averaged.
+      dtype: what is computed in; None is the type of the inputs and the parameters.
     """
 
     shape: Sequence[int]
     width: int = 64
     hidden: int = 0
     axis_name: str | None = None
+    dtype: Any = None
 
     @nn.compact
     def __call__(self, image: chex.Array, train: bool) -> jax.Array:
@@ -115,10 +130,14 @@ class Discriminator(nn.Module):
                 padding=1,
                 use_bias=first,
                 kernel_init=KERNEL_INIT,
+                dtype=self.dtype,
             )(x)
-            x = nn.leaky_relu(x if first else _batch_norm(train, self.axis_name)(x), 0.2)
+            x = nn.leaky_relu(x if first else _batch_norm(self, train)(x), 0.2)
         x = x.reshape(x.shape[0], -1)
         if self.hidden:
-            x = layers.Dense(self.hidden, use_bias=False, kernel_init=KERNEL_INIT)(x)
-            x = nn.leaky_relu(_batch_norm(train, self.axis_name)(x), 0.2)
-        return layers.Dense(1, kernel_init=KERNEL_INIT)(x)[:, 0]
+            x = self._dense(self.hidden)(x)
+            x = nn.leaky_relu(_batch_norm(self, train)(x), 0.2)
+        return layers.Dense(1, kernel_init=KERNEL_INIT, dtype=image.dtype)(x)[:, 0]
+
+    def _dense(self, features: int) -> nn.Dense:
+        return layers.Dense(features, use_bias=False, kernel_init=KERNEL_INIT, dtype=self.dtype)

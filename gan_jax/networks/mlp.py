@@ -6,6 +6,7 @@ introductions draw: leaky ReLU in place of maxout and of the generator's sigmoid
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import chex
 import flax.linen as nn
@@ -22,20 +23,22 @@ class Generator(nn.Module):
       shape: the shape of an example, (height, width, channels) for images.
       features: the widths of the hidden layers.
       slope: leaky ReLU's slope below zero.
+      dtype: what is computed in; None is the type of the inputs and the parameters.
     """
 
     shape: Sequence[int]
     features: Sequence[int] = (256, 512, 1024)
     slope: float = 0.2
+    dtype: Any = None
 
     @nn.compact
     def __call__(self, latent: chex.Array, train: bool) -> jax.Array:
         """Maps latents [batch, size] to samples [batch, *shape] in [-1, 1]."""
         x = latent
         for width in self.features:
-            x = nn.leaky_relu(layers.Dense(width)(x), self.slope)
-        x = jnp.tanh(layers.Dense(math.prod(self.shape))(x))
-        return x.reshape(-1, *self.shape)
+            x = nn.leaky_relu(layers.Dense(width, dtype=self.dtype)(x), self.slope)
+        x = jnp.tanh(layers.Dense(math.prod(self.shape), dtype=self.dtype)(x))
+        return x.reshape(-1, *self.shape).astype(latent.dtype)
 
 
 class Discriminator(nn.Module):
@@ -45,16 +48,18 @@ class Discriminator(nn.Module):
       shape: the shape of an example.
       features: the widths of the hidden layers.
       slope: leaky ReLU's slope below zero.
+      dtype: what is computed in; None is the type of the inputs and the parameters.
     """
 
     shape: Sequence[int]
     features: Sequence[int] = (1024, 512, 256)
     slope: float = 0.2
+    dtype: Any = None
 
     @nn.compact
     def __call__(self, image: chex.Array, train: bool) -> jax.Array:
         """Maps examples [batch, *shape] to logits [batch]."""
         x = image.reshape(image.shape[0], -1)
         for width in self.features:
-            x = nn.leaky_relu(layers.Dense(width)(x), self.slope)
-        return layers.Dense(1)(x)[:, 0]
+            x = nn.leaky_relu(layers.Dense(width, dtype=self.dtype)(x), self.slope)
+        return layers.Dense(1, dtype=image.dtype)(x)[:, 0]

@@ -8,6 +8,7 @@ there is no BatchNorm in it.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import chex
 import flax.linen as nn
@@ -52,21 +53,29 @@ class UpBlock(nn.Module):
     Attributes:
       width: the channels of all convolutions.
       axis_name: the axis over which batch statistics are averaged.
+      dtype: what is computed in; None is the type of the inputs and the parameters.
     """
 
     width: int
     axis_name: str | None = None
+    dtype: Any = None
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> jax.Array:
         """Maps [batch, h, w, in] to [batch, 2h, 2w, width]."""
         y = x
         for doubled in (True, False):
-            y = layers.BatchNorm(use_running_average=not train, axis_name=self.axis_name)(y)
+            y = layers.BatchNorm(
+                use_running_average=not train, axis_name=self.axis_name, output_dtype=self.dtype
+            )(y)
             y = upsample(nn.relu(y)) if doubled else nn.relu(y)
-            y = layers.Conv(self.width, (3, 3), padding=1, kernel_init=BLOCK_INIT)(y)
+            y = layers.Conv(
+                self.width, (3, 3), padding=1, kernel_init=BLOCK_INIT, dtype=self.dtype
+            )(y)
         # A 1x1 convolution and repetition commute; in this order it is four times cheaper.
-        return y + upsample(layers.Conv(self.width, (1, 1), kernel_init=KERNEL_INIT)(x))
+        return y + upsample(
+            layers.Conv(self.width, (1, 1), kernel_init=KERNEL_INIT, dtype=self.dtype)(x)
+        )
 
 
 class DownBlock(nn.Module):
@@ -76,23 +85,31 @@ class DownBlock(nn.Module):
       width: the channels of all convolutions.
       halve: whether to halve the size; if not, the input is added as it is.
       first: whether the input is an image, which passes no ReLU.
+      dtype: what is computed in; None is the type of the inputs and the parameters.
     """
 
     width: int
     halve: bool = True
     first: bool = False
+    dtype: Any = None
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> jax.Array:
         """Maps [batch, h, w, in] to [batch, h/2, w/2, width], or [batch, h, w, width]."""
         y = x if self.first else nn.relu(x)
-        y = layers.SpectralConv(self.width, (3, 3), padding=1, kernel_init=BLOCK_INIT)(y, train)
+        y = layers.SpectralConv(
+            self.width, (3, 3), padding=1, kernel_init=BLOCK_INIT, dtype=self.dtype
+        )(y, train)
         y = nn.relu(y)
-        y = layers.SpectralConv(self.width, (3, 3), padding=1, kernel_init=BLOCK_INIT)(y, train)
+        y = layers.SpectralConv(
+            self.width, (3, 3), padding=1, kernel_init=BLOCK_INIT, dtype=self.dtype
+        )(y, train)
         if not self.halve:
             return x + y
         # A 1x1 convolution and the mean commute; in this order it is four times cheaper.
-        shortcut = layers.SpectralConv(self.width, (1, 1), kernel_init=KERNEL_INIT)
+        shortcut = layers.SpectralConv(
+            self.width, (1, 1), kernel_init=KERNEL_INIT, dtype=self.dtype
+        )
         return downsample(y) + shortcut(downsample(x), train)
 
 
@@ -103,11 +120,13 @@ class Generator(nn.Module):
       shape: (height, width, channels) of an image.
       width: the channels before the image.
       axis_name: the axis over which batch statistics are averaged.
+      dtype: what is computed in; None is the type of the inputs and the parameters.
     """
 
     shape: Sequence[int]
     width: int = 256
     axis_name: str | None = None
+    dtype: Any = None
 
     @nn.compact
     def __call__(self, latent: chex.Array, train: bool) -> jax.Array:
@@ -117,13 +136,17 @@ class Generator(nn.Module):
           ValueError: if images of this shape cannot be made.
         """
         doublings = _doublings(self.shape)
-        x = layers.Dense(4 * 4 * self.width, kernel_init=KERNEL_INIT)(latent)
+        x = layers.Dense(4 * 4 * self.width, kernel_init=KERNEL_INIT, dtype=self.dtype)(latent)
         x = x.reshape(-1, 4, 4, self.width)
         for _ in range(doublings):
-            x = UpBlock(self.width, self.axis_name)(x, train)
-        x = layers.BatchNorm(use_running_average=not train, axis_name=self.axis_name)(x)
-        x = layers.Conv(self.shape[-1], (3, 3), padding=1, kernel_init=KERNEL_INIT)(nn.relu(x))
-        return jnp.tanh(x)
+            x = UpBlock(self.width, self.axis_name, self.dtype)(x, train)
+        x = layers.BatchNorm(
+            use_running_average=not train, axis_name=self.axis_name, output_dtype=self.dtype
+        )(x)
+        x = layers.Conv(
+            self.shape[-1], (3, 3), padding=1, kernel_init=KERNEL_INIT, dtype=self.dtype
+        )(nn.relu(x))
+        return jnp.tanh(x).astype(latent.dtype)
 
 
 class Discriminator(nn.Module):
@@ -133,11 +156,13 @@ class Discriminator(nn.Module):
       shape: (height, width, channels) of an image.
       width: the channels of all convolutions.
       axis_name: unused, since there are no batch statistics.
+      dtype: what is computed in; None is the type of the inputs and the parameters.
     """
 
     shape: Sequence[int]
     width: int = 128
     axis_name: str | None = None
+    dtype: Any = None
 
     @nn.compact
     def __call__(self, image: chex.Array, train: bool) -> jax.Array:
@@ -149,6 +174,8 @@ class Discriminator(nn.Module):
         halvings = _doublings(self.shape) - 1
         x = image
         for level in range(halvings + 2):
-            x = DownBlock(self.width, halve=level < halvings, first=level == 0)(x, train)
-        x = nn.relu(x).sum((1, 2))
+            x = DownBlock(self.width, halve=level < halvings, first=level == 0, dtype=self.dtype)(
+                x, train
+            )
+        x = nn.relu(x).astype(image.dtype).sum((1, 2))
         return layers.SpectralDense(1, use_bias=False, kernel_init=KERNEL_INIT)(x, train)[:, 0]

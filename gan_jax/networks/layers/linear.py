@@ -10,6 +10,7 @@ import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
 from flax.linen.initializers import Initializer
 
 from gan_jax.networks.layers.convolution import convolve
@@ -39,6 +40,7 @@ class ConvTranspose(nn.Module):
       padding: how many pixels the forward convolution would pad on each side.
       use_bias: whether to add a bias [out].
       kernel_init: the kernel's initializer.
+      dtype: what is computed in; None is the type of the inputs and the parameters.
     """
 
     features: int
@@ -47,12 +49,14 @@ class ConvTranspose(nn.Module):
     padding: int
     use_bias: bool = True
     kernel_init: Initializer = nn.initializers.lecun_normal()
+    dtype: Any = None
 
     @nn.compact
     def __call__(self, x: chex.Array) -> jax.Array:
         """Maps [batch, height, width, in] to [batch, height', width', features]."""
         shape = (*self.kernel_size, x.shape[-1], self.features)
         kernel = self.param('kernel', self.kernel_init, shape)
+        x, kernel = promote_dtype(x, kernel, dtype=self.dtype)
         y = convolve(
             x,
             kernel,
@@ -63,5 +67,5 @@ class ConvTranspose(nn.Module):
         )
         if self.use_bias:
             bias = self.param('bias', nn.initializers.zeros_init(), (self.features,))
-            y = y + jnp.reshape(bias, (1, 1, 1, -1))
+            y = y + jnp.reshape(bias, (1, 1, 1, -1)).astype(y.dtype)
         return y

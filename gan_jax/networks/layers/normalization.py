@@ -1,8 +1,11 @@
 """Normalisation layers."""
 
-from functools import partial
+from typing import Any
 
+import chex
 import flax.linen as nn
+import jax
+import jax.numpy as jnp
 
 
 def normal_around_one(stddev: float) -> nn.initializers.Initializer:
@@ -11,5 +14,22 @@ def normal_around_one(stddev: float) -> nn.initializers.Initializer:
     return lambda key, shape, dtype: 1.0 + normal(key, shape, dtype)
 
 
-# The fast variance, E[x^2] - E[x]^2, loses all digits where the mean is large.
-BatchNorm = partial(nn.BatchNorm, momentum=0.9, epsilon=1e-5, use_fast_variance=False)
+class BatchNorm(nn.BatchNorm):
+    """flax's, with PyTorch's defaults; statistics and the normalisation itself in float32.
+
+    The fast variance, E[x^2] - E[x]^2, loses all digits where the mean is large.
+
+    Attributes:
+      output_dtype: the result's type; None is x's.
+    """
+
+    momentum: float = 0.9
+    epsilon: float = 1e-5
+    use_fast_variance: bool = False
+    output_dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: chex.Array, *args: Any, **kwargs: Any) -> jax.Array:
+        """Maps [batch, ..., features] to the same shape, of type `output_dtype`."""
+        wide = x.astype(jnp.float32 if x.dtype.itemsize < 4 else x.dtype)
+        return super().__call__(wide, *args, **kwargs).astype(self.output_dtype or x.dtype)

@@ -12,11 +12,13 @@ keeps u'; evaluation takes u as it stands, sigma = |W u|.
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
 from flax.linen.initializers import Initializer
 from jax import lax
 
@@ -59,7 +61,7 @@ def _normalized(module: nn.Module, kernel: jax.Array, train: bool) -> jax.Array:
 def _bias(module: nn.Module, y: jax.Array) -> jax.Array:
     """The module's bias [features], as an array [1, ..., features] of the rank of y."""
     bias = module.param('bias', nn.initializers.zeros_init(), (y.shape[-1],))
-    return bias.reshape((1,) * (y.ndim - 1) + bias.shape)
+    return bias.reshape((1,) * (y.ndim - 1) + bias.shape).astype(y.dtype)
 
 
 class SpectralConv(nn.Module):
@@ -72,6 +74,8 @@ class SpectralConv(nn.Module):
       padding: how many zeros are put on each side.
       use_bias: whether to add a bias [out].
       kernel_init: the initializer of the kernel as it is before the division.
+      dtype: what is computed in, but for the division, which is in float32; None is the type of the
+        inputs and the parameters.
     """
 
     features: int
@@ -80,15 +84,17 @@ class SpectralConv(nn.Module):
     padding: int = 0
     use_bias: bool = True
     kernel_init: Initializer = nn.initializers.glorot_uniform()
+    dtype: Any = None
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> jax.Array:
         """Maps [batch, height, width, in] to [batch, height', width', features]."""
         shape = (*self.kernel_size, x.shape[-1], self.features)
         kernel = self.param('kernel', self.kernel_init, shape)
+        x, kernel = promote_dtype(x, _normalized(self, kernel, train), dtype=self.dtype)
         y = linear.convolve(
             x,
-            _normalized(self, kernel, train),
+            kernel,
             window_strides=tuple(self.strides),
             padding=[(self.padding, self.padding)] * 2,
             dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
@@ -105,17 +111,21 @@ class SpectralDense(nn.Module):
       features: the number of outputs.
       use_bias: whether to add a bias [features].
       kernel_init: the initializer of the kernel as it is before the division.
+      dtype: what is computed in, but for the division, which is in float32; None is the type of the
+        inputs and the parameters.
     """
 
     features: int
     use_bias: bool = True
     kernel_init: Initializer = nn.initializers.glorot_uniform()
+    dtype: Any = None
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> jax.Array:
         """Maps [..., in] to [..., features]."""
         kernel = self.param('kernel', self.kernel_init, (x.shape[-1], self.features))
-        y = jnp.dot(x, _normalized(self, kernel, train))
+        x, kernel = promote_dtype(x, _normalized(self, kernel, train), dtype=self.dtype)
+        y = jnp.dot(x, kernel)
         if self.use_bias:
             y = y + _bias(self, y)
         return y
