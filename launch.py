@@ -10,11 +10,14 @@ import itertools
 import logging as python_logging
 import os
 import pathlib
+import platform
 import runpy
 import sys
+import zlib
 from collections.abc import Sequence
 from typing import NoReturn
 
+import jax
 import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
@@ -29,6 +32,11 @@ MODE = flags.DEFINE_enum('mode', 'train', ['train', 'sample'], 'What to do.')
 NUM = flags.DEFINE_integer('num', 64, 'How many samples (--mode=sample).', lower_bound=1)
 SEED = flags.DEFINE_integer('seed', 0, "The samples' seed (--mode=sample).", 0, 2**32 - 1)
 TRUNCATION = flags.DEFINE_float('truncation', None, "The latents' bound (--mode=sample).")
+COMPILED = flags.DEFINE_string(
+    'compilation_cache',
+    os.path.join(os.environ.get('XDG_CACHE_HOME') or '~/.cache', 'gan_jax', 'compiled'),
+    "Where compiled programs are kept for the next start; '' for nowhere.",
+)
 BEST = flags.DEFINE_bool('best', False, 'From the best checkpoint (--mode=sample).')
 
 
@@ -92,6 +100,29 @@ def keep_freed_memory() -> None:
         library.mallopt(trim_threshold, 2**31 - 1)
 
 
+def keep_compiled(folder: str) -> None:
+    """Keeps compiled programs in a subfolder that belongs to this kind of processor.
+
+    Machine code for a CPU may hold instructions that another one lacks. Programs for several
+    virtual devices are not kept: to read them back has crashed the process.
+    """
+    if not folder or parallel.virtual_device_environment(os.environ.get('XLA_FLAGS', '')):
+        return
+    kind = platform.machine() + platform.processor()
+    with contextlib.suppress(OSError):
+        lines = pathlib.Path('/proc/cpuinfo').read_text().splitlines()
+        kind += next((line for line in lines if line.startswith(('flags', 'Features'))), '')
+    path = pathlib.Path(folder).expanduser() / f'{zlib.crc32(kind.encode()):08x}'
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        logging.warning('compiled programs are not kept: %s', error)
+        return
+    jax.config.update('jax_compilation_cache_dir', str(path))
+    jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
+    jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
+
+
 def worth_reading(record: python_logging.LogRecord) -> bool:
     """Our own lines, errors, and JAX's warnings: libraries tell at length of every file."""
     file, package = pathlib.Path(record.pathname), pathlib.Path(parallel.__file__).parent
@@ -108,6 +139,7 @@ def main(argv: Sequence[str]) -> None:
     wanted = parallel.virtual_device_environment(os.environ.get('XLA_FLAGS', ''))
     os.environ.update(wanted | os.environ)
     keep_freed_memory()
+    keep_compiled(COMPILED.value)
     try:
         if len(argv) > 1:
             raise UserError(f'{argv[1]!r} is not a flag; did you mean --config.{argv[1]}?')

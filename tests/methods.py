@@ -23,6 +23,7 @@ def load_config(name):
 def shrunk(name, **changes):
     """A real config, small enough for a test: tiny images, networks, batches."""
     config = load_config(name).to_dict()
+    config |= {'steps_per_dispatch': 1}
     config |= {'image_size': SIZE, 'batch_size': 16, 'num_samples': 4, 'eval_samples': 16}
     config['data'] = config['data'] | {'channels': 1}
     for player in ('generator', 'discriminator'):

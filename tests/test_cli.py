@@ -7,6 +7,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import methods
@@ -28,9 +29,15 @@ SMALL = (
     '--config.discriminator.features=(8,8)',
     '--config.latent.size=4',
     '--config.batch_size=16',
+    '--config.steps_per_dispatch=1',
     '--config.num_samples=4',
 )
-ENVIRONMENT = {**os.environ, 'XLA_FLAGS': '--xla_backend_optimization_level=0'}
+CACHE = tempfile.TemporaryDirectory()
+ENVIRONMENT = {
+    **os.environ,
+    'XLA_FLAGS': '--xla_backend_optimization_level=0',
+    'XDG_CACHE_HOME': CACHE.name,
+}
 
 
 def launch(*arguments, devices=1):
@@ -280,3 +287,23 @@ def test_virtual_devices_train_from_the_command_line(tmp_path):
     code, printed = finish(launch(*SMALL, *steps, f'--workdir={tmp_path}', devices=4))
     assert code == 0, printed
     assert '4 x cpu' in printed
+
+
+def test_compiled_programs_are_kept_for_the_next_start_unless_switched_off(tmp_path):
+    def start(name, cache):
+        flags = (*SMALL, '--config.steps=5', '--config.log_every=5', f'--workdir={tmp_path / name}')
+        code, printed = finish(launch(*flags, f'--compilation_cache={cache}'))
+        assert code == 0, printed
+        lines = (tmp_path / name / 'metrics.jsonl').read_text().splitlines()
+        kept = {str(x) for x in (tmp_path / 'cache').rglob('*-cache')}
+        return kept, [
+            {k: v for k, v in json.loads(x).items() if k not in log_lib.TIMING} for x in lines
+        ]
+
+    nothing, values = start('none', '')
+    first, first_values = start('first', tmp_path / 'cache')
+    second, second_values = start('second', tmp_path / 'cache')
+    assert not nothing
+    assert first
+    assert second == first
+    assert values == first_values == second_values
