@@ -66,6 +66,7 @@ def test_the_log_says_what_was_promised(pictures, tmp_path):
                  'gradient_norm', 'parameter_norm'):  # fmt: skip
         assert np.isfinite(metrics[f'discriminator/{name}'])
     assert metrics['examples_per_second'] > 0
+    assert 0 <= metrics['data_wait'] < 1
     assert lines(tmp_path)[-1][evaluate.BEST] > 0
 
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax import lax
+from jax import export, lax
 from jax.test_util import check_grads
 
 from gan_jax.networks.layers import convolution, winograd
@@ -232,3 +232,20 @@ def test_the_native_forms_are_the_same_function():
         params = shared | ({'size': size} if size else {})
         one = native[f'_native_{name}'](*arguments, **params)
         assert_close(cpu[f'_cpu_{name}'](*arguments, **params), one, 2e-6)
+
+
+def test_without_jit_it_is_the_same():
+    arguments, settings = operands('dcgan-wide')
+    with jax.disable_jit():
+        found = first(ours(settings))(*arguments)
+    assert_close(found, first(laxs(settings))(*arguments), 2e-6)
+
+
+@pytest.mark.parametrize('name', ['dcgan-wide', 'dcgan-last'])
+def test_the_batch_may_be_symbolic(name):
+    """As in a generator exported for any number of samples."""
+    (x, k), settings = operands(name)
+    (batch,) = export.symbolic_shape('batch')
+    images = jax.ShapeDtypeStruct((batch, *x.shape[1:]), x.dtype)
+    exported = export.export(jax.jit(ours(settings)))(images, k)
+    assert_close(exported.call(x, k), laxs(settings)(x, k), 2e-6)

@@ -126,7 +126,7 @@ def _native_forward(x, k, *, strides, pads, precision):
 
 
 def _native_input_gradient(y, k, *, size, **params):
-    shape = (len(y), *size, k.shape[2])
+    shape = (y.shape[0], *size, k.shape[2])
     return _transposed(lambda x: _native_forward(x, k, **params), shape, y)
 
 
@@ -148,8 +148,8 @@ def _blocks(x: jax.Array, kernel: Size, strides: Size, pads: Pads) -> jax.Array:
     ]
     x = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *ends, (0, 0, 0)))
     (rows, columns), (down, across), channels = counts, strides, x.shape[3]
-    x = x.reshape(len(x), rows, down, columns, across, channels).transpose(0, 1, 3, 2, 4, 5)
-    return x.reshape(len(x), rows, columns, down * across * channels)
+    x = x.reshape(x.shape[0], rows, down, columns, across, channels).transpose(0, 1, 3, 2, 4, 5)
+    return x.reshape(x.shape[0], rows, columns, down * across * channels)
 
 
 def _kernel_blocks(k: jax.Array, strides: Size) -> jax.Array:
@@ -171,7 +171,7 @@ def _patches(x: jax.Array, kernel: Size) -> jax.Array:
 def _fold(z: jax.Array, kernel: Size) -> jax.Array:
     """The transpose of `_patches`."""
     height, width = z.shape[1] + kernel[0] - 1, z.shape[2] + kernel[1] - 1
-    shape = (len(z), height, width, z.shape[3] // math.prod(kernel))
+    shape = (z.shape[0], height, width, z.shape[3] // math.prod(kernel))
     return _transposed(lambda x: _patches(x, kernel), shape, z)
 
 
@@ -238,7 +238,7 @@ def _cpu_input_gradient(y, k, *, strides, pads, precision, size):
     kernel = _kernel_blocks(k, strides)
     worth = _worth_winograd(kernel.shape[:2], *kernel.shape[2:])
     z = (winograd.input_gradient if worth else _patch_input_gradient)(y, kernel)
-    shape = (len(y), *size, k.shape[2])
+    shape = (y.shape[0], *size, k.shape[2])
     return _transposed(lambda x: _blocks(x, k.shape[:2], strides, pads), shape, z)
 
 
@@ -311,14 +311,18 @@ def _primitive(name: str, shape: Callable, native: Callable, cpu: Callable, fold
     def abstract(a, b, **params):
         return a.update(shape=shape(a.shape, b.shape, **params), weak_type=False)
 
+    native, cpu = _leading(native), _leading(_in_float32(cpu))
+
     @functools.cache
     def compiled(params):
-        return jax.jit(functools.partial(primitive.bind, **dict(params)))
+        default, on_cpu = (functools.partial(form, **dict(params)) for form in (native, cpu))
+        return jax.jit(functools.partial(lax.platform_dependent, default=default, cpu=on_cpu))
 
+    # Outside jit; not by way of the primitive itself, which would not end under disable_jit.
     primitive.def_impl(lambda a, b, **params: compiled(tuple(params.items()))(a, b))
     primitive.def_abstract_eval(abstract)
-    for platform, function in ((None, native), ('cpu', _in_float32(cpu))):
-        rule = mlir.lower_fun(_leading(function), multiple_results=False)
+    for platform, function in ((None, native), ('cpu', cpu)):
+        rule = mlir.lower_fun(function, multiple_results=False)
         mlir.register_lowering(primitive, rule, platform=platform)
     batching.primitive_batchers[primitive] = functools.partial(_batch, primitive, folds)
     return primitive

@@ -1,0 +1,104 @@
+"""What the convolution's rule rests on: both forms and XLA's own, shape by shape, on this CPU.
+
+    python -m benchmarks.convolution [--rounds 7]
+
+Prints, for the value and both gradients together, milliseconds (the least over the rounds, which
+are interleaved) by Winograd's form, by patches and by lax's convolution; the channels are those of
+the convolution of stride 1 that is left after space to depth. `rule` is the form that
+`gan_jax.networks.layers.convolution` takes.
+"""
+
+import argparse
+import time
+from unittest import mock
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+import launch
+from gan_jax.networks.layers import convolution
+
+# (batch, size, channels in, channels out, kernel, stride, padding)
+SHAPES = [
+    (64, 28, 1, 32, 4, 2, 1),
+    (64, 14, 32, 64, 4, 2, 1),
+    (64, 64, 3, 64, 4, 2, 1),
+    (64, 32, 4, 32, 4, 2, 1),
+    (64, 32, 8, 16, 4, 2, 1),
+    (64, 32, 8, 32, 4, 2, 1),
+    (64, 32, 16, 32, 4, 2, 1),
+    (64, 32, 64, 128, 4, 2, 1),
+    (64, 16, 128, 256, 4, 2, 1),
+    (64, 8, 256, 512, 4, 2, 1),
+    (64, 32, 3, 128, 3, 1, 1),
+    (64, 32, 256, 3, 3, 1, 1),
+    (64, 32, 8, 8, 3, 1, 1),
+    (64, 32, 16, 16, 3, 1, 1),
+    (64, 32, 32, 32, 3, 1, 1),
+    (64, 32, 64, 64, 3, 1, 1),
+    (64, 8, 128, 128, 3, 1, 1),
+    (64, 16, 256, 256, 3, 1, 1),
+]
+
+
+def both(function, x, k, y):
+    """Compiles the value and both gradients, with the cotangent y."""
+
+    def compute(x, k, y):
+        value, pullback = jax.vjp(function, x, k)
+        return value, pullback(y)
+
+    compiled = jax.jit(compute).lower(x, k, y).compile()
+    return lambda: jax.block_until_ready(compiled(x, k, y))
+
+
+def measure(shape, rounds):
+    """{form: least seconds}, and what the rule takes."""
+    batch, size, c, o, kernel, stride, padding = shape
+    arguments = {
+        'window_strides': (stride, stride),
+        'padding': [(padding, padding)] * 2,
+        'dimension_numbers': convolution.LAYOUT,
+    }
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(rng.standard_normal((batch, size, size, c)), jnp.float32)
+    k = jnp.asarray(rng.standard_normal((kernel, kernel, c, o)) / kernel / c**0.5, jnp.float32)
+    y = lax.conv_general_dilated(x, k, **arguments)
+    forms = {}
+    for name, worth in (('winograd', True), ('patches', False)):
+        with mock.patch.object(convolution, '_worth_winograd', lambda *_, worth=worth: worth):
+            # A function of its own for each form, since JAX keeps what it has traced.
+            forms[name] = both(lambda x, k: convolution.convolve(x, k, **arguments), x, k, y)
+            jax.clear_caches()
+    forms['lax'] = both(lambda x, k: lax.conv_general_dilated(x, k, **arguments), x, k, y)
+    times = {name: [] for name in forms}
+    for _ in range(rounds + 1):
+        for name, form in forms.items():
+            start = time.perf_counter()
+            form()
+            times[name].append(time.perf_counter() - start)
+    blocks = -(-kernel // stride)
+    rule = convolution._worth_winograd((blocks, blocks), stride * stride * c, o)
+    return {name: min(x[1:]) for name, x in times.items()}, 'winograd' if rule else 'patches'
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--rounds', type=int, default=7)
+    args = parser.parse_args()
+    launch.keep_freed_memory()
+    print(f'{"convolution":38} {"channels":>11} {"winograd":>9} {"patches":>8} {"lax":>8}  rule')
+    for shape in SHAPES:
+        batch, size, c, o, kernel, stride, _ = shape
+        times, rule = measure(shape, args.rounds)
+        numbers = ' '.join(f'{1e3 * times[x]:8.1f}' for x in ('winograd', 'patches', 'lax'))
+        best = min(('winograd', 'patches'), key=times.__getitem__)
+        note = '' if rule == best else f'  ({times[rule] / times[best]:.2f} of {best})'
+        name = f'{batch}x{size}x{size}x{c} -> {o}, {kernel}x{kernel}, stride {stride}'
+        print(f'{name:38} {stride * stride * c:5}, {o:4}  {numbers}  {rule}{note}', flush=True)
+
+
+if __name__ == '__main__':
+    main()
