@@ -1,8 +1,8 @@
 """One convolution: `lax.conv_general_dilated`'s meaning, matrix products on CPUs.
 
 On a GPU or TPU the native convolution is the right one. On a CPU XLA computes the gradients of
-strided, transposed and thin convolutions by generic loops, and any of them slowly inside `lax.scan`
-and `lax.cond`. There the convolution is lowered to matrix products instead. The platform decides
+strided, transposed and thin convolutions by generic loops, and all gradients many times slower
+inside `lax.scan` and `lax.cond`. There the convolution is lowered to matrix products instead. The platform decides
 when a program is lowered, so one traced function serves all.
 
 A convolution y(x, k) is linear in both arguments. It and its two transposes,
