@@ -2,8 +2,8 @@
 
 On a GPU or TPU the native convolution is the right one. On a CPU XLA computes the gradients of
 strided, transposed and thin convolutions by generic loops, and all gradients many times slower
-inside `lax.scan` and `lax.cond`. There the convolution is lowered to matrix products instead. The platform decides
-when a program is lowered, so one traced function serves all.
+inside `lax.scan` and `lax.cond`. There the convolution is lowered to matrix products instead. The
+platform decides when a program is lowered, so one traced function serves all.
 
 A convolution y(x, k) is linear in both arguments. It and its two transposes,
 
