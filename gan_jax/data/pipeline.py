@@ -10,7 +10,7 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -18,45 +18,16 @@ import grain
 import numpy as np
 from absl import logging
 
-from gan_jax.data import cleaning, sources, transforms
+from gan_jax.data import cleaning, sources, synthetic, transforms
+from gan_jax.data.dataset import Batch, Dataset, points, stack
 from gan_jax.errors import UserError
 
-Batch = dict[str, np.ndarray]
 Result = TypeVar('Result')
 
 CHUNK = 64  # records that a thread fetches at once
 DEFAULT_SIZE = 64
 PREFETCH = 4
 SECONDS_BETWEEN_LINES = 10.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Dataset:
-    """Images of one shape, with labels.
-
-    Attributes:
-      name: the data set's name.
-      shape: (height, width, channels) of every image.
-      class_names: the classes; a label is a place in it.
-      labels: int32 [len].
-      fetch: places [n] -> uint8 images [n, height, width, channels].
-      bad: (name, reason) of each record that was skipped.
-    """
-
-    name: str
-    shape: tuple[int, int, int]
-    class_names: tuple[str, ...]
-    labels: np.ndarray = dataclasses.field(repr=False)
-    fetch: Callable[[np.ndarray], np.ndarray] = dataclasses.field(repr=False)
-    bad: tuple[tuple[str, str], ...] = ()
-
-    def __len__(self) -> int:
-        """The number of images."""
-        return len(self.labels)
-
-    def batch(self, indices: np.ndarray) -> Batch:
-        """{'image': uint8 [n, height, width, channels], 'label': int32 [n]}."""
-        return {'image': self.fetch(indices), 'label': self.labels[indices]}
 
 
 def load(
@@ -73,22 +44,39 @@ def load(
     """Opens a data set, decodes every record once and leaves out those that cannot be used.
 
     Args:
-      dataset: 'mnist_5k', 'folder:PATH', a TFDS name, or a source (sources.from_arrays).
+      dataset: 'mnist_5k', 'folder:PATH', a TFDS name, or a source (sources.from_arrays);
+        'stacked:NAME' for stacks of the images of one of these (dataset.stack); or the name of a
+        mixture of points (synthetic.MIXTURES).
       image_size: the side of the square images; None is the set's own if its images are all
-        squares of one size, else 64.
+        squares of one size, else 64. None for points.
       split: which part of it.
-      channels: 1 or 3; None is 1 if all images are stored as grey, else 3.
+      channels: 1 or 3; None is 1 if all images are stored as grey, else 3. None for points.
       max_bad: the share of unusable records that is borne.
       min_size: the least length of a usable image's shorter side, before resizing.
       memory_gb: what the decoded set may take, 10^9 bytes; a larger one is decoded as it is read.
       data_dir: the folder of the prepared TFDS sets; None is TFDS's own.
 
     Raises:
-      UserError: if it is missing, not prepared, or too much of it cannot be used.
+      UserError: if it is missing, not prepared, or too much of it cannot be used; if it is asked
+        for what it cannot be.
     """
-    source = dataset
-    if isinstance(source, str):
-        source = sources.open_source(source, split=split, data_dir=data_dir)
+    if isinstance(dataset, str) and dataset in synthetic.MIXTURES:
+        _refuse_image_options(dataset, image_size, channels)
+        return points(dataset, split)
+    if isinstance(dataset, str) and dataset.startswith(sources.STACKED):
+        base = _base_of_stacks(dataset, channels)
+        try:
+            grey = load(
+                base, image_size=image_size, split=split, channels=1, max_bad=max_bad,
+                min_size=min_size, memory_gb=memory_gb, data_dir=data_dir,
+            )  # fmt: skip
+        except UserError as error:
+            raise UserError(f'{dataset}: {error}') from error
+        return stack(grey, dataset, split)
+    if isinstance(dataset, str):
+        source = sources.open_source(dataset, split=split, data_dir=data_dir)
+    else:
+        source = dataset
     size, depth = _native(source, image_size, channels, min_size)
     held = len(source) * size * size * depth <= memory_gb * 1e9
     images = np.empty((len(source) if held else 0, size, size, depth), np.uint8)
@@ -113,6 +101,22 @@ def load(
     else:
         fetch = _decoder(source, good, size, depth, min_size)
     return Dataset(source.name, (size, size, depth), source.class_names, labels[good], fetch, bad)
+
+
+def _refuse_image_options(name: str, image_size: int | None, channels: int | None) -> None:
+    for key, value in (('image_size', image_size), ('data.channels', channels)):
+        if value is not None:
+            raise UserError(f'config.{key}={value}: {name} has points, not images; leave it None')
+
+
+def _base_of_stacks(name: str, channels: int | None) -> str:
+    """The set whose images 'stacked:NAME' stacks."""
+    base = name.removeprefix(sources.STACKED)
+    if base in synthetic.MIXTURES or base.startswith(sources.STACKED):
+        raise UserError(f'config.dataset={name}: {base} cannot be stacked; name a set of images')
+    if channels not in (None, 3):
+        raise UserError(f'config.data.channels={channels}: {name} has 3; leave it None or say 3')
+    return base
 
 
 def _native(
@@ -234,6 +238,8 @@ def batch_at(
 ) -> Batch:
     """The batch of step 0, 1, ...: {'image': uint8 [local, h, w, c], 'label': int32 [local]}.
 
+    Points are float32 [local, 2], under the same key.
+
     Args:
       dataset: the data.
       step: its number.
@@ -270,7 +276,7 @@ def batches(
     dataset: Dataset,
     *,
     batch_size: int,
-    seed: int,
+    seed: int | Sequence[int],
     steps_per_dispatch: int = 1,
     process_index: int = 0,
     process_count: int = 1,
@@ -280,24 +286,32 @@ def batches(
     Args:
       dataset: the data.
       batch_size: over all processes.
-      seed: at least 0; each epoch's order follows from it and from the epoch's number.
+      seed: at least 0; each epoch's order follows from it and from the epoch's number. Of several
+        seeds the batches are stacked behind the examples: [steps_per_dispatch, local, seeds, ...].
       steps_per_dispatch: how many consecutive batches make an element.
       process_index: which process this is.
       process_count: how many there are.
 
     Returns:
       grain's iterator of {'image': uint8 [steps_per_dispatch, local, h, w, c], 'label': int32
-      [steps_per_dispatch, local]}. Its get_state() is a dict that JSON can hold; set_state(it)
-      goes on exactly there.
+      [steps_per_dispatch, local]}; points are float32 [steps_per_dispatch, local, 2]. Its
+      get_state() is a dict that JSON can hold; set_state(it) goes on exactly there.
 
     Raises:
       UserError: if the batch cannot be divided among the processes.
     """
     _local(batch_size, process_index, process_count)
-    batch = functools.partial(
-        batch_at, dataset, batch_size=batch_size, seed=seed,
+    at = functools.partial(
+        batch_at, dataset, batch_size=batch_size,
         process_index=process_index, process_count=process_count,
     )  # fmt: skip
+
+    def batch(step: int) -> Batch:
+        if isinstance(seed, int):
+            return at(step, seed=seed)
+        each = [at(step, seed=one) for one in seed]
+        return {key: np.stack([one[key] for one in each], axis=1) for key in each[0]}
+
     elements = grain.MapDataset.source(_Dispatches(batch, steps_per_dispatch))
     return iter(
         elements.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=PREFETCH))

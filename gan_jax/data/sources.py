@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from gan_jax.data import synthetic
 from gan_jax.errors import UserError, one_line
 
 Record = tuple[Image.Image | np.ndarray, int]
@@ -20,6 +21,7 @@ SUFFIXES = frozenset(
     ('.bmp', '.gif', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
 )
 FOLDER = 'folder:'
+STACKED = 'stacked:'
 MNIST_5K = 'mnist_5k'
 
 
@@ -183,11 +185,12 @@ def _not_found(name: str, data_dir: str | None) -> UserError:
         )
     if os.path.isdir(os.path.expanduser(name)):
         return UserError(f'config.dataset={name} is a folder; say {FOLDER}{name}')
-    near = difflib.get_close_matches(base.lower(), [MNIST_5K, *known], 3, 0.6)
+    own = [MNIST_5K, *synthetic.MIXTURES]
+    near = difflib.get_close_matches(base.lower(), [*own, f'{STACKED}mnist', *known], 3, 0.6)
     hint = f'; did you mean {" or ".join(near)}?' if near else ''
     return UserError(
         f'config.dataset={name!r} is no known data set{hint} '
-        f'(valid: {MNIST_5K}, {FOLDER}PATH, the name of a TFDS image set)'
+        f'(valid: {", ".join(own)}, {STACKED}NAME, {FOLDER}PATH, the name of a TFDS image set)'
     )
 
 

@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from PIL import ExifTags, Image
 
@@ -24,14 +25,19 @@ _UPRIGHT = {
 
 
 def normalize(images: Array) -> Array:
-    """uint8 in [0, 255] -> float32 in [-1, 1]: x / 127.5 - 1. For NumPy and JAX arrays."""
+    """uint8 in [0, 255] -> float32 in [-1, 1]: x / 127.5 - 1; floats (points) stay as they are.
+
+    For NumPy and JAX arrays; the result is float32.
+    """
+    if jnp.issubdtype(images.dtype, jnp.floating):
+        return images.astype(np.float32)
     return images.astype(np.float32) / 127.5 - 1
 
 
 def denormalize(images: Array) -> Array:
     """Floats in [-1, 1] -> uint8: round(127.5 (x + 1)), what lies outside clipped.
 
-    The inverse of normalize. For NumPy and JAX arrays; ties are rounded to even.
+    The inverse of normalize on images. For NumPy and JAX arrays; ties are rounded to even.
     """
     return ((images.astype(np.float32) + 1) * 127.5).clip(0, 255).round().astype(np.uint8)
 

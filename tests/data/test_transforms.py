@@ -1,5 +1,6 @@
 import io
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -13,6 +14,20 @@ def test_normalize_takes_0_127_5_and_255_to_the_ends_and_the_middle(xp):
     images = transforms.normalize(xp.array([0, 51, 255], np.uint8))
     assert images.dtype == np.float32
     np.testing.assert_allclose(images, [-1, -0.6, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize('dtype', [np.float16, jnp.bfloat16, np.float32, np.float64])
+def test_normalize_leaves_floats_as_they_are(dtype):
+    points = np.array([[-4, 0.5], [127.5, 300]]).astype(dtype)
+    for normalized in (transforms.normalize(points), jax.jit(transforms.normalize)(points)):
+        assert normalized.dtype == np.float32
+        np.testing.assert_array_equal(normalized, points.astype(np.float32))
+
+
+def test_normalize_can_be_traced():
+    images = jax.jit(transforms.normalize)(np.array([0, 255], np.uint8))
+    assert images.dtype == np.float32
+    np.testing.assert_allclose(images, [-1, 1], atol=1e-6)
 
 
 @pytest.mark.parametrize('xp', [np, jnp])

@@ -1,0 +1,107 @@
+"""What all data sets are, and the two that are not read from records: points and stacks."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from gan_jax.data import synthetic
+from gan_jax.errors import UserError
+
+Batch = dict[str, np.ndarray]
+
+# Which split of points has how many, and the seed that they are drawn from.
+POINTS = {'train': (100_000, 0), 'test': (10_000, 1)}
+STACKS_TO_TRAIN, STACKS_ELSE = 128_000, 26_000
+MOST_CLASSES = 100  # of a set to stack: the stacks have a million then
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """Examples of one shape, images or points, with labels.
+
+    Attributes:
+      name: the data set's name.
+      shape: (height, width, channels) of every image; (2,) of points.
+      class_names: the classes; a label is a place in it.
+      labels: int32 [len].
+      fetch: places [n] -> uint8 images [n, height, width, channels] or float32 points [n, 2].
+      bad: (name, reason) of each record that was skipped.
+      mixture: what points were drawn from; None of images.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    class_names: tuple[str, ...]
+    labels: np.ndarray = dataclasses.field(repr=False)
+    fetch: Callable[[np.ndarray], np.ndarray] = dataclasses.field(repr=False)
+    bad: tuple[tuple[str, str], ...] = ()
+    mixture: synthetic.Mixture | None = dataclasses.field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        """The number of examples."""
+        return len(self.labels)
+
+    def batch(self, indices: np.ndarray) -> Batch:
+        """{'image': uint8 [n, height, width, channels] or float32 [n, 2], 'label': int32 [n]}."""
+        return {'image': self.fetch(indices), 'label': self.labels[indices]}
+
+
+def points(name: str, split: str = 'train') -> Dataset:
+    """Points of one of synthetic.MIXTURES; a label is the mode that a point was drawn from.
+
+    Args:
+      name: the mixture's.
+      split: 'train' (100,000 points of seed 0) or 'test' (10,000 of seed 1).
+
+    Raises:
+      UserError: if there is no such split.
+    """
+    if split not in POINTS:
+        raise UserError(
+            f'config.data.split={split!r} is no split of {name}; valid: {", ".join(POINTS)}'
+        )
+    mixture = synthetic.MIXTURES[name]()
+    num, seed = POINTS[split]
+    drawn, labels = synthetic.draw(mixture, num, seed)
+    names = tuple(f'mode {i}' for i in range(len(mixture.centers)))
+    return Dataset(name, (2,), names, labels, drawn.__getitem__, mixture=mixture)
+
+
+def stack(base: Dataset, name: str, split: str = 'train') -> Dataset:
+    """Images whose three channels are three grey images, drawn independently and uniformly.
+
+    Of k classes a, b, c of the channels, the label is k^2 a + k b + c; classes are named for it,
+    in as many digits as the largest has. There are 128,000 for the split 'train', 26,000 else.
+
+    Source: PacGAN: The power of two samples in generative adversarial networks (Lin et al., 2018),
+    section 4.2; the idea is from Unrolled Generative Adversarial Networks (Metz et al., 2016).
+
+    Args:
+      base: grey images; they stay where they are, and stacks are put together when they are read.
+      name: the new set's name.
+      split: the part that `base` is.
+
+    Raises:
+      UserError: if the base has more than 100 classes.
+    """
+    classes = len(base.class_names)
+    if classes > MOST_CLASSES:
+        raise UserError(
+            f'config.dataset={name}: {base.name} has {classes} classes, too many to stack; name a '
+            f'set of at most {MOST_CLASSES}'
+        )
+    num, seed = (STACKS_TO_TRAIN, 0) if split == 'train' else (STACKS_ELSE, 1)
+    table = np.random.default_rng(seed).integers(0, len(base), (num, 3), dtype=np.int32)
+    places = np.array([classes**2, classes, 1], np.int32)
+    labels = (base.labels[table] * places).sum(axis=1, dtype=np.int32)
+
+    def fetch(indices: np.ndarray) -> np.ndarray:
+        chosen = table[indices]
+        channels = base.fetch(chosen.ravel())[..., 0]
+        channels = channels.reshape(*chosen.shape, *channels.shape[1:])
+        return np.ascontiguousarray(np.moveaxis(channels, 1, -1))
+
+    digits = len(str(classes**3 - 1))
+    names = tuple(f'{label:0{digits}d}' for label in range(classes**3))
+    return Dataset(name, (*base.shape[:2], 3), names, labels, fetch, base.bad)
