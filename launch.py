@@ -22,13 +22,13 @@ import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from gan_jax import config as config_lib
 from gan_jax import parallel, sample, train
+from gan_jax.checks import check_keys
 from gan_jax.errors import UserError
 
 CONFIG = config_flags.DEFINE_config_file('config', None, 'The run, a file in configs/.')
 WORKDIR = flags.DEFINE_string('workdir', None, "Default: runs/<the config's name>.")
-MODE = flags.DEFINE_enum('mode', 'train', ['train', 'sample'], 'What to do.')
+MODE = flags.DEFINE_enum('mode', 'train', ['train', 'sample', 'animate'], 'What to do.')
 NUM = flags.DEFINE_integer('num', 64, 'How many samples (--mode=sample).', lower_bound=1)
 SEED = flags.DEFINE_integer('seed', 0, "The samples' seed (--mode=sample).", 0, 2**32 - 1)
 TRUNCATION = flags.DEFINE_float('truncation', None, "The latents' bound (--mode=sample).")
@@ -37,6 +37,7 @@ COMPILED = flags.DEFINE_string(
     os.path.join(os.environ.get('XDG_CACHE_HOME') or '~/.cache', 'gan_jax', 'compiled'),
     "Where compiled programs are kept for the next start; '' for nowhere.",
 )
+REPLICA = flags.DEFINE_integer('replica', 0, "Which of a run's seeds, from 0.", lower_bound=0)
 BEST = flags.DEFINE_bool('best', False, 'From the best checkpoint (--mode=sample).')
 
 
@@ -79,7 +80,7 @@ def check_overrides(argv: Sequence[str]) -> None:
             if not isinstance(node, ml_collections.ConfigDict):
                 break
             try:
-                config_lib.check_keys(what, [key], node)
+                check_keys(what, [key], node)
             except UserError as error:
                 fail(str(error), 2)
             node, what = node[key], f'{what}.{key}'
@@ -154,7 +155,10 @@ def main(argv: Sequence[str]) -> None:
                 seed=SEED.value,
                 truncation=TRUNCATION.value,
                 best=BEST.value,
+                replica=REPLICA.value,
             )
+        elif MODE.value == 'animate':
+            sample.animate(workdir, REPLICA.value)
         elif CONFIG.value is None:
             raise UserError('--config is missing; try --config=configs/dcgan.py')
         else:

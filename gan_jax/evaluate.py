@@ -22,7 +22,8 @@ def make(
       num: the number of real and of generated images; at most the data set's size is used.
 
     Returns:
-      (params, aux) -> {'eval/sliced_wasserstein': distance of images in [-1, 1]}; less is better.
+      (params, aux) -> {'eval/sliced_wasserstein': distance of images in [-1, 1], less is better};
+      and of points from a mixture 'eval/modes', 'eval/high_quality' and 'eval/reverse_kl'.
     """
     num = min(num, len(dataset))
     chosen = np.random.default_rng(seed).permutation(len(dataset))[:num]
@@ -34,9 +35,24 @@ def make(
 
     def evaluate(params: Any, aux: Any) -> dict[str, float]:
         fake = data.normalize(sampler(params, aux, latents))
-        return {BEST: float(distance(real, fake, rng))}
+        values = {BEST: float(distance(real, fake, rng))}
+        if dataset.mixture is not None:
+            values |= of_mixture(dataset.mixture, fake)
+        return values
 
     return evaluate
+
+
+def of_mixture(mixture: data.Mixture, points: np.ndarray) -> dict[str, float]:
+    """How well points [n, 2] cover a mixture: see `metrics.modes`."""
+    place = mixture.centers, mixture.stddev
+    index, _ = metrics.nearest_mode(points, mixture.centers)
+    histogram = metrics.mode_histogram(index, len(mixture.centers))
+    return {
+        'eval/modes': float(metrics.modes_captured(points, *place)),
+        'eval/high_quality': float(metrics.high_quality_share(points, *place)),
+        'eval/reverse_kl': float(metrics.reverse_kl(histogram)),
+    }
 
 
 # The metric by which the best checkpoint is kept; the least is best.

@@ -33,7 +33,8 @@ class LossFn(Protocol):
 
         Args:
           params: every player's parameters, {player: tree}.
-          aux: what is neither parameters nor data: {player: its collections, ...}.
+          aux: what is neither parameters nor data: {player: its collections, ...}; and 'step', the
+            number of the step that is played, for schedules.
           batch: arrays [examples, ...].
           rng: keys [examples], one per example. Draws made from an example's own key do not
             depend on how the batch is split among devices or micro-batches.
@@ -68,11 +69,13 @@ class Game(NamedTuple):
       init: (rng, batch) -> ({player: parameters}, aux).
       turns: played in this order at each step.
       functions: what the trained players are good for: 'latent', 'sample', 'score', ...
+      simultaneous: whether each turn meets the other players as they were before the step.
     """
 
     init: Callable[[chex.PRNGKey, Batch], tuple[dict[str, Any], Aux]]
     turns: tuple[Turn, ...]
     functions: Mapping[str, Callable]
+    simultaneous: bool = False
 
 
 class Player(train_state.TrainState):
@@ -114,7 +117,7 @@ def _zeros(shapes: Any) -> Any:
 def init(
     game: Game,
     optimizers: Mapping[str, optax.GradientTransformation],
-    seed: int,
+    seed: int | chex.Array,
     batch: Batch,
     decays: Mapping[str, Callable] | None = None,
 ) -> State:
@@ -191,7 +194,8 @@ def update(
         rng = examples(turn.label)
 
         def play(players, aux, turn=turn, rng=rng):
-            return _play(turn, players, aux, batch, rng, axis_name, micro_batches)
+            others = _params(state.players if game.simultaneous else players)
+            return _play(turn, others, players, aux, step, batch, rng, axis_name, micro_batches)
 
         def skip(players, aux, play=play):
             return players, aux, _zeros(jax.eval_shape(play, players, aux)[2])
@@ -205,15 +209,17 @@ def update(
     return state.replace(step=step, players=players, aux=aux), metrics
 
 
-def _play(turn, players, aux, batch, rng, axis_name, micro_batches):
+def _play(turn, params, players, aux, step, batch, rng, axis_name, micro_batches):
     """One turn: only the player's own parameters are differentiated and changed."""
-    params = _params(players)
 
     def gradients(aux, part):
         def loss(own):
-            return turn.loss({**params, turn.player: own}, aux, part['batch'], part['rng'])
+            given = {**params, turn.player: own}, {**aux, 'step': step}
+            return turn.loss(*given, part['batch'], part['rng'])
 
-        (value, (aux, report)), grads = jax.value_and_grad(loss, has_aux=True)(params[turn.player])
+        own = players[turn.player].params
+        (value, (aux, report)), grads = jax.value_and_grad(loss, has_aux=True)(own)
+        aux = {name: x for name, x in aux.items() if name != 'step'}
         return aux, (grads, {'loss': value, **report})
 
     whole = {'batch': batch, 'rng': rng}

@@ -11,6 +11,11 @@ def fold_in_name(rng: chex.PRNGKey, name: str) -> chex.PRNGKey:
     return jax.random.fold_in(rng, zlib.crc32(name.encode()))
 
 
+def of_name(rng: chex.PRNGKey, name: str) -> chex.PRNGKey:
+    """`fold_in_name` of each of the keys [n]."""
+    return jax.vmap(lambda key: fold_in_name(key, name))(rng)
+
+
 def per_example(rng: chex.PRNGKey, num: int, offset: jax.Array | int = 0) -> chex.PRNGKey:
     """One key per example, keys[i] = fold_in(rng, offset + i).
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import chex
+import jax
 import jax.numpy as jnp
 import optax
 
@@ -20,6 +21,35 @@ def available() -> dict[str, Callable[..., optax.GradientTransformation]]:
         for rate in [inspect.signature(value).parameters.get('learning_rate')]
         if rate is not None and rate.default is inspect.Parameter.empty
     }
+
+
+def schedules() -> dict[str, Callable[..., optax.Schedule]]:
+    """optax's learning rate schedules by name."""
+    return {
+        name: value
+        for name, value in vars(optax).items()
+        if inspect.isfunction(value) and name.endswith(('_schedule', '_decay'))
+    }
+
+
+def weight_clipping(bound: float) -> optax.GradientTransformation:
+    """Keeps every parameter within [-bound, bound]; the last of a chain.
+
+    u becomes clip(theta + u, -bound, bound) - theta. A crude way to a Lipschitz critic.
+
+    Source: Wasserstein GAN (Arjovsky et al., 2017), algorithm 1, where the bound is 0.01.
+
+    Args:
+      bound: c > 0, in the units of the parameters.
+    """
+
+    def update(updates, state, params=None):
+        if params is None:
+            raise ValueError(optax.NO_PARAMS_MSG)
+        moved = jax.tree.map(lambda u, p: jnp.clip(p + u, -bound, bound) - p, updates, params)
+        return moved, state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
 def lazy_correction(turns: Sequence[game_lib.Turn], player: str) -> float:
@@ -40,6 +70,7 @@ def make(
     name: str,
     correction: float = 1.0,
     clip_norm: float | None = None,
+    clip_weights: float | None = None,
     **kwargs: Any,
 ) -> optax.GradientTransformation:
     """An optimizer of optax's, corrected for lazy regularisation.
@@ -51,18 +82,27 @@ def make(
       name: a name in optax.
       correction: c, see `lazy_correction`.
       clip_norm: the bound on the gradients' global norm.
+      clip_weights: the bound on each parameter.
       **kwargs: the optimizer's own arguments.
     """
     defaults = inspect.signature(available()[name]).parameters
     if correction != 1.0:
-        kwargs['learning_rate'] = kwargs['learning_rate'] * correction
+        kwargs['learning_rate'] = _times(kwargs['learning_rate'], correction)
         for rate in ('b1', 'b2'):
             if rate in defaults:
                 kwargs[rate] = kwargs.get(rate, defaults[rate].default) ** correction
-    optimizer = available()[name](**kwargs)
-    if clip_norm is None:
-        return optimizer
-    return optax.chain(optax.clip_by_global_norm(clip_norm), optimizer)
+    chain = [available()[name](**kwargs)]
+    if clip_norm is not None:
+        chain.insert(0, optax.clip_by_global_norm(clip_norm))
+    if clip_weights is not None:
+        chain.append(weight_clipping(clip_weights))
+    return optax.chain(*chain) if len(chain) > 1 else chain[0]
+
+
+def _times(learning_rate: float | optax.Schedule, factor: float) -> float | optax.Schedule:
+    if callable(learning_rate):
+        return lambda count: factor * learning_rate(count)
+    return learning_rate * factor
 
 
 def ema_decay(

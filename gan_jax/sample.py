@@ -1,10 +1,13 @@
 """Samples from a checkpoint of a run."""
 
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 from absl import logging
 
-from gan_jax import checkpoint, game, sampling
+from gan_jax import checkpoint, game, pictures, replicas, resolve, sampling
 from gan_jax import config as config_lib
 from gan_jax import workdir as workdir_lib
 from gan_jax.errors import UserError
@@ -18,6 +21,7 @@ def sample(
     seed: int,
     truncation: float | None = None,
     best: bool = False,
+    replica: int = 0,
 ) -> list[pathlib.Path]:
     """Writes samples of the run in `workdir` under it, from running averages where it keeps them.
 
@@ -27,6 +31,7 @@ def sample(
       seed: the latents' seed.
       truncation: the bound of the latents' coordinates.
       best: from the best checkpoint by the evaluated metric, not the newest.
+      replica: which of the run's seeds, counted from 0.
 
     Returns:
       The files: a grid, the images as .npz (uint8 [n, height, width, channels]), interpolations.
@@ -36,6 +41,9 @@ def sample(
     """
     config = workdir_lib.read_config(workdir)
     config_lib.check(config)
+    seeds = replicas.seeds(config)
+    if replica >= len(seeds):
+        raise UserError(f'--replica={replica}: {workdir} has {len(seeds)}, counted from 0')
     players = build_players(config)
     restored = None
     if (workdir / 'checkpoints').exists():
@@ -45,15 +53,51 @@ def sample(
     if restored is None:
         raise UserError(f'{workdir} has no checkpoint yet; train with --workdir={workdir} first')
     step, state, _ = restored
-    variables = game.averaged(state)
+    variables = replicas.split(game.averaged(state), len(seeds))[replica]
+    suffix = replicas.suffix(seeds[replica], len(seeds))
     files = sampling.write_samples(
         workdir,
         players.game,
         variables,
-        name=f'seed_{seed}' + ('_best' if best else ''),
+        name=f'seed_{seed}' + ('_best' if best else '') + suffix.replace('seed', 'of'),
         num=num,
         seed=seed,
         truncation=truncation,
+        real=_points(config, num),
     )
     logging.info('step %d: wrote %s', step, ', '.join(map(str, files)))
     return files
+
+
+def _points(config: Mapping[str, Any], num: int) -> np.ndarray | None:
+    """Real points, if the run's data are points and not images."""
+    if config['image_size']:
+        return None
+    dataset = resolve.load_data({**config, 'data': {**config['data'], 'channels': None}})
+    return dataset.batch(np.arange(min(num, len(dataset))))['image']
+
+
+def animate(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
+    """Writes generated/training.gif from the pictures that a run has made of its samples.
+
+    Args:
+      workdir: a run's work directory.
+      replica: which of the run's seeds, counted from 0.
+
+    Raises:
+      UserError: if there is no run, or it has made no pictures.
+    """
+    seeds = replicas.seeds(workdir_lib.read_config(workdir))
+    if replica >= len(seeds):
+        raise UserError(f'--replica={replica}: {workdir} has {len(seeds)}, counted from 0')
+    suffix = replicas.suffix(seeds[replica], len(seeds))
+    frames = sorted((workdir / 'samples').glob(f'{"[0-9]" * 8}{suffix}.png'))
+    if not frames:
+        raise UserError(
+            f'{workdir / "samples"} has no pictures; train with --config.sample_every=100, say'
+        )
+    file = workdir / 'generated' / f'training{suffix}.gif'
+    file.parent.mkdir(exist_ok=True)
+    pictures.animate(frames, file)
+    logging.info('wrote %s, %d frames', file, len(frames))
+    return file

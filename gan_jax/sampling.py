@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from gan_jax import data, files, keys
+from gan_jax import data, files, keys, pictures
 from gan_jax import game as game_lib
 from gan_jax import latents as latents_lib
 from gan_jax.errors import UserError
@@ -20,8 +20,15 @@ CHUNK = 100  # samples to a call, so that memory does not grow with the number a
 
 
 def make_sampler(game: game_lib.Game) -> Callable[..., np.ndarray]:
-    """(params, aux, latents [n, ...]) -> images, uint8 [n, height, width, channels]."""
-    sample = jax.jit(lambda *inputs: data.denormalize(game.functions['sample'](*inputs)['image']))
+    """(params, aux, latents [n, ...]) -> images, uint8 [n, height, width, channels].
+
+    Of a game of points they are the points, float32 [n, 2].
+    """
+
+    @jax.jit
+    def sample(*inputs: Any) -> jax.Array:
+        made = game.functions['sample'](*inputs)['image']
+        return data.denormalize(made) if made.ndim == 4 else made
 
     def sampler(params: Any, aux: Any, latents: chex.Array) -> np.ndarray:
         num = latents.shape[0]
@@ -58,6 +65,42 @@ def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.nda
     return canvas.astype(np.uint8)
 
 
+def show(examples: np.ndarray) -> np.ndarray:
+    """A picture of real examples, uint8 [h, w, c]: a grid of images, or points."""
+    if examples.ndim == 4:
+        return grid(examples)
+    return pictures.scatter(examples, examples[:0], None, pictures.bounds(examples))
+
+
+def make_picture(
+    game: game_lib.Game, real: np.ndarray, latents: chex.Array
+) -> Callable[[Any, Any], np.ndarray]:
+    """Builds what draws the state of a game.
+
+    Args:
+      game: the game.
+      real: real examples as the data set has them; points are shown beside the generated ones.
+      latents: of the samples to show, [n, size].
+
+    Returns:
+      (params, aux) -> uint8 [h, w, c]: a grid of samples; of points, real and generated ones over
+      the discriminator's field.
+    """
+    sampler = make_sampler(game)
+    if real.ndim == 4:
+        return lambda params, aux: grid(sampler(params, aux, latents))
+    box = pictures.bounds(real)
+    places = pictures.field_points(box)
+    score = jax.jit(game.functions['score'])
+
+    def draw(params: Any, aux: Any) -> np.ndarray:
+        side = math.isqrt(len(places))
+        field = np.asarray(score(params, aux, {'image': places})).reshape(side, side)
+        return pictures.scatter(real, sampler(params, aux, latents), field, box)
+
+    return draw
+
+
 def write_png(file: pathlib.Path, image: np.ndarray) -> None:
     """Writes uint8 [h, w, 1 or 3] whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -82,8 +125,9 @@ def write_samples(
     num: int,
     seed: int,
     truncation: float | None = None,
+    real: np.ndarray | None = None,
 ) -> list[pathlib.Path]:
-    """Writes generated/<name>.{png,npz} and, beside it, an interpolation grid.
+    """Writes generated/<name>.{png,npz} and, for images, an interpolation grid beside it.
 
     Args:
       workdir: where the folder `generated` is made.
@@ -93,6 +137,7 @@ def write_samples(
       num: how many samples.
       seed: the latents' seed; sample i is the same whatever `num`.
       truncation: the bound of the latents' coordinates.
+      real: of points, real ones to show beside the samples; None for images.
 
     Returns:
       The files.
@@ -100,14 +145,18 @@ def write_samples(
     sampler = make_sampler(game)
     options = {} if truncation is None else {'truncation': truncation}
     latents = draw_latents(game, seed, num, **options)
-    images = sampler(*variables, latents)
-    pairs = draw_latents(game, seed, 16, **options)
+    samples = sampler(*variables, latents)
     name += f'_truncation_{truncation}' if options else ''
     folder = workdir / 'generated'
     picture, arrays, between = (
         folder / f'{name}{end}' for end in ('.png', '.npz', '_interpolation.png')
     )
-    write_png(picture, grid(images))
-    files.replace(arrays, lambda file: np.savez_compressed(file, images=images))
+    content: dict[str, Any] = {'points' if samples.ndim == 2 else 'images': samples}
+    files.replace(arrays, lambda file: np.savez_compressed(file, **content))
+    if real is not None:
+        write_png(picture, make_picture(game, real, latents)(*variables))
+        return [picture, arrays]
+    write_png(picture, grid(samples))
+    pairs = draw_latents(game, seed, 16, **options)
     write_png(between, grid(sampler(*variables, interpolation(pairs)), columns=10))
     return [picture, arrays, between]

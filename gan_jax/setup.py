@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax import config as config_lib
-from gan_jax import data, parallel
+from gan_jax import data, parallel, replicas, resolve
 from gan_jax import game as game_lib
 from gan_jax.errors import UserError, one_line
 
@@ -46,9 +46,10 @@ def build_players(config: Mapping[str, Any]) -> Players:
     Raises:
       UserError: if a name or an argument in it is wrong, or the networks do not fit the images.
     """
-    shape = (config['image_size'], config['image_size'], config['data']['channels'])
+    size, channels = config['image_size'], config['data']['channels']
+    shape = (size, size, channels) if size else (channels,)
     dtype = jnp.dtype(config['precision'])
-    game = config_lib.build_game(config, shape=shape, axis_name=parallel.AXIS, dtype=dtype)
+    game = resolve.build_game(config, shape=shape, axis_name=parallel.AXIS, dtype=dtype)
     example = {'image': jnp.zeros((1, *shape), jnp.float32), 'label': jnp.zeros((1,), jnp.int32)}
     try:
         params, aux = jax.eval_shape(game.init, jax.random.key(0), example)
@@ -59,14 +60,14 @@ def build_players(config: Mapping[str, Any]) -> Players:
     if made.shape != example['image'].shape:
         raise UserError(
             f'config.generator.name={config["generator"]["name"]!r} makes arrays of shape '
-            f'{made.shape[1:]}, not images of {shape}; is it a generator?'
+            f'{made.shape[1:]}, not examples of {shape}; is it a generator?'
         )
-    optimizers, decays = config_lib.build_optimizers(config, game, params)
+    optimizers, decays = resolve.build_optimizers(config, game, params)
 
-    def init() -> game_lib.State:
-        return game_lib.init(game, optimizers, config['seed'], example, decays)
+    def begin(seed: Any) -> game_lib.State:
+        return game_lib.init(game, optimizers, seed, example, decays)
 
-    return Players(game, jax.jit(init))
+    return Players(game, jax.jit(lambda: replicas.init(begin, replicas.seeds(config))))
 
 
 def build(config: Mapping[str, Any]) -> Setup:
@@ -77,12 +78,15 @@ def build(config: Mapping[str, Any]) -> Setup:
     """
     config_lib.check(config)
     config_lib.check_batches(config, parallel.num_devices())
-    prepare = config_lib.build_prepare(config)
+    prepare = resolve.build_prepare(config)
     # Names are resolved once before the data are read, which may take minutes.
-    config_lib.build_game(
+    resolve.build_game(
         config, shape=(1, 1, 1), axis_name=None, dtype=jnp.dtype(config['precision'])
     )
-    dataset = config_lib.load_data(config)
-    size, _, channels = dataset.shape
+    dataset = resolve.load_data(config)
+    *sides, channels = dataset.shape
+    if not sides and any(config['augment'].values()):
+        raise UserError(f'config.augment: {dataset.name} has no images; leave it as it is')
+    size = sides[0] if sides else None
     resolved = {**config, 'image_size': size, 'data': {**config['data'], 'channels': channels}}
     return Setup(resolved, dataset, build_players(resolved), prepare)

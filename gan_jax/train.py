@@ -1,7 +1,7 @@
 """The loop: build, restore or begin, then step, log, sample, evaluate, checkpoint."""
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from absl import logging
 
-from gan_jax import checkpoint, data, evaluate, parallel, sampling
+from gan_jax import checkpoint, data, evaluate, parallel, replicas, sampling
 from gan_jax import game as game_lib
 from gan_jax import logging as log_lib
 from gan_jax import workdir as workdir_lib
@@ -20,6 +20,39 @@ from gan_jax.setup import build
 
 class Diverged(Exception):
     """A NaN or an infinity appeared; the message says where and what is left."""
+
+
+class Show:
+    """Draws each seed's samples, always from the same latents."""
+
+    def __init__(
+        self,
+        workdir: pathlib.Path,
+        game: game_lib.Game,
+        seeds: Sequence[int],
+        real: np.ndarray,
+        num: int,
+    ):
+        """Compiles nothing yet; shows the real examples."""
+        self._folder = workdir / 'samples'
+        self._seeds = seeds
+        self._draw = [
+            sampling.make_picture(game, real, sampling.draw_latents(game, seed, num))
+            for seed in seeds
+        ]
+        self._real = sampling.show(real)
+
+    def real(self) -> None:
+        """Writes samples/real.png."""
+        sampling.write_png(self._folder / 'real.png', self._real)
+
+    def __call__(self, step: int, variables: Any, log: log_lib.Log) -> None:
+        """Writes samples/<step>.png, of several seeds samples/<step>_seed_<seed>.png."""
+        parts = replicas.split(variables, len(self._seeds))
+        for draw, seed, part in zip(self._draw, self._seeds, parts, strict=True):
+            image, suffix = draw(*part), replicas.suffix(seed, len(self._seeds))
+            sampling.write_png(self._folder / f'{step:08d}{suffix}.png', image)
+            log.image(step, f'samples{suffix}', image)
 
 
 def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
@@ -37,7 +70,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
     setup = build(config)
     config, dataset, game = setup.config, setup.dataset, setup.players.game
     workdir_lib.prepare(workdir, config)
-    steps, several = config['steps'], config['steps_per_dispatch']
+    steps, several, seeds = config['steps'], config['steps_per_dispatch'], replicas.seeds(config)
     num_devices = jax.local_device_count()
 
     def step_fn(state, batch):
@@ -50,19 +83,20 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
             prepare=setup.prepare,
         )
 
-    update = parallel.pmap_steps(step_fn)
+    update = parallel.pmap_steps(replicas.step(step_fn, len(seeds)))
     batches = data.batches(
         dataset,
         batch_size=config['batch_size'],
-        seed=config['seed'],
+        seed=seeds if len(seeds) > 1 else seeds[0],
         steps_per_dispatch=several,
         process_index=jax.process_index(),
         process_count=jax.process_count(),
     )
-    sampler = sampling.make_sampler(game)
-    latents = sampling.draw_latents(game, config['seed'], config['num_samples'])
+    shown = np.random.default_rng(config['seed']).permutation(len(dataset))
+    real = dataset.batch(shown[: config['num_samples']])['image']
+    show = Show(workdir, game, seeds, real, config['num_samples'])
     if config['eval_every']:
-        evaluation = evaluate.make(game, dataset, config['seed'], config['eval_samples'])
+        evaluations = [evaluate.make(game, dataset, seed, config['eval_samples']) for seed in seeds]
 
     # ---- Restore or begin --------------------------------------------------------------------
     checkpoints = checkpoint.Checkpoints(workdir / 'checkpoints')
@@ -73,10 +107,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
     _describe(config, dataset, state)
     state = parallel.replicate(state)
     log = log_lib.Log(workdir, step, steps, config['batch_size'])
-    shown = np.random.default_rng(config['seed']).permutation(len(dataset))
-    real = dataset.batch(shown[: config['num_samples']])['image']
-    sampling.write_png(workdir / 'samples' / 'real.png', sampling.grid(real))
-
+    show.real()
     pending: list[tuple[int, Any]] = []
     pictures: list[Future] = []
 
@@ -84,12 +115,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
         """Reads the metrics of the last dispatch, which waits for it."""
         while pending:
             before, stacked = pending.pop()
-            _count(means, game, parallel.to_host(stacked), before, workdir)
-
-    def picture(step, params, aux):
-        image = sampling.grid(sampler(params, aux, latents))
-        sampling.write_png(workdir / 'samples' / f'{step:08d}.png', image)
-        log.image(step, 'samples', image)
+            _count(means, game, parallel.to_host(stacked), before, workdir, seeds)
 
     def save(metric=None):
         while pictures:
@@ -121,9 +147,10 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
                     log.restart_clock(step)
                 if _due(step, config['sample_every']) or (config['sample_every'] and step == steps):
                     variables = parallel.first(game_lib.averaged(state))
-                    pictures.append(painter.submit(picture, step, *variables))
+                    pictures.append(painter.submit(show, step, variables, log))
                 if _due(step, config['eval_every']):
-                    values = evaluation(*parallel.first(game_lib.averaged(state)))
+                    variables = parallel.first(game_lib.averaged(state))
+                    values = _evaluate(evaluations, variables, seeds)
                     log.write(step, values)
                     metric = values[evaluate.BEST]
                 stopped = interrupt.name is not None or step == steps
@@ -176,6 +203,7 @@ def _count(
     stacked: Mapping[str, np.ndarray],
     step: int,
     workdir: pathlib.Path,
+    seeds: Sequence[int],
 ) -> None:
     """Counts the metrics of the steps after `step`, each only if its turn was played.
 
@@ -184,11 +212,24 @@ def _count(
     """
     for i in range(len(next(iter(stacked.values())))):
         step += 1
-        metrics = game_lib.played(game, {name: x[i] for name, x in stacked.items()}, step)
+        metrics = replicas.named({name: x[i] for name, x in stacked.items()}, seeds)
+        metrics = game_lib.played(game, metrics, step)
         broken = log_lib.not_finite(metrics)
         if broken:
             raise Diverged(f'step {step}: {", ".join(broken)} not finite; {_left(workdir)}')
         means.add(metrics)
+
+
+def _evaluate(
+    evaluations: Sequence[Callable], variables: Any, seeds: Sequence[int]
+) -> dict[str, float]:
+    """What each seed's evaluation finds of its replica, with means and standard errors."""
+    parts = replicas.split(variables, len(seeds))
+    found = [evaluation(*part) for evaluation, part in zip(evaluations, parts, strict=True)]
+    values = {name: [one[name] for one in found] for name in found[0]}
+    if len(seeds) == 1:
+        return found[0]
+    return replicas.with_errors(values, seeds)
 
 
 def _due(step: int, every: int) -> bool:

@@ -2,8 +2,8 @@ import jax
 import methods
 import pytest
 
+from gan_jax import checks, objectives, resolve
 from gan_jax import config as config_lib
-from gan_jax import objectives
 from gan_jax.errors import UserError
 from gan_jax.setup import build_players
 
@@ -28,7 +28,7 @@ DELETE = object()
 
 def check(config):
     config_lib.check(config)
-    config_lib.build_prepare(config)
+    resolve.build_prepare(config)
     config_lib.check_batches(config, 1)
     build_players(config)
 
@@ -69,7 +69,7 @@ def test_the_real_configs_are_right(name):
         ('latent', DELETE, 'config.latent is missing'),
         ('objective', 'nonsaturating', "'non_saturating'"),
         ('precision', 'float16', "'bfloat16'"),
-        ('penalties', {'r2': {'weight': 1.0}}, "config.penalties 'r2' is unknown"),
+        ('penalties', {'r3': {'weight': 1.0}}, "config.penalties 'r3' is unknown"),
         ('penalties', {'r1': 3}, "must be a dict such as {'weight': 5.0}"),
         ('penalties', {'r1': {'weigth': 1.0}}, 'did you mean config.penalties.r1.weight?'),
         ('penalties', {'r1': {'weight': 1.0, 'every': 0}}, 'every=0 must be at least 1'),
@@ -117,14 +117,14 @@ def test_a_batch_is_divided_among_devices_and_micro_batches():
 
 def test_names_become_what_they_stand_for():
     config = changed('penalties', {'r1': {'weight': 5.0, 'every': 4}})
-    game = config_lib.build_game(config, shape=(16, 16, 1), axis_name=None, dtype=None)
+    game = resolve.build_game(config, shape=(16, 16, 1), axis_name=None, dtype=None)
     assert [turn.label for turn in game.turns] == [
         'discriminator',
         'discriminator_r1',
         'generator',
     ]
     assert [turn.every for turn in game.turns] == [1, 4, 1]
-    assert config_lib._objective('', 'minimax', {}) is objectives.minimax
+    assert resolve._objective('', 'minimax', None) == objectives.minimax
 
 
 def test_a_lazy_penalty_corrects_its_players_optimizer():
@@ -132,7 +132,7 @@ def test_a_lazy_penalty_corrects_its_players_optimizer():
     config = changed('penalties', {'r1': {'weight': 5.0, 'every': 4}})
     players = build_players(config)
     params = {'w': jax.numpy.ones(1)}
-    made, _ = config_lib.build_optimizers(config, players.game, ('generator', 'discriminator'))
+    made, _ = resolve.build_optimizers(config, players.game, ('generator', 'discriminator'))
     for player, rate in (('generator', 2e-4), ('discriminator', 2e-4 * 4 / 5)):
         optimizer = made[player]
         with jax.numpy_dtype_promotion('standard'):
@@ -141,6 +141,6 @@ def test_a_lazy_penalty_corrects_its_players_optimizer():
 
 
 def test_nearest_finds_a_name_for_anything():
-    assert config_lib.nearest('stpes', ['steps', 'seed']) == 'steps'
-    assert config_lib.nearest('zzz', ['steps']) == 'steps'
-    assert config_lib.nearest('x', []) == '(none)'
+    assert checks.nearest('stpes', ['steps', 'seed']) == 'steps'
+    assert checks.nearest('zzz', ['steps']) == 'steps'
+    assert checks.nearest('x', []) == '(none)'

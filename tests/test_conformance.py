@@ -8,8 +8,7 @@ import methods
 import numpy as np
 import pytest
 
-from gan_jax import checkpoint, parallel
-from gan_jax import config as config_lib
+from gan_jax import checkpoint, parallel, resolve
 from gan_jax import game as game_lib
 from gan_jax.setup import build_players
 
@@ -169,8 +168,8 @@ def test_in_bfloat16_the_products_of_matrices_are_in_bfloat16():
     config = methods.method('dcgan-bfloat16')
     batch = methods.batch(config)
     shape = batch['image'].shape[1:]
-    game = config_lib.build_game(config, shape=shape, axis_name=None, dtype=jax.numpy.bfloat16)
-    optimizers, _ = config_lib.build_optimizers(config, game, config['optimizers'])
+    game = resolve.build_game(config, shape=shape, axis_name=None, dtype=jax.numpy.bfloat16)
+    optimizers, _ = resolve.build_optimizers(config, game, config['optimizers'])
     state = jax.eval_shape(lambda: game_lib.init(game, optimizers, 0, batch))
     traced = jax.jit(lambda s, b: game_lib.update(game, s, b)).trace(state, batch)
     text = traced.lower(lowering_platforms=('cuda',)).as_text()

@@ -1,45 +1,29 @@
 """The game of one generator against one discriminator, without labels.
 
-Source: Generative Adversarial Nets (Goodfellow et al., 2014), algorithm 1. The networks, the
-objective and the penalties are given, so GAN, DCGAN and most of their successors are this game.
+Source: Generative Adversarial Nets (Goodfellow et al., 2014), algorithm 1. The networks and the
+adversary are given, so GAN, DCGAN and most of their successors are this game.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import chex
 import flax.linen as nn
 import jax.numpy as jnp
 
-from gan_jax import keys
+from gan_jax import cures, keys
 from gan_jax.game import Aux, Batch, Game, Params, Turn
-from gan_jax.objectives import Objective
-
-
-class Penalty(NamedTuple):
-    """A penalty on the discriminator at real data.
-
-    Attributes:
-      name: what its metrics are named for.
-      function: (critic, images) -> [batch].
-      weight: the factor of its mean in the loss (for R1: gamma / 2).
-      every: at which steps it is played; the weight is multiplied by it.
-    """
-
-    name: str
-    function: Callable[[Callable, chex.Array], chex.Array]
-    weight: float
-    every: int = 1
+from gan_jax.games.adversary import Adversary, Penalty
 
 
 def make(
     *,
     generator: nn.Module,
     discriminator: nn.Module,
-    objective: Objective,
+    adversary: Adversary,
     latent: Callable[..., chex.Array],
-    penalties: tuple[Penalty, ...] = (),
     generator_every: int = 1,
+    simultaneous: bool = False,
 ) -> Game:
     """Builds the game.
 
@@ -52,16 +36,17 @@ def make(
     Args:
       generator: (latents, train) -> images.
       discriminator: (images, train) -> logits.
-      objective: the losses of both.
+      adversary: the losses of both, with penalties and cures.
       latent: keys [batch] -> latents [batch, size].
-      penalties: penalties on the discriminator.
       generator_every: the generator plays at multiples of this step (WGAN: 5).
+      simultaneous: whether the generator meets the discriminator as it was before the step.
 
     Returns:
       A game of the players 'generator' and 'discriminator', on batches {'image'}, with functions
       latent: (keys [n], **options) -> latents [n, size];
-      sample: (params, aux, latents) -> {'image': [n, ...]} in [-1, 1];
-      score: (params, aux, batch) -> logits [n].
+      sample: (params, aux, latents) -> {'image': [n, ...]}, images in [-1, 1];
+      score: (params, aux, batch) -> logits [n]; a discriminator of packs is shown packs of one
+      example repeated.
     """
     networks = {'generator': generator, 'discriminator': discriminator}
 
@@ -73,56 +58,42 @@ def make(
     def generate(params, aux, rng):
         return apply('generator', params, aux, latent(rng))
 
-    def judge(params, aux, images):
-        logits, collections = apply('discriminator', params, aux, images)
-        return logits, {**aux, 'discriminator': collections}
+    def judge(params):
+        def apply_to(aux, images):
+            logits, collections = apply('discriminator', params, aux, images)
+            return logits, {**aux, 'discriminator': collections}
 
-    def penalty_of(penalty, params, aux, images):
-        def critic(x):
-            return judge(params, aux, x)[0]
+        return apply_to
 
-        return jnp.mean(penalty.function(critic, images))
+    def repeated(images):
+        return cures.pack(jnp.repeat(images, adversary.packing, axis=0), adversary.packing)
 
     def init(rng: chex.PRNGKey, batch: Batch) -> tuple[dict[str, Any], Aux]:
         image = batch['image']
         examples = keys.per_example(rng, image.shape[0])
-        inputs = {'generator': latent(examples), 'discriminator': image}
+        packs = repeated(image)
+        inputs = {'generator': latent(examples), 'discriminator': packs}
         params, aux = {}, {}
         for player, network in networks.items():
             variables = network.init(keys.fold_in_name(rng, player), inputs[player], train=True)
             params[player] = variables.pop('params')
             aux[player] = variables
-        return params, aux
+        return params, {**aux, **adversary.init()}
 
     def discriminator_loss(params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
         fake, _ = generate(params, aux, rng)
-        real_logits, aux = judge(params, aux, batch['image'])
-        fake_logits, aux = judge(params, aux, fake)
-        loss = jnp.mean(objective.discriminator(real_logits, fake_logits))
-        metrics = {
-            'real_logit': jnp.mean(real_logits),
-            'fake_logit': jnp.mean(fake_logits),
-            'real_accuracy': jnp.mean(real_logits > 0, dtype=jnp.float32),
-            'fake_accuracy': jnp.mean(fake_logits < 0, dtype=jnp.float32),
-        }
-        for penalty in penalties:
-            if penalty.every == 1:
-                metrics[penalty.name] = penalty_of(penalty, params, aux, batch['image'])
-                loss = loss + penalty.weight * metrics[penalty.name]
-        return loss, (aux, metrics)
+        return adversary.discriminator(judge(params), aux, batch['image'], fake, rng)
 
     def lazy(penalty: Penalty):
         def loss(params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
-            value = penalty_of(penalty, params, aux, batch['image'])
-            return penalty.weight * penalty.every * value, (aux, {penalty.name: value})
+            fake, _ = generate(params, aux, rng)
+            return adversary.lazy(penalty, judge(params), aux, batch['image'], fake, rng)
 
         return Turn('discriminator', loss, penalty.every, f'discriminator_{penalty.name}')
 
     def generator_loss(params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
         fake, collections = generate(params, aux, rng)
-        real_logits, _ = judge(params, aux, batch['image'])
-        fake_logits, _ = judge(params, aux, fake)
-        loss = jnp.mean(objective.generator(real_logits, fake_logits))
+        loss = adversary.generator(judge(params), aux, batch['image'], fake, rng)
         return loss, ({**aux, 'generator': collections}, {})
 
     def sample(params: Params, aux: Aux, latents: chex.Array) -> dict[str, Any]:
@@ -131,11 +102,12 @@ def make(
 
     def score(params: Params, aux: Aux, batch: Batch) -> Any:
         variables = {'params': params['discriminator'], **aux['discriminator']}
-        return discriminator.apply(variables, batch['image'], train=False)
+        return discriminator.apply(variables, repeated(batch['image']), train=False)
 
     turns = (
         Turn('discriminator', discriminator_loss),
-        *(lazy(penalty) for penalty in penalties if penalty.every > 1),
+        *(lazy(penalty) for penalty in adversary.penalties if penalty.every > 1),
         Turn('generator', generator_loss, generator_every),
     )
-    return Game(init, turns, {'latent': latent, 'sample': sample, 'score': score})
+    functions = {'latent': latent, 'sample': sample, 'score': score}
+    return Game(init, turns, functions, simultaneous)

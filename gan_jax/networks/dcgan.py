@@ -23,6 +23,8 @@ SIZES = {16: (4, 2), 28: (7, 2), 32: (4, 3), 64: (4, 4), 128: (4, 5)}
 
 KERNEL_INIT = nn.initializers.normal(0.02)
 
+NORMS = ('batch', 'layer', 'none')
+
 
 def _scales(shape: Sequence[int]) -> tuple[int, int]:
     height, width, _ = shape
@@ -102,13 +104,19 @@ class Discriminator(nn.Module):
       shape: (height, width, channels) of an image.
       width: the channels after the first convolution; twice as many at each halving of the size.
       hidden: the width of a dense layer after the feature map; 0 for none.
-      axis_name: the axis over which batch statistics are averaged.
+      norm: 'batch', 'layer' or 'none'. With a gradient penalty per example, as WGAN-GP's, examples
+        must not meet: 'layer' or 'none'. Without a norm every layer has a bias.
+      minibatch: what of the batch is appended to the last features: '', 'stddev' or
+        'discrimination'.
+      axis_name: the axis over which the batch and its statistics are spread.
       dtype: what is computed in; None is the type of the inputs and the parameters.
     """
 
     shape: Sequence[int]
     width: int = 64
     hidden: int = 0
+    norm: str = 'batch'
+    minibatch: str = ''
     axis_name: str | None = None
     dtype: Any = None
 
@@ -117,8 +125,11 @@ class Discriminator(nn.Module):
         """Maps images [batch, *shape] to logits [batch].
 
         Raises:
-          ValueError: if images of this shape cannot be judged.
+          ValueError: if images of this shape cannot be judged, or there is no such kind of `norm`
+            or `minibatch`.
         """
+        if self.norm not in NORMS:
+            raise ValueError(f'norm={self.norm!r} is none of {", ".join(map(repr, NORMS))}')
         _, doublings = _scales(self.shape)
         x = image
         for level in range(doublings):
@@ -128,16 +139,24 @@ class Discriminator(nn.Module):
                 (4, 4),
                 strides=(2, 2),
                 padding=1,
-                use_bias=first,
+                use_bias=first or self.norm == 'none',
                 kernel_init=KERNEL_INIT,
                 dtype=self.dtype,
             )(x)
-            x = nn.leaky_relu(x if first else _batch_norm(self, train)(x), 0.2)
+            x = nn.leaky_relu(x if first else self._normalized(x, train), 0.2)
         x = x.reshape(x.shape[0], -1)
         if self.hidden:
             x = self._dense(self.hidden)(x)
-            x = nn.leaky_relu(_batch_norm(self, train)(x), 0.2)
+            x = nn.leaky_relu(self._normalized(x, train), 0.2)
+        x = layers.append_minibatch(x, self.minibatch, self.axis_name if train else None)
         return layers.Dense(1, kernel_init=KERNEL_INIT, dtype=image.dtype)(x)[:, 0]
 
+    def _normalized(self, x: jax.Array, train: bool) -> jax.Array:
+        if self.norm == 'batch':
+            return _batch_norm(self, train)(x)
+        return layers.LayerNorm(output_dtype=self.dtype)(x) if self.norm == 'layer' else x
+
     def _dense(self, features: int) -> nn.Dense:
-        return layers.Dense(features, use_bias=False, kernel_init=KERNEL_INIT, dtype=self.dtype)
+        return layers.Dense(
+            features, use_bias=self.norm == 'none', kernel_init=KERNEL_INIT, dtype=self.dtype
+        )

@@ -48,18 +48,28 @@ class Discriminator(nn.Module):
       shape: the shape of an example.
       features: the widths of the hidden layers.
       slope: leaky ReLU's slope below zero.
+      minibatch: what of the batch is appended to the last features: '', 'stddev' or
+        'discrimination'.
+      axis_name: the axis over which the batch is spread.
       dtype: what is computed in; None is the type of the inputs and the parameters.
     """
 
     shape: Sequence[int]
     features: Sequence[int] = (1024, 512, 256)
     slope: float = 0.2
+    minibatch: str = ''
+    axis_name: str | None = None
     dtype: Any = None
 
     @nn.compact
     def __call__(self, image: chex.Array, train: bool) -> jax.Array:
-        """Maps examples [batch, *shape] to logits [batch]."""
+        """Maps examples [batch, *shape] to logits [batch].
+
+        Raises:
+          ValueError: if there is no such kind of `minibatch`.
+        """
         x = image.reshape(image.shape[0], -1)
         for width in self.features:
             x = nn.leaky_relu(layers.Dense(width, dtype=self.dtype)(x), self.slope)
+        x = layers.append_minibatch(x, self.minibatch, self.axis_name if train else None)
         return layers.Dense(1, dtype=image.dtype)(x)[:, 0]

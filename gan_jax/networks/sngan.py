@@ -1,10 +1,14 @@
-"""The residual networks of SNGAN, for images of 16, 32 and 64 pixels.
+"""The residual networks of SNGAN, for images of 16, 28, 32 and 64 pixels.
 
 Source: Spectral Normalization for Generative Adversarial Networks (Miyato et al., 2018), table 4
 (32 pixels), and the authors' code for what it leaves out: Glorot uniform kernels, sqrt(2) times
 larger in the 3x3 convolutions of the blocks, and no bias at the logit. Other sizes have one block
-that changes the size less or more. All layers of the discriminator are spectrally normalised and
-there is no BatchNorm in it.
+that changes the size less or more; 28 pixels have a 7x7 feature map in place of 4x4 or 8x8. All
+layers of the discriminator are spectrally normalised and there is no BatchNorm in it.
+
+Without spectral normalisation the discriminator is the residual critic of WGAN-GP: Improved
+Training of Wasserstein GANs (Gulrajani et al., 2017), appendix F and the authors' code, which takes
+the mean over the pixels where SNGAN takes the sum, and has a bias at the logit.
 """
 
 from collections.abc import Sequence
@@ -17,14 +21,15 @@ import jax.numpy as jnp
 
 from gan_jax.networks import layers
 
-# image size -> number of doublings in the generator, from 4x4
-SIZES = {16: 2, 32: 3, 64: 4}
+# image size -> (size of the generator's first feature map, its doublings, the discriminator's
+# halvings)
+SIZES = {16: (4, 2, 1), 28: (7, 2, 2), 32: (4, 3, 2), 64: (4, 4, 3)}
 
 KERNEL_INIT = nn.initializers.glorot_uniform()
 BLOCK_INIT = nn.initializers.variance_scaling(2.0, 'fan_avg', 'uniform')
 
 
-def _doublings(shape: Sequence[int]) -> int:
+def _scales(shape: Sequence[int]) -> tuple[int, int, int]:
     height, width, _ = shape
     if height != width or height not in SIZES:
         raise ValueError(
@@ -85,36 +90,40 @@ class DownBlock(nn.Module):
       width: the channels of all convolutions.
       halve: whether to halve the size; if not, the input is added as it is.
       first: whether the input is an image, which passes no ReLU.
+      spectral: whether kernels are divided by their spectral norms.
       dtype: what is computed in; None is the type of the inputs and the parameters.
     """
 
     width: int
     halve: bool = True
     first: bool = False
+    spectral: bool = True
     dtype: Any = None
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> jax.Array:
         """Maps [batch, h, w, in] to [batch, h/2, w/2, width], or [batch, h, w, width]."""
         y = x if self.first else nn.relu(x)
-        y = layers.SpectralConv(
-            self.width, (3, 3), padding=1, kernel_init=BLOCK_INIT, dtype=self.dtype
-        )(y, train)
-        y = nn.relu(y)
-        y = layers.SpectralConv(
-            self.width, (3, 3), padding=1, kernel_init=BLOCK_INIT, dtype=self.dtype
-        )(y, train)
+        y = self._conv(y, 3, train)
+        y = self._conv(nn.relu(y), 3, train)
         if not self.halve:
             return x + y
         # A 1x1 convolution and the mean commute; in this order it is four times cheaper.
-        shortcut = layers.SpectralConv(
-            self.width, (1, 1), kernel_init=KERNEL_INIT, dtype=self.dtype
-        )
-        return downsample(y) + shortcut(downsample(x), train)
+        return downsample(y) + self._conv(downsample(x), 1, train)
+
+    def _conv(self, x: jax.Array, size: int, train: bool) -> jax.Array:
+        settings: dict[str, Any] = {
+            'padding': size // 2,
+            'kernel_init': KERNEL_INIT if size == 1 else BLOCK_INIT,
+            'dtype': self.dtype,
+        }
+        if self.spectral:
+            return layers.SpectralConv(self.width, (size, size), **settings)(x, train)
+        return layers.Conv(self.width, (size, size), **settings)(x)
 
 
 class Generator(nn.Module):
-    """latent -> 4x4 feature map -> residual blocks, each doubling the size -> tanh.
+    """latent -> 4x4 (or 7x7) feature map -> residual blocks, each doubling the size -> tanh.
 
     Attributes:
       shape: (height, width, channels) of an image.
@@ -135,9 +144,10 @@ class Generator(nn.Module):
         Raises:
           ValueError: if images of this shape cannot be made.
         """
-        doublings = _doublings(self.shape)
-        x = layers.Dense(4 * 4 * self.width, kernel_init=KERNEL_INIT, dtype=self.dtype)(latent)
-        x = x.reshape(-1, 4, 4, self.width)
+        size, doublings, _ = _scales(self.shape)
+        features = size * size * self.width
+        x = layers.Dense(features, kernel_init=KERNEL_INIT, dtype=self.dtype)(latent)
+        x = x.reshape(-1, size, size, self.width)
         for _ in range(doublings):
             x = UpBlock(self.width, self.axis_name, self.dtype)(x, train)
         x = layers.BatchNorm(
@@ -150,17 +160,20 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """image -> residual blocks down to 8x8, two more -> sum over the pixels -> logit.
+    """image -> residual blocks down to 8x8 (or 7x7), two more -> sum over the pixels -> logit.
 
     Attributes:
       shape: (height, width, channels) of an image.
       width: the channels of all convolutions.
+      spectral: whether kernels are divided by their spectral norms; if not, this is WGAN-GP's
+        critic, with the mean over the pixels and a bias at the logit.
       axis_name: unused, since there are no batch statistics.
       dtype: what is computed in; None is the type of the inputs and the parameters.
     """
 
     shape: Sequence[int]
     width: int = 128
+    spectral: bool = True
     axis_name: str | None = None
     dtype: Any = None
 
@@ -171,11 +184,13 @@ class Discriminator(nn.Module):
         Raises:
           ValueError: if images of this shape cannot be judged.
         """
-        halvings = _doublings(self.shape) - 1
+        _, _, halvings = _scales(self.shape)
         x = image
         for level in range(halvings + 2):
-            x = DownBlock(self.width, halve=level < halvings, first=level == 0, dtype=self.dtype)(
-                x, train
-            )
-        x = nn.relu(x).astype(image.dtype).sum((1, 2))
-        return layers.SpectralDense(1, use_bias=False, kernel_init=KERNEL_INIT)(x, train)[:, 0]
+            halve, first = level < halvings, level == 0
+            x = DownBlock(self.width, halve, first, self.spectral, self.dtype)(x, train)
+        x = nn.relu(x).astype(image.dtype)
+        if self.spectral:
+            layer = layers.SpectralDense(1, use_bias=False, kernel_init=KERNEL_INIT)
+            return layer(x.sum((1, 2)), train)[:, 0]
+        return layers.Dense(1, kernel_init=KERNEL_INIT)(x.mean((1, 2)))[:, 0]

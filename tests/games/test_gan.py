@@ -8,6 +8,7 @@ import pytest
 
 from gan_jax import keys, latents, objectives, penalties
 from gan_jax.games import gan
+from gan_jax.games.adversary import Adversary, Penalty
 
 
 class Scale(nn.Module):
@@ -22,13 +23,13 @@ class Scale(nn.Module):
         return y.sum(axis=-1) if self.logit else y
 
 
-def make(**kwargs):
+def make(generator_every=1, **kwargs):
     return gan.make(
         generator=Scale(False, 0.5),
         discriminator=Scale(True, 2.0),
-        objective=objectives.non_saturating,
+        adversary=Adversary(objectives.non_saturating, **kwargs),
         latent=lambda rng, **options: latents.normal(rng, 3, **options),
-        **kwargs,
+        generator_every=generator_every,
     )
 
 
@@ -61,7 +62,11 @@ def test_the_losses_are_algorithm_ones():
 @pytest.mark.parametrize('every', [1, 16])
 def test_a_penalty_is_added_or_has_a_turn_of_its_own_times_every(every):
     """R1 of the critic 2 sum(x) is 4 * 3 = 12."""
-    found = losses(make(penalties=(gan.Penalty('r1', penalties.r1, 5.0, every),)))
+
+    def r1(critic, real, fake, rng, anchors):
+        return penalties.r1(critic, real)
+
+    found = losses(make(penalties=(Penalty('r1', r1, 5.0, every),)))
     plain = losses(make())['discriminator'][0]
     if every == 1:
         np.testing.assert_allclose(found['discriminator'][0] - plain, 60.0, rtol=1e-5)

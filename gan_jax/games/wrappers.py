@@ -1,0 +1,113 @@
+"""Cures for mode collapse that act on a whole game: from a game to a game."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from gan_jax import keys, parallel
+from gan_jax.game import Game, Turn
+
+HISTORY = 'history'
+
+
+def unrolled(
+    game: Game,
+    steps: int,
+    learning_rate: float,
+    *,
+    player: str = 'generator',
+    opponent: str = 'discriminator',
+    axis_name: str | None = None,
+) -> Game:
+    """Has a player foresee so many steps of its opponent, and differentiate through them.
+
+    The player's loss is taken at theta_k of theta_{i+1} = theta_i - lr * grad L(theta_i), theta_0
+    the opponent's parameters; the opponent itself plays on from theta_0. A generator that puts
+    everything on one mode sees that the discriminator would soon reject it.
+
+    Source: Unrolled Generative Adversarial Networks (Metz et al., 2017), equations 2 to 6. There
+    the steps are those of the opponent's optimizer, Adam; here they are plain gradient descent, on
+    new latents at each of them and the step's real examples.
+
+    Args:
+      game: any game.
+      steps: k.
+      learning_rate: of the foreseen steps.
+      player: who foresees.
+      opponent: whose first turn is played ahead.
+      axis_name: the axis over which the opponent's gradients are averaged.
+
+    Raises:
+      ValueError: if either has no turn.
+    """
+    labels = [turn.player for turn in game.turns]
+    for name in (player, opponent):
+        if name not in labels:
+            raise ValueError(f'this game has no player {name!r} to unroll')
+    ahead = game.turns[labels.index(opponent)]
+
+    def wrap(turn: Turn) -> Turn:
+        def loss(params, aux, batch, rng):
+            def descend(own, i):
+                drawn = keys.of_name(jax.vmap(jax.random.fold_in, (0, None))(rng, i), 'unrolled')
+
+                def opponents_loss(own):
+                    return ahead.loss({**params, opponent: own}, aux, batch, drawn)[0]
+
+                grads = parallel.mean(jax.grad(opponents_loss)(own), axis_name)
+                return jax.tree.map(lambda x, g: x - learning_rate * g, own, grads), None
+
+            own, _ = lax.scan(descend, params[opponent], jnp.arange(steps))
+            return turn.loss({**params, opponent: own}, aux, batch, rng)
+
+        return turn._replace(loss=loss) if turn.player == player else turn
+
+    return game._replace(turns=tuple(map(wrap, game.turns)))
+
+
+def historical_averaging(game: Game, weight: float) -> Game:
+    """Pulls each player's parameters towards the mean of all that they have been.
+
+    Adds weight * ||theta - 1/t sum_i theta_i||^2 to each player's first turn.
+
+    Source: Improved Techniques for Training GANs (Salimans et al., 2016), section 3.3.
+
+    Args:
+      game: any game.
+      weight: the factor of the squared distance.
+    """
+    labels = [turn.player for turn in game.turns]
+
+    def init(rng, batch):
+        params, aux = game.init(rng, batch)
+        means = {name: jax.tree.map(jnp.zeros_like, own) for name, own in params.items()}
+        counts = {name: jnp.zeros(()) for name in params}
+        return params, {**aux, HISTORY: {'means': means, 'counts': counts}}
+
+    def wrap(turn: Turn) -> Turn:
+        name = turn.player
+
+        def loss(params: Any, aux: Any, batch: Any, rng: Any):
+            history = aux[HISTORY]
+            count = history['counts'][name] + 1
+            fixed = lax.stop_gradient(params[name])
+            means = jax.tree.map(lambda m, x: m + (x - m) / count, history['means'][name], fixed)
+            gaps = jax.tree.map(lambda x, m: jnp.sum(jnp.square(x - m)), params[name], means)
+            distance = sum(jax.tree.leaves(gaps))
+            value, (aux, metrics) = turn.loss(params, aux, batch, rng)
+            history = {
+                'means': {**history['means'], name: means},
+                'counts': {**history['counts'], name: count},
+            }
+            return value + weight * distance, (
+                {**aux, HISTORY: history},
+                {**metrics, 'historical_distance': distance},
+            )
+
+        return turn._replace(loss=loss)
+
+    first = {labels.index(name) for name in labels}
+    turns = tuple(wrap(turn) if i in first else turn for i, turn in enumerate(game.turns))
+    return game._replace(init=init, turns=turns)

@@ -1,0 +1,222 @@
+"""Reconstruction losses: how far one batch of images or features is from another.
+
+All return one value per example, [batch], in float32 (float64 if the inputs are), except
+`feature_statistics_matching`, which compares whole batches and returns a scalar. Distances are
+means over an example's entries, so they do not grow with its size.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+Distance = Callable[[chex.Array, chex.Array], chex.Array]
+
+
+def _float(x: chex.Array) -> jax.Array:
+    x = jnp.asarray(x)
+    return x if x.dtype == jnp.float64 else x.astype(jnp.float32)
+
+
+def _absolute(x: jax.Array) -> jax.Array:
+    """|x|, with gradient 0 at 0 where that of jnp.abs is 1."""
+    return x * lax.stop_gradient(jnp.sign(x))
+
+
+def _pair(x: chex.Array, y: chex.Array) -> tuple[jax.Array, jax.Array]:
+    """Both as [batch, entries]."""
+    chex.assert_equal_shape([x, y])
+    chex.assert_rank([x, y], set(range(1, 8)))
+    x, y = _float(x), _float(y)
+    return x.reshape(x.shape[0], -1), y.reshape(y.shape[0], -1)
+
+
+def l1(x: chex.Array, y: chex.Array) -> chex.Array:
+    """The mean absolute error.
+
+    mean |x - y|, with gradient 0 where they are equal.
+
+    Source: Image-to-Image Translation with Conditional Adversarial Networks (Isola et al., 2017),
+    equation 3.
+
+    Args:
+      x: [batch, ...].
+      y: of the same shape.
+
+    Returns:
+      Losses >= 0 in the units of x, [batch], float32.
+
+    Raises:
+      AssertionError: if the shapes differ.
+    """
+    x, y = _pair(x, y)
+    return jnp.mean(_absolute(x - y), axis=1)
+
+
+def l2(x: chex.Array, y: chex.Array) -> chex.Array:
+    """The mean squared error.
+
+    mean (x - y)^2; no root is taken.
+
+    Source: Context Encoders: Feature Learning by Inpainting (Pathak et al., 2016), equation 1.
+
+    Args:
+      x: [batch, ...].
+      y: of the same shape.
+
+    Returns:
+      Losses >= 0 in squared units of x, [batch], float32.
+
+    Raises:
+      AssertionError: if the shapes differ.
+    """
+    x, y = _pair(x, y)
+    return jnp.mean(jnp.square(x - y), axis=1)
+
+
+def charbonnier(x: chex.Array, y: chex.Array, epsilon: float = 1e-3) -> chex.Array:
+    """A smooth absolute error.
+
+    mean sqrt((x - y)^2 + epsilon^2): |x - y| far above epsilon, (x - y)^2 / (2 epsilon) + epsilon
+    far below. Its least value is epsilon.
+
+    Source: Fast and Accurate Image Super-Resolution with Deep Laplacian Pyramid Networks (Lai et
+    al., 2018), section 3, with epsilon = 0.001.
+
+    Args:
+      x: [batch, ...].
+      y: of the same shape.
+      epsilon: a Python number > 0 in the units of x.
+
+    Returns:
+      Losses >= epsilon in the units of x, [batch], float32.
+
+    Raises:
+      AssertionError: if the shapes differ.
+      ValueError: if `epsilon` is not positive.
+    """
+    x, y = _pair(x, y)
+    if epsilon <= 0:
+        raise ValueError(f'epsilon must be above 0, not {epsilon}')
+    return jnp.mean(jnp.sqrt(jnp.square(x - y) + epsilon**2), axis=1)
+
+
+def cosine(x: chex.Array, y: chex.Array) -> chex.Array:
+    """One less the cosine of the angle between two examples, each taken as one vector.
+
+    1 - <x, y> / (|x| |y|); 1, with gradient 0, where either is zero.
+
+    Args:
+      x: [batch, ...].
+      y: of the same shape.
+
+    Returns:
+      Losses in [0, 2], [batch], float32.
+
+    Raises:
+      AssertionError: if the shapes differ.
+    """
+    x, y = _pair(x, y)
+
+    def unit(v):
+        squared = jnp.sum(jnp.square(v), axis=1, keepdims=True)
+        # The root's gradient is infinite at 0, hence where() on both sides of it.
+        norm = jnp.sqrt(jnp.where(squared > 0, squared, 1.0))
+        return jnp.where(squared > 0, v / norm, 0.0)
+
+    return 1.0 - jnp.sum(unit(x) * unit(y), axis=1)
+
+
+def total_variation(images: chex.Array) -> chex.Array:
+    """The mean absolute difference of neighbouring pixels.
+
+    mean |x(i+1, j) - x(i, j)| + mean |x(i, j+1) - x(i, j)|: anisotropic (the two directions are
+    summed, with no root over both), and a mean over pixels and channels for each direction, where
+    tf.image.total_variation has the sum. A side of one pixel has no differences and adds 0.
+
+    Source: Nonlinear total variation based noise removal algorithms (Rudin et al., 1992), there
+    isotropic.
+
+    Args:
+      images: [batch, height, width, channels].
+
+    Returns:
+      Losses >= 0 in the units of the images, [batch], float32.
+
+    Raises:
+      AssertionError: if the images are not of rank 4.
+    """
+    chex.assert_rank(images, 4)
+    images = _float(images)
+
+    def mean(differences):
+        size = differences[0].size
+        return jnp.sum(_absolute(differences), axis=(1, 2, 3)) / max(size, 1)
+
+    return mean(jnp.diff(images, axis=1)) + mean(jnp.diff(images, axis=2))
+
+
+def _leaves(real_features: Any, fake_features: Any) -> list[tuple[chex.Array, chex.Array]]:
+    chex.assert_trees_all_equal_structs(real_features, fake_features)
+    chex.assert_trees_all_equal_shapes(real_features, fake_features)
+    leaves = list(zip(jax.tree.leaves(real_features), jax.tree.leaves(fake_features), strict=True))
+    assert leaves, 'there are no features'
+    return leaves
+
+
+def feature_matching(real_features: Any, fake_features: Any, distance: Distance = l1) -> chex.Array:
+    """The distance of an example's features to those of its counterpart, example by example.
+
+    mean over layers i of distance(f_i(x), f_i(y)). It is for pairs: y is meant to be x, as in
+    translation and reconstruction. Where G(z) and x are not paired, match the means of features
+    over the batch instead, as Salimans et al. do: `feature_statistics_matching`. The cited paper
+    has the sum over layers, so its weight is this one's divided by their number.
+
+    Source: High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs (Wang
+    et al., 2018), equation 4, with distance = l1.
+
+    Args:
+      real_features: a tree of arrays [batch, ...], one per layer.
+      fake_features: a tree of the same structure and shapes.
+      distance: ([batch, ...], [batch, ...]) -> [batch], such as l1, l2 or cosine.
+
+    Returns:
+      Losses, [batch], float32.
+
+    Raises:
+      AssertionError: if the trees or shapes differ, or there is no array.
+    """
+    leaves = _leaves(real_features, fake_features)
+    return jnp.mean(jnp.stack([distance(x, y) for x, y in leaves]), axis=0)
+
+
+def feature_statistics_matching(
+    real_features: Any, fake_features: Any, axis_name: str | None = None
+) -> chex.Array:
+    """The distance of the batches' mean features.
+
+    mean over layers i of ||E f_i(x) - E f_i(G(z))||^2, the expectations over the batch, the norm
+    over a layer's entries (a sum, as in the paper, which has one layer). Unlike `feature_matching`
+    it pairs no examples. With micro-batches each has its own means.
+
+    Source: Improved Techniques for Training GANs (Salimans et al., 2016), section 3.1.
+
+    Args:
+      real_features: a tree of arrays [batch, ...], one per layer.
+      fake_features: a tree of the same structure and shapes.
+      axis_name: the device axis over which the batch is split, or None.
+
+    Returns:
+      A loss >= 0, a scalar, float32.
+
+    Raises:
+      AssertionError: if the trees or shapes differ, or there is no array.
+    """
+    leaves = _leaves(real_features, fake_features)
+    gaps = [jnp.mean(_float(x) - _float(y), axis=0) for x, y in leaves]
+    if axis_name is not None:
+        gaps = lax.pmean(gaps, axis_name)
+    return jnp.mean(jnp.stack([jnp.sum(jnp.square(gap)) for gap in gaps]))

@@ -1,0 +1,309 @@
+"""The objects that a config's names stand for.
+
+A config names things (`objective`, `generator.name`, ...) and gives their keyword arguments.
+There is no registry: a name is looked up in the module that holds its kind, and what a name
+accepts is read off its signature, so a new loss or network is known as soon as it is written.
+"""
+
+import dataclasses
+import functools
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from gan_jax import augment, cures, data, games, latents, networks, objectives, optimizers
+from gan_jax import penalties as penalties_lib
+from gan_jax.checks import (
+    arguments,
+    check_arguments,
+    check_keys,
+    check_name,
+    check_number,
+    check_options,
+    named,
+)
+from gan_jax.errors import UserError
+from gan_jax.game import Game
+from gan_jax.games import wrappers
+from gan_jax.games.adversary import Adversary, Penalty
+
+# What a game gives a penalty, by the names of its arguments.
+GIVEN = ('critic', 'real', 'fake', 'rng', 'anchors')
+ANCHORS_DECAY = 0.99
+
+# The keys of a config from which an adversary is made.
+ADVERSARY = ('objective', 'penalties', 'cures')
+
+
+def submodules(package: ModuleType, *, with_: str = '') -> list[str]:
+    """The names of a package's modules; only those that have an attribute `with_`, if given."""
+    names = [module.name for module in pkgutil.iter_modules(package.__path__) if not module.ispkg]
+    loaded = {name: importlib.import_module(f'{package.__name__}.{name}') for name in names}
+    return [name for name in names if not with_ or hasattr(loaded[name], with_)]
+
+
+def game_module(name: str) -> ModuleType:
+    """The module of a game."""
+    return importlib.import_module(f'{games.__name__}.{name}')
+
+
+def game_keys(name: str) -> list[str]:
+    """The keys of a config that a game takes beyond the common ones."""
+    return [key for key in arguments(game_module(name).make) if key != 'adversary']
+
+
+def _functions(module: ModuleType, *needed: str) -> dict[str, Callable]:
+    """A module's own public functions that take these arguments."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if inspect.isfunction(value)
+        and not name.startswith('_')
+        and value.__module__ == module.__name__
+        and set(needed) <= set(inspect.signature(value).parameters)
+    }
+
+
+def _network_classes() -> dict[str, type[nn.Module]]:
+    classes = {}
+    for family in submodules(networks):
+        module = importlib.import_module(f'{networks.__name__}.{family}')
+        for name, value in vars(module).items():
+            own = isinstance(value, type) and value.__module__ == module.__name__
+            if own and issubclass(value, nn.Module):
+                classes[f'{family}.{name}'] = value
+    return classes
+
+
+def _network(what: str, value: Any, built_in: Mapping[str, Any]) -> nn.Module:
+    network, kwargs = named(what, value, _network_classes())
+    fields = {field.name for field in dataclasses.fields(network)}
+    given = {name: x for name, x in built_in.items() if name in fields}
+    if 'dtype' not in fields and built_in.get('dtype', jnp.float32) != jnp.float32:
+        raise UserError(
+            f'{what}.name={value["name"]!r} has no field dtype, so it computes in float32 only; '
+            f'use --config.precision=float32'
+        )
+    check_arguments(what, network, kwargs, (*given, 'parent', 'name'))
+    for field in dataclasses.fields(network):
+        if field.name in kwargs and type(field.default) in (int, float):
+            check_number(f'{what}.{field.name}', kwargs[field.name], type(field.default), 0)
+        if field.name in kwargs and type(field.default) in (bool, str):
+            kind = type(field.default)
+            if not isinstance(kwargs[field.name], kind):
+                raise UserError(
+                    f'{what}.{field.name}={kwargs[field.name]!r} must be '
+                    f'{"True or False" if kind is bool else "a name"}'
+                )
+    return network(**given, **kwargs)
+
+
+def _objective(what: str, value: Any, axis_name: str | None) -> objectives.Objective:
+    valid = {k: v for k, v in vars(objectives).items() if isinstance(v, objectives.Objective)}
+    if isinstance(value, Mapping):
+        objective, options = named(what, value, valid)
+    else:
+        check_name(what, value, valid)
+        objective, options = valid[value], {}
+    known = objective.options()
+    check_keys(what, options, [name for name in known if name != 'axis_name'])
+    for name, number in options.items():
+        check_number(f'{what}.{name}', number, float, -float('inf'))
+    built_in = {'axis_name': axis_name} if 'axis_name' in known else {}
+    return objective.partial(**built_in, **options)
+
+
+def _latent(what: str, value: Any, built_in: Mapping[str, Any]) -> Callable:
+    function, kwargs = named(what, value, _functions(latents, 'rng', 'size'))
+    check_arguments(what, function, kwargs, ('rng',))
+    check_number(f'{what}.size', kwargs['size'], int, 1)
+    return functools.partial(function, **kwargs)
+
+
+def _penalty(name: str, settings: Any, axis_name: str | None) -> Penalty:
+    what = f'config.penalties.{name}'
+    check_name('config.penalties', name, _functions(penalties_lib, 'critic'))
+    if not isinstance(settings, Mapping):
+        raise UserError(f"{what}={settings!r} must be a dict such as {{'weight': 5.0}}")
+    function = getattr(penalties_lib, name)
+    known = arguments(function)
+    ours = {'weight', 'every'} | ({'decay'} if 'anchors' in known else set())
+    ours |= {'transform'} & set(known)
+    options = {key: value for key, value in settings.items() if key not in ours}
+    check_keys(what, settings, ours | {key for key in known if key not in (*GIVEN, 'axis_name')})
+    check_number(f'{what}.weight', settings.get('weight'), float, 0)
+    check_number(f'{what}.every', settings.get('every', 1), int, 1)
+    check_options(what, function, options)
+    if 'transform' in known:
+        if not isinstance(settings.get('transform'), Mapping):
+            raise UserError(
+                f"{what}.transform must be a dict of augmentations such as {{'translation': 0.1}}"
+            )
+        try:
+            options['transform'] = augment.compose(settings['transform'])
+        except ValueError as error:
+            raise UserError(f'{what}.transform: {error}') from error
+    if 'axis_name' in known:
+        options['axis_name'] = axis_name
+    decay = None
+    if 'anchors' in known:
+        decay = settings.get('decay', ANCHORS_DECAY)
+        check_number(f'{what}.decay', decay, float, 0, 1)
+
+    def penalty(critic, *given):
+        taken = dict(zip(GIVEN, (critic, *given), strict=True))
+        return function(**{key: taken[key] for key in GIVEN if key in known}, **options)
+
+    return Penalty(name, penalty, settings['weight'], settings.get('every', 1), decay)
+
+
+def _adversary(config: Mapping[str, Any], axis_name: str | None) -> Adversary:
+    chosen = config['cures']
+    if not isinstance(config['penalties'], Mapping):
+        raise UserError(f'config.penalties={config["penalties"]!r} must be a dict, {{}} for none')
+    noise = top_k = None
+    if chosen['instance_noise']:
+        start, steps = chosen['instance_noise'], chosen['instance_noise_steps']
+        noise = functools.partial(
+            cures.linear, start=start, end=0.0 if steps else start, steps=steps
+        )
+    if chosen['top_k'] < 1:
+        top_k = functools.partial(
+            cures.linear, start=1.0, end=chosen['top_k'], steps=chosen['top_k_steps']
+        )
+    return Adversary(
+        _objective('config.objective', config['objective'], axis_name),
+        tuple(_penalty(name, value, axis_name) for name, value in config['penalties'].items()),
+        packing=chosen['packing'],
+        noise=noise,
+        top_k=top_k,
+        flipping=chosen['label_flipping'],
+        axis_name=axis_name,
+    )
+
+
+def _every(what: str, value: Any, built_in: Mapping[str, Any]) -> int:
+    check_number(what, value, int, 1)
+    return value
+
+
+_RESOLVE = {
+    'generator': _network,
+    'discriminator': _network,
+    'latent': _latent,
+    'generator_every': _every,
+}
+
+
+def build_game(config: Mapping[str, Any], **built_in: Any) -> Game:
+    """The game that a config describes.
+
+    Args:
+      config: the resolved config.
+      **built_in: what networks get that have a field of that name (shape, axis_name, dtype).
+
+    Raises:
+      UserError: if a name or an argument is unknown.
+    """
+    make = game_module(config['game']).make
+    axis_name = built_in.get('axis_name')
+    kwargs: dict[str, Any] = {}
+    for key in game_keys(config['game']):
+        if key in config:
+            resolve = _RESOLVE.get(key, lambda what, value, built_in: value)
+            kwargs[key] = resolve(f'config.{key}', config[key], built_in)
+    check_arguments('config', make, kwargs, ('adversary',))
+    if 'adversary' in arguments(make):
+        kwargs['adversary'] = _adversary(config, axis_name)
+    game = make(**kwargs)
+    chosen = config['cures']
+    if chosen['unrolled_steps']:
+        steps, rate = chosen['unrolled_steps'], chosen['unrolled_learning_rate']
+        game = wrappers.unrolled(game, steps, rate, axis_name=axis_name)
+    if chosen['historical_averaging']:
+        game = wrappers.historical_averaging(game, chosen['historical_averaging'])
+    return game
+
+
+def _learning_rate(what: str, value: Any) -> Any:
+    """A number, or a schedule of optax's."""
+    if not isinstance(value, Mapping):
+        check_number(what, value, float, 0)
+        return value
+    function, kwargs = named(what, value, optimizers.schedules())
+    check_arguments(what, function, kwargs)
+    return function(**kwargs)
+
+
+def _optimizer(what: str, value: Any, correction: float) -> Any:
+    function, kwargs = named(what, value, optimizers.available())
+    bounds = {key: kwargs.pop(key, None) for key in ('clip_norm', 'clip_weights')}
+    for key, bound in bounds.items():
+        if bound is not None:
+            check_number(f'{what}.{key}', bound, float, 0)
+    check_arguments(what, function, kwargs)
+    kwargs['learning_rate'] = _learning_rate(f'{what}.learning_rate', kwargs['learning_rate'])
+    return optimizers.make(value['name'], correction, **bounds, **kwargs)
+
+
+def build_optimizers(
+    config: Mapping[str, Any], game: Game, players: Iterable[str]
+) -> tuple[dict[str, Any], dict[str, Callable]]:
+    """Each player's optimizer, and the decay of the running average of those that have one.
+
+    Raises:
+      UserError: if a player, a name or an argument is unknown or missing.
+    """
+    players = tuple(players)
+    check_keys('config.optimizers', config['optimizers'], players)
+    check_keys('config.ema', config['ema'], players)
+    made, decays = {}, {}
+    for player in players:
+        what = f'config.optimizers.{player}'
+        if player not in config['optimizers']:
+            raise UserError(f'{what} is missing: every player needs an optimizer')
+        correction = optimizers.lazy_correction(game.turns, player)
+        made[player] = _optimizer(what, config['optimizers'][player], correction)
+        if player in config['ema']:
+            settings = config['ema'][player]
+            what = f'config.ema.{player}'
+            if not isinstance(settings, Mapping):
+                raise UserError(f'{what}={settings!r} must be a dict with a half_life')
+            check_arguments(what, optimizers.ema_decay, settings, ('batch_size',))
+            check_number(f'{what}.half_life', settings['half_life'], float, 0)
+            decays[player] = optimizers.ema_decay(config['batch_size'], **settings)
+    return made, decays
+
+
+def load_data(config: Mapping[str, Any]) -> data.Dataset:
+    """The data set that a config names.
+
+    Raises:
+      UserError: if it is missing, not prepared or too broken.
+    """
+    return data.load(config['dataset'], image_size=config['image_size'], **config['data'])
+
+
+def build_prepare(config: Mapping[str, Any]) -> Callable:
+    """(keys [n], batch) -> batch with images normalised to [-1, 1] and augmented.
+
+    Raises:
+      UserError: if an augmentation cannot be as strong as asked.
+    """
+    try:
+        augmentation = augment.compose(config['augment'])
+    except ValueError as error:
+        raise UserError(f'config.augment: {error}') from error
+    anything = any(config['augment'].values())
+
+    def prepare(rng, batch):
+        image = data.normalize(batch['image'])
+        return {**batch, 'image': augmentation(rng, image) if anything else image}
+
+    return prepare
