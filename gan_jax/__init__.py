@@ -1,8 +1,8 @@
 """Generative adversarial networks in JAX and Flax: games as data, losses as maths.
 
-The maths other projects may use: objectives, penalties, latents, augment, metrics.
+The maths other projects may use: objectives, penalties, losses, cures, latents, augment, metrics.
 """
 
-from gan_jax import augment, latents, metrics, objectives, penalties
+from gan_jax import augment, cures, latents, losses, metrics, objectives, penalties
 
-__all__ = ['augment', 'latents', 'metrics', 'objectives', 'penalties']
+__all__ = ['augment', 'cures', 'latents', 'losses', 'metrics', 'objectives', 'penalties']

@@ -302,7 +302,7 @@ def relativistic_average(base: Callable[[jax.Array], jax.Array]) -> Objective:
     def loss(upper: jax.Array, lower: jax.Array, axis_name: str | None) -> jax.Array:
         means = jnp.stack([jnp.mean(upper), jnp.mean(lower)])
         if axis_name is not None:
-            means = lax.psum(means, axis_name)
+            means = lax.pmean(means, axis_name)
         return base(upper - means[1]) + base(means[0] - lower)
 
     def discriminator(real_logits, fake_logits, *, axis_name=None):

@@ -85,3 +85,36 @@ def test_training_uses_the_batchs_statistics_and_sampling_the_running_ones():
     np.testing.assert_allclose(alone[0], together[0], atol=1e-6)
     _, updated = network.apply(variables, latent, train=True, mutable=['batch_stats'])
     assert (updated['batch_stats']['BatchNorm_0']['var'] != 1).all()
+
+
+def test_without_a_norm_every_layer_has_a_bias_and_with_one_the_first_and_last():
+    biased = {}
+    for norm in dcgan.NORMS:
+        network = dcgan.Discriminator((32, 32, 3), 4, 8, norm=norm)
+        variables = jax.eval_shape(
+            lambda n=network: n.init(KEY, jnp.zeros((2, 32, 32, 3)), train=True)
+        )
+        assert ('batch_stats' in variables) == (norm == 'batch')
+        params = variables['params']
+        biased[norm] = {k for k, v in params.items() if {'kernel', 'bias'} <= {*v}}
+        kind = {'batch': 'BatchNorm', 'layer': 'LayerNorm', 'none': 'none'}[norm]
+        assert sum(k.startswith(kind) for k in params) == 3 * (norm != 'none')
+    assert biased['batch'] == biased['layer'] == {'Conv_0', 'Dense_1'}
+    assert biased['none'] == {'Conv_0', 'Conv_1', 'Conv_2', 'Dense_0', 'Dense_1'}
+
+
+@pytest.mark.parametrize('norm', ['batch', 'layer', 'none'])
+def test_only_batch_norm_lets_examples_meet(norm):
+    network = dcgan.Discriminator((16, 16, 1), 4, norm=norm)
+    x = jax.random.normal(KEY, (4, 16, 16, 1))
+    variables = network.init(KEY, x, train=True)
+    apply = lambda x: network.apply(variables, x, train=True, mutable=['batch_stats'])[0]  # noqa: E731
+    same = np.allclose(apply(x)[:1], apply(x[:1]), rtol=1e-4, atol=1e-7)
+    assert same == (norm != 'batch')
+
+
+def test_an_unknown_norm_is_refused_with_the_valid_ones():
+    with pytest.raises(ValueError, match="'batch', 'layer', 'none'"):
+        dcgan.Discriminator((16, 16, 1), norm='group').init(
+            KEY, jnp.zeros((2, 16, 16, 1)), train=True
+        )

@@ -2,6 +2,7 @@ import itertools
 
 import jax
 import jax.numpy as jnp
+import pytest
 
 from gan_jax.networks import mlp
 
@@ -40,3 +41,12 @@ def test_the_hidden_units_leak():
     }
     image = jnp.full((1, 1, 1, 1), -3.0)
     assert float(network.apply({'params': params}, image, train=True)[0]) == jnp.float32(-0.6)
+
+
+@pytest.mark.parametrize(('kind', 'more'), [('', 0), ('stddev', 1), ('discrimination', 100)])
+def test_features_of_the_batch_come_before_the_last_layer(kind, more):
+    network = mlp.Discriminator((4, 4, 1), (16, 8), minibatch=kind)
+    params = network.init(KEY, jnp.zeros((2, 4, 4, 1)), train=True)['params']
+    assert params['Dense_1']['kernel'].shape == (16, 8)
+    assert params['Dense_2']['kernel'].shape == (8 + more, 1)
+    assert ('MinibatchDiscrimination_0' in params) == (kind == 'discrimination')

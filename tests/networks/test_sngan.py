@@ -43,14 +43,17 @@ def test_every_size_comes_out(size, channels):
     logits = jax.eval_shape(lambda v, x: discriminator.apply(v, x, train=False), d, images)
     assert logits.shape == (2,)
     last = {'SpectralDense_0'}
-    assert {*d['spectral']} - last == {f'DownBlock_{i}' for i in range(sngan.SIZES[size] + 1)}
+    blocks = {16: 3, 28: 4, 32: 4, 64: 5}[size]
+    assert {*d['spectral']} - last == {f'DownBlock_{i}' for i in range(blocks)}
+    inner = {28: 7}.get(size, 4)
+    assert g['params']['Dense_0']['kernel'].shape == (100, inner * inner * 4)
 
 
-@pytest.mark.parametrize('shape', [(28, 28, 1), (32, 64, 3)])
+@pytest.mark.parametrize('shape', [(30, 30, 1), (32, 64, 3)])
 def test_other_sizes_are_refused_with_the_valid_ones(shape):
-    with pytest.raises(ValueError, match='16, 32, 64'):
+    with pytest.raises(ValueError, match='16, 28, 32, 64'):
         sngan.Generator(shape).init(KEY, jnp.zeros((2, 4)), train=True)
-    with pytest.raises(ValueError, match='16, 32, 64'):
+    with pytest.raises(ValueError, match='16, 28, 32, 64'):
         sngan.Discriminator(shape).init(KEY, jnp.zeros((2, *shape)), train=True)
 
 
@@ -95,3 +98,40 @@ def test_ranges_and_batch_statistics():
     alone = network.apply(variables, latent[:1], train=False)
     together = network.apply(variables, latent, train=False)
     np.testing.assert_allclose(alone[0], together[0], atol=1e-5)
+
+
+def test_without_spectral_norms_it_is_wgan_gps_critic():
+    """Gulrajani et al., appendix F: as many parameters and a bias; no state; examples apart."""
+    x = jax.random.normal(KEY, (3, 32, 32, 3))
+    d = shapes(sngan.Discriminator((32, 32, 3), spectral=False), x)
+    spectral = shapes(sngan.Discriminator((32, 32, 3)), x)
+    assert {*d} == {'params'}
+    assert count(d) == count(spectral) + 1
+    critic = sngan.Discriminator((32, 32, 3), 4, spectral=False)
+    variables = critic.init(KEY, x, train=True)
+    logits = critic.apply(variables, x, train=True)
+    np.testing.assert_allclose(critic.apply(variables, x[:1], train=True)[0], logits[0], rtol=1e-4)
+    # Unlike with spectral norms, a kernel's scale matters: the logit is linear in the last.
+    last = variables['params']['Dense_0']
+    scaled = variables['params'] | {'Dense_0': {**last, 'kernel': 3 * last['kernel']}}
+    np.testing.assert_allclose(
+        critic.apply({'params': scaled}, x, train=True), 3 * logits, rtol=1e-4
+    )
+
+
+def test_wgan_gps_critic_takes_the_mean_over_the_pixels():
+    """Of weights of zero but the shortcuts', a block is linear where the ReLUs are open."""
+    critic = sngan.Discriminator((16, 16, 1), 1, spectral=False)
+    x = jnp.full((1, 16, 16, 1), 2.0)
+    params = jax.tree.map(jnp.zeros_like, critic.init(KEY, x, train=True))['params']
+    params['DownBlock_0']['Conv_2']['kernel'] += 3.0
+    params['Dense_0'] = {'kernel': jnp.ones((1, 1)), 'bias': jnp.array([0.5])}
+    np.testing.assert_allclose(critic.apply({'params': params}, x, train=True), [6.5], rtol=1e-6)
+
+
+def test_the_critics_initialisation_is_the_same():
+    critic = sngan.Discriminator((16, 16, 3), 32, spectral=False)
+    block = critic.init(KEY, jnp.zeros((2, 16, 16, 3)), train=True)['params']['DownBlock_0']
+    for name, size, ins, gain in (('Conv_1', 3, 32, 2), ('Conv_2', 1, 3, 1)):
+        bound = np.sqrt(gain * 6 / (size * size * (ins + 32)))
+        assert 0.9 * bound < float(jnp.abs(block[name]['kernel']).max()) <= bound

@@ -61,6 +61,15 @@ def test_the_iterations_find_the_largest_singular_value(layer):
         np.testing.assert_allclose(y, plain(layer, kernel / sigma(kernel)), atol=1e-3)
 
 
+def test_after_50_iterations_sigma_is_the_singular_value_to_three_digits(layer):
+    variables = iterate(layer, layer.init(KEY, X, train=True), 50)
+    kernel = variables['params']['kernel']
+    for train in (True, False):
+        y = layer.apply(variables, X, train=train)
+        found = np.linalg.norm(plain(layer, kernel)) / np.linalg.norm(y)
+        np.testing.assert_allclose(found, sigma(kernel), rtol=1e-3)
+
+
 def test_evaluation_and_initialisation_do_not_iterate(layer):
     variables = layer.init(KEY, X, train=True)
     u = variables['spectral']['u']

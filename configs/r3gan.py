@@ -1,0 +1,43 @@
+"""R3GAN on handwritten digits: relativistic pairing, R1 and R2, no normalisation.
+
+Paper: The GAN is dead; long live the GAN! A Modern Baseline GAN (Huang et al., 2024): a
+relativistic pairing loss, both zero-centred gradient penalties at every step, residual networks
+without normalisation, Adam with beta1 0.
+
+    python launch.py --config=configs/r3gan.py
+
+Hardware and time: @TIME
+Score: @SCORE
+
+Deviations: much smaller networks; constant weights of the penalties and learning rate where the
+paper's have schedules; samples come from running averages of the generator. See
+gan_jax/networks/r3gan.py for those of the networks.
+"""
+
+import ml_collections
+
+from gan_jax import config as config_lib
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """The default run."""
+    config = config_lib.default()
+    config.steps = 2000
+    config.steps_per_dispatch = 5
+    config.objective = 'relativistic_pairing_non_saturating'
+    for name in ('r1', 'r2'):
+        config.penalties[name] = ml_collections.ConfigDict({'weight': 0.5})
+    for player, name in (('generator', 'Generator'), ('discriminator', 'Discriminator')):
+        config[player] = ml_collections.ConfigDict(
+            {'name': f'r3gan.{name}', 'width': 16, 'max_width': 32, 'blocks': 1}
+        )
+        config.optimizers[player] = config_lib.optimizer(
+            'adam', learning_rate=5e-4, b1=0.0, b2=0.99
+        )
+    config.latent = ml_collections.ConfigDict({'name': 'normal', 'size': 64})
+    config.generator_every = 1
+    config.ema.generator = ml_collections.ConfigDict({'half_life': 10_000, 'ramp_up': 0.05})
+    config.sample_every = 500
+    config.checkpoint_every = 1000
+    config.eval_every = 1000
+    return config
