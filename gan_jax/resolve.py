@@ -115,6 +115,11 @@ def _objective(what: str, value: Any, axis_name: str | None) -> objectives.Objec
     check_keys(what, options, [name for name in known if name != 'axis_name'])
     for name, number in options.items():
         check_number(f'{what}.{name}', number, float, -float('inf'))
+    try:
+        for side in objective.partial(**options):
+            side(jnp.zeros(2), jnp.zeros(2))
+    except ValueError as error:
+        raise UserError(f'{what}: {error}') from error
     built_in = {'axis_name': axis_name} if 'axis_name' in known else {}
     return objective.partial(**built_in, **options)
 

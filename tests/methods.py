@@ -36,8 +36,9 @@ def shrunk(name, **changes):
     return config | changes
 
 
-def sgd(config):
-    return config | {'optimizers': dict.fromkeys(config['optimizers'], SGD)}
+def sgd(config, learning_rate=SGD['learning_rate']):
+    optimizer = SGD | {'learning_rate': learning_rate}
+    return config | {'optimizers': dict.fromkeys(config['optimizers'], optimizer)}
 
 
 R1 = {'r1': {'weight': 1.0, 'every': 1}}

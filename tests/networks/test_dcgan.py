@@ -107,8 +107,12 @@ def test_without_a_norm_every_layer_has_a_bias_and_with_one_the_first_and_last()
 def test_only_batch_norm_lets_examples_meet(norm):
     network = dcgan.Discriminator((16, 16, 1), 4, norm=norm)
     x = jax.random.normal(KEY, (4, 16, 16, 1))
-    variables = network.init(KEY, x, train=True)
-    apply = lambda x: network.apply(variables, x, train=True, mutable=['batch_stats'])[0]  # noqa: E731
+    variables = jax.jit(lambda x: network.init(KEY, x, train=True))(x)
+
+    @jax.jit
+    def apply(x):
+        return network.apply(variables, x, train=True, mutable=['batch_stats'])[0]
+
     same = np.allclose(apply(x)[:1], apply(x[:1]), rtol=1e-4, atol=1e-7)
     assert same == (norm != 'batch')
 

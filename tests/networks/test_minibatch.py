@@ -1,4 +1,4 @@
-"""Features of the batch: against NumPy, over devices, and in every discriminator that takes them."""
+"""Features of the batch: against NumPy, over devices, and in the discriminators that take them."""
 
 import functools
 
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from gan_jax.networks import dcgan, layers, mixture, mlp, r3gan, sngan, stacked_mnist
-from gan_jax.networks.layers.minibatch import group_size_of
+from gan_jax.networks import dcgan, layers, mixture, mlp, r3gan, stacked_mnist
+from gan_jax.networks.layers.minibatch import KINDS, group_size_of
 
 KEY = jax.random.key(0)
 IMAGE = (16, 16, 1)
@@ -21,7 +21,7 @@ APART = {
     'dcgan-layer': functools.partial(dcgan.Discriminator, IMAGE, 4, 8, norm='layer'),
     'mixture': functools.partial(mixture.Discriminator, IMAGE, 8),
     'stacked_mnist': functools.partial(stacked_mnist.Discriminator, IMAGE, norm='none'),
-    'r3gan': functools.partial(r3gan.Discriminator, IMAGE, 4, 8, blocks=1, group_size=4),
+    'r3gan': functools.partial(r3gan.Discriminator, IMAGE, 4, 4, blocks=1, group_size=4),
 }
 
 
@@ -67,7 +67,7 @@ def test_stddev_has_finite_derivatives_where_the_examples_are_equal():
     x = jnp.ones((4, 3))
     first = jax.grad(lambda x: layers.minibatch_stddev(x)[:, -1].sum())
     np.testing.assert_array_equal(first(x), np.zeros((4, 3)))
-    assert np.isfinite(jax.jacobian(first)(x)).all()
+    assert np.isfinite(jax.jit(jax.jacobian(first))(x)).all()
     np.testing.assert_allclose(layers.minibatch_stddev(x)[:, -1], 1e-4, rtol=1e-3)
 
 
@@ -75,11 +75,11 @@ def test_derivatives_in_64_bits():
     with jax.enable_x64(True):
         x = features(4, 3, dtype=np.float64)
         assert layers.minibatch_stddev(x).dtype == jnp.float64
-        check_grads(layers.minibatch_stddev, (x,), order=2, modes=['rev'], rtol=1e-4)
+        check_grads(jax.jit(layers.minibatch_stddev), (x,), order=2, modes=['rev'], rtol=1e-4)
         layer = layers.MinibatchDiscrimination(3, 2)
         params = jax.tree.map(np.float64, layer.init(KEY, x))
         assert layer.apply(params, x).dtype == jnp.float64
-        check_grads(layer.apply, (params, x), order=2, modes=['rev'], rtol=1e-4)
+        check_grads(jax.jit(layer.apply), (params, x), order=2, modes=['rev'], rtol=1e-4)
 
 
 def discriminated(x, kernel, kernels, size):
@@ -127,14 +127,17 @@ def test_two_devices_see_the_whole_batch_as_one_does(mapped):
     def loss(network, variables, x):
         return jnp.mean(jnp.sin(network.apply(variables, x)))
 
-    want, gradient = jax.value_and_grad(functools.partial(loss, alone))(variables, x)
+    want, gradient = jax.jit(jax.value_and_grad(functools.partial(loss, alone)))(variables, x)
 
     def share(x):
         value, gradient = jax.value_and_grad(functools.partial(loss, layer))(variables, x)
         return layer.apply(variables, x), jax.lax.pmean((value, gradient), 'devices')
 
     shards = x.reshape(2, 3, 3)
-    over = jax.pmap(share, 'devices') if mapped == 'pmap' else jax.vmap(share, axis_name='devices')
+    if mapped == 'pmap':
+        over = jax.pmap(share, 'devices')
+    else:
+        over = jax.jit(jax.vmap(share, axis_name='devices'))
     y, (value, gradients) = over(shards)
     np.testing.assert_allclose(y.reshape(6, -1), alone.apply(variables, x), rtol=1e-5)
     np.testing.assert_allclose(value, [want, want], rtol=1e-5)
@@ -167,78 +170,60 @@ def network(request):
     return APART[request.param]
 
 
-def logits(network, images, seed=1):
-    variables = network.init(KEY, images, train=True)
-    # Zeros at the start, as R3GAN's last kernels, would let nothing through.
-    leaves, tree = jax.tree.flatten(variables)
+def shapes(network):
+    return jax.eval_shape(lambda: network.init(KEY, jnp.zeros((4, *IMAGE)), train=True))
+
+
+def random(network, seed=1):
+    """Variables of which none is zero, as R3GAN's last kernels are at the start."""
     rng = np.random.default_rng(seed)
-    leaves = [x + jnp.asarray(rng.normal(0, 0.1, x.shape), x.dtype) for x in leaves]
-    variables = jax.tree.unflatten(tree, leaves)
-    return variables, network.apply(variables, images, train=True)
+    return jax.tree.map(lambda x: rng.normal(0, 0.1, x.shape).astype(x.dtype), shapes(network))
 
 
-def test_without_it_examples_are_apart_and_with_it_they_meet(network):
+@pytest.mark.parametrize('kind', KINDS)
+def test_examples_meet_by_this_alone_and_gradients_are_finite(network, kind):
+    network = network(minibatch=kind)
     images = features(4, *IMAGE)
-    others = np.concatenate([images[:1], features(3, *IMAGE, seed=2)])
-    for kind in ('', 'stddev', 'discrimination'):
-        discriminator = network(minibatch=kind)
-        variables, one = logits(discriminator, images)
-        assert one.shape == (4,)
-        assert one.dtype == jnp.float32
-        two = discriminator.apply(variables, others, train=True)
-        same = abs(float(one[0] - two[0])) < 1e-6 * (1 + abs(float(one[0])))
-        # Far apart examples are told apart by exp(-distance), which may round to nothing.
-        assert same == (kind == '') or kind == 'discrimination'
+    # Far apart, exp(-distance) would round to nothing.
+    batches = {
+        'near': images[:1] + 0.01 * features(4, *IMAGE, seed=2) * np.arange(4)[:, None, None, None],
+        'copies': np.repeat(images[:1], 4, 0),
+    }
 
+    @jax.jit
+    def run(variables):
+        def judge(variables, x):
+            logits = network.apply(variables, x, train=True)
+            return jnp.sum(jnp.sin(logits)), logits
 
-def test_of_a_batch_of_copies_it_tells(network):
-    """Copies of one example get another logit than it among others."""
-    images = features(4, *IMAGE)
-    for kind in ('stddev', 'discrimination'):
-        discriminator = network(minibatch=kind)
-        variables, among = logits(discriminator, images)
-        copies = discriminator.apply(variables, np.repeat(images[:1], 4, 0), train=True)
-        np.testing.assert_allclose(copies, np.full(4, copies[0]), rtol=1e-5)
-        assert abs(float(copies[0] - among[0])) > 1e-3
+        found = {}
+        for name, x in batches.items():
+            gradients, found[name] = jax.grad(judge, (0, 1), has_aux=True)(variables, x)
+        return found, gradients
 
-
-def test_gradients_of_loss_and_of_r1_are_finite(network):
-    images = features(4, *IMAGE)
-    for kind in ('', 'stddev', 'discrimination'):
-        discriminator = network(minibatch=kind)
-        variables, _ = logits(discriminator, images)
-
-        @jax.jit
-        def gradients(variables, discriminator=discriminator):
-            def loss(variables):
-                def critic(x):
-                    return discriminator.apply(variables, x, train=True).sum()
-
-                value, gradient = jax.value_and_grad(critic)(images)
-                return value + jnp.sum(gradient**2)
-
-            return jax.grad(loss)(variables)
-
-        assert all(np.isfinite(g).all() for g in jax.tree.leaves(gradients(variables)))
+    logits, gradients = run(random(network))
+    assert logits['near'].shape == (4,)
+    assert logits['near'].dtype == jnp.float32
+    np.testing.assert_allclose(logits['copies'], np.full(4, logits['copies'][0]), rtol=1e-5)
+    moved = abs(float(logits['near'][0] - logits['copies'][0]))
+    assert (moved > 1e-5) == (kind != '')
+    assert all(np.isfinite(g).all() for g in jax.tree.leaves(gradients))
 
 
 def test_an_unknown_kind_is_refused_with_the_valid_ones(network):
     with pytest.raises(ValueError, match="'stddev', 'discrimination'"):
-        network(minibatch='std').init(KEY, features(2, *IMAGE), train=True)
+        shapes(network(minibatch='std'))
 
 
-def test_sampling_and_scoring_need_no_axis(network):
-    """Outside the mapped step, evaluation takes the batch it is given as the whole."""
-    discriminator = network(minibatch='discrimination', axis_name='devices')
-    images = features(4, *IMAGE)
-    variables = discriminator.init(KEY, images, train=True)
-    assert discriminator.apply(variables, images, train=False).shape == (4,)
+def test_evaluation_needs_no_axis(network):
+    """Outside the mapped step, the batch that is given is the whole."""
+    network = network(minibatch='discrimination', axis_name='devices')
+    images = jnp.zeros((4, *IMAGE))
+    scored = jax.eval_shape(lambda v: network.apply(v, images, train=False), shapes(network))
+    assert scored.shape == (4,)
 
 
-def test_sngans_critic_keeps_examples_apart():
-    images = features(4, *IMAGE)
-    critic = sngan.Discriminator(IMAGE, 4, spectral=False)
-    variables, one = logits(critic, images)
-    np.testing.assert_allclose(
-        critic.apply(variables, images[:1], train=True)[0], one[0], rtol=1e-5
-    )
+def test_training_spreads_over_the_axis(network):
+    network = network(minibatch='discrimination', axis_name='devices')
+    with pytest.raises(NameError, match='devices'):
+        network.apply(random(network), jnp.zeros((4, *IMAGE)), train=True)

@@ -1,0 +1,25 @@
+"""PacGAN on a ring of eight modes: the discriminator judges two samples at once.
+
+Paper: PacGAN: The power of two samples in generative adversarial networks (Lin et al., 2018).
+
+    python launch.py --config=configs/pacgan.py
+    python launch.py --config=configs/pacgan.py --config.cures.packing=4 --workdir=runs/pacgan4
+
+Packing goes with any other config too: --config.cures.packing=2.
+
+Hardware and time: @TIME
+Score: @SCORE
+
+Deviations: those of configs/ring8.py, from which it differs in the packing only.
+"""
+
+import ml_collections
+
+from configs import ring8
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """configs/ring8.py with packs of two."""
+    config = ring8.get_config()
+    config.cures.packing = 2
+    return config

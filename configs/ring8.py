@@ -1,0 +1,51 @@
+"""Eight modes on a ring, learned by the plain GAN: where one sees modes being lost.
+
+Paper: PacGAN: The power of two samples in generative adversarial networks (Lin et al., 2018), section
+4.1, whose protocol this is: both players step at once, Adam with beta1 0.8, batches of 100.
+
+    python launch.py --config=configs/ring8.py
+    python launch.py --workdir=runs/ring8 --mode=animate
+
+Cures, to be tried on the command line: --config.cures.packing=2, --config.cures.top_k=0.6,
+--config.discriminator.minibatch=discrimination, --config.cures.unrolled_steps=5, ...; several
+seeds as one program: --config.num_replicas=10. benchmarks/mode_collapse.py compares them.
+
+Hardware and time: @TIME
+Score: @SCORE
+
+Deviations: networks of 64 and 32 x 5 units in place of 400 and 200 x 5; 25,000 steps at a rate of
+2e-3 in place of 400,000 at 1e-4. The paper's:
+--config.generator.width=400 --config.discriminator.width=200 --config.steps=400000
+--config.optimizers.generator.learning_rate=1e-4 and the same for the discriminator.
+"""
+
+import ml_collections
+
+from gan_jax import config as config_lib
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """The plain GAN."""
+    config = config_lib.default()
+    config.dataset = 'ring8'
+    config.batch_size = 100
+    config.steps = 25_000
+    config.steps_per_dispatch = 50
+    config.generator = ml_collections.ConfigDict(
+        {'name': 'mixture.Generator', 'width': 64, 'norm': 'batch', 'weights': 'normal'}
+    )
+    config.discriminator = ml_collections.ConfigDict(
+        {'name': 'mixture.Discriminator', 'width': 32, 'minibatch': '', 'weights': 'normal'}
+    )
+    config.latent = ml_collections.ConfigDict({'name': 'normal', 'size': 2})
+    for player in ('generator', 'discriminator'):
+        config.optimizers[player] = config_lib.optimizer('adam', learning_rate=2e-3, b1=0.8)
+    config.generator_every = 1
+    config.simultaneous = True
+    config.num_samples = 1000
+    config.eval_samples = 2500
+    config.log_every = 1000
+    config.sample_every = 1000
+    config.checkpoint_every = 5000
+    config.eval_every = 5000
+    return config
