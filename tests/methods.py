@@ -9,6 +9,7 @@ import numpy as np
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIGS = sorted(file.stem for file in (ROOT / 'configs').glob('*.py'))
 SIZE = 16
+POINTS = ('ring8', 'grid25', 'spiral', 'two_moons')
 # Larger steps multiply by thousands what one activation at a kink makes of a rounding.
 SGD = {'name': 'sgd', 'learning_rate': 0.02, 'clip_norm': None}
 
@@ -23,16 +24,18 @@ def load_config(name):
 def shrunk(name, **changes):
     """A real config, small enough for a test: tiny images, networks, batches."""
     config = load_config(name).to_dict()
-    config |= {'steps_per_dispatch': 1}
-    config |= {'image_size': SIZE, 'batch_size': 16, 'num_samples': 4, 'eval_samples': 16}
-    config['data'] = config['data'] | {'channels': 1}
+    points = config['dataset'] in POINTS
+    config |= {'steps_per_dispatch': 1, 'image_size': None if points else SIZE}
+    config |= {'batch_size': 16, 'num_samples': 4, 'eval_samples': 16}
+    channels = 2 if points else 3 if config['dataset'].startswith('stacked:') else 1
+    config['data'] = config['data'] | {'channels': channels}
     for player in ('generator', 'discriminator'):
+        small = {'width': 4, 'max_width': 8, 'hidden': 8, 'features': [16, 8]}
         network = dict(config[player])
-        network |= {'width': 4} if 'width' in network else {}
-        network |= {'hidden': 8} if 'hidden' in network else {}
-        network |= {'features': [16, 8]} if 'features' in network else {}
-        config[player] = network
+        config[player] = network | {key: x for key, x in small.items() if key in network}
     config['latent'] = config['latent'] | {'size': 8}
+    for key in ('cures', 'discriminator'):
+        changes |= {key: config[key] | changes.get(key, {})}
     return config | changes
 
 
@@ -42,19 +45,33 @@ def sgd(config, learning_rate=SGD['learning_rate']):
 
 
 R1 = {'r1': {'weight': 1.0, 'every': 1}}
-SNGAN_G, SNGAN_D = ({'name': f'sngan.{x}', 'width': 4} for x in ('Generator', 'Discriminator'))
 LAZY_R1 = {'r1': {'weight': 1.0, 'every': 3}}
+CURES = {
+    'packing': 2,
+    'instance_noise': 0.1,
+    'instance_noise_steps': 4,
+    'label_flipping': 0.2,
+    'top_k': 0.5,
+    'top_k_steps': 2,
+    'unrolled_steps': 2,
+    'historical_averaging': 0.1,
+}
+DISCRIMINATION = {'minibatch': 'discrimination'}
 
-# Every method, by config and changes to it. A new method is one more row.
+# Every method, by config and changes to it. A new method is one more row. Objectives and penalties
+# are in test_pairs.py.
 METHODS = {
-    'gan-minimax': ('gan', {'objective': 'minimax'}),
-    'gan-non_saturating': ('gan', {'objective': 'non_saturating'}),
-    'gan-r1': ('gan', {'penalties': R1}),
+    'gan': ('gan', {}),
     'gan-generator-every-2': ('gan', {'generator_every': 2}),
+    'gan-cures': ('gan', {'cures': CURES}),
     'dcgan': ('dcgan', {}),
     'dcgan-lazy-r1': ('dcgan', {'penalties': LAZY_R1}),
     'dcgan-bfloat16': ('dcgan', {'precision': 'bfloat16', 'penalties': R1}),
-    'sngan': ('dcgan', {'generator': SNGAN_G, 'discriminator': SNGAN_D}),
+    'sngan': ('sngan', {}),
+    'wgan': ('wgan', {'generator_every': 2}),
+    'r3gan': ('r3gan', {}),
+    'ring8': ('ring8', {'discriminator': DISCRIMINATION}),
+    'stacked_mnist': ('stacked_mnist', {'cures': {'packing': 2}}),
 }
 
 # How far two splits of a batch may differ: a gradient in bfloat16 has 8 bits on each device.
@@ -69,9 +86,10 @@ def method(row, **changes):
 def batch(config, seed=0, num=None):
     size, channels = config['image_size'], config['data']['channels']
     num = num or config['batch_size']
+    shape = (size, size, channels) if size else (channels,)
     rng = np.random.default_rng(seed)
     return {
-        'image': rng.uniform(-1, 1, (num, size, size, channels)).astype(np.float32),
+        'image': rng.uniform(-1, 1, (num, *shape)).astype(np.float32),
         'label': rng.integers(0, 10, num).astype(np.int32),
     }
 

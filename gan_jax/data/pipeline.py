@@ -200,7 +200,12 @@ def _decoder(
     return fetch
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=64)
+def _permutations(num_examples: int, seed: int) -> Callable[[int], np.ndarray]:
+    """epoch -> its order; each seed keeps two, however many seeds are read in turn."""
+    return functools.lru_cache(maxsize=2)(functools.partial(_permutation, num_examples, seed))
+
+
 def _permutation(num_examples: int, seed: int, epoch: int) -> np.ndarray:
     order = np.random.default_rng((seed, epoch)).permutation(num_examples)
     order.flags.writeable = False  # since it is shared
@@ -209,9 +214,10 @@ def _permutation(num_examples: int, seed: int, epoch: int) -> np.ndarray:
 
 def examples(num_examples: int, seed: int, start: int, stop: int) -> np.ndarray:
     """Places [start, stop) of the stream of examples: indices into the data set."""
+    order = _permutations(num_examples, seed)
     epochs, places = np.divmod(np.arange(start, stop), num_examples)
     return np.concatenate(
-        [_permutation(num_examples, seed, int(e))[places[epochs == e]] for e in np.unique(epochs)]
+        [order(int(e))[places[epochs == e]] for e in np.unique(epochs)]
     )
 
 

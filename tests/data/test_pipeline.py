@@ -196,7 +196,7 @@ def test_an_epochs_order_is_drawn_once(monkeypatch):
         drawn.append(seed)
         return generator(seed)
 
-    pipeline._permutation.cache_clear()
+    pipeline._permutations.cache_clear()
     monkeypatch.setattr(np.random, 'default_rng', counted)
     dataset = numbered(100)
     for step in range(12):
