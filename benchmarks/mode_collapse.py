@@ -50,10 +50,9 @@ def without_norm(config):
 
 def cosine(config, rate):
     """Adam with beta1 0.5 and a rate that falls to zero along a cosine."""
-    schedule = {'name': 'cosine_decay_schedule', 'init_value': rate, 'decay_steps': config['steps']}
     for player in ('generator', 'discriminator'):
-        optimizer = {'name': 'adam', 'learning_rate': schedule, 'b1': 0.5}
-        config['optimizers'][player] = optimizer
+        changed(config, f'optimizers.{player}.learning_rate.init_value', rate)
+        changed(config, f'optimizers.{player}.b1', 0.5)
 
 
 def wgan_gp(config):
@@ -107,6 +106,8 @@ def cell_config(row, data, seeds, steps):
     config['num_replicas'] = seeds
     if steps:
         config['steps'] = steps
+        for player in ('generator', 'discriminator'):
+            changed(config, f'optimizers.{player}.learning_rate.decay_steps', steps)
     config['sample_every'] = config['checkpoint_every'] = config['eval_every'] = (
         config['steps'] // 4
     )

@@ -29,7 +29,7 @@ def get_config() -> ml_collections.ConfigDict:
         config.penalties[name] = ml_collections.ConfigDict({'weight': 0.5})
     for player, name in (('generator', 'Generator'), ('discriminator', 'Discriminator')):
         config[player] = ml_collections.ConfigDict(
-            {'name': f'r3gan.{name}', 'width': 16, 'max_width': 32, 'blocks': 1}
+            {'name': f'r3gan.{name}', 'width': 16, 'max_width': 32, 'blocks': 1, 'group_size': 64}
         )
         config.optimizers[player] = config_lib.optimizer(
             'adam', learning_rate=5e-4, b1=0.0, b2=0.99
