@@ -1,7 +1,8 @@
 """Twenty-five modes on a grid, learned by the plain GAN: where one sees modes being lost.
 
-Paper: PacGAN: The power of two samples in generative adversarial networks (Lin et al., 2018), section
-4.1, whose protocol this is: both players step at once, Adam with beta1 0.8, batches of 100.
+Paper: PacGAN: The power of two samples in generative adversarial networks (Lin et al., 2018),
+section 4.1, whose protocol this is: both players step at once, Adam with beta1 0.8, batches of
+100.
 
     python launch.py --config=configs/grid25.py
     python launch.py --workdir=runs/grid25 --mode=animate

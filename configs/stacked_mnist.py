@@ -1,8 +1,8 @@
 """Stacked MNIST: three digits in the colours of an image, a thousand modes to lose.
 
-Paper: PacGAN: The power of two samples in generative adversarial networks (Lin et al., 2018), section
-4.2, after Unrolled Generative Adversarial Networks (Metz et al., 2017): small networks, the
-discriminator a quarter of the generator.
+Paper: PacGAN: The power of two samples in generative adversarial networks (Lin et al., 2018),
+section 4.2, after Unrolled Generative Adversarial Networks (Metz et al., 2017): small networks,
+the discriminator a quarter of the generator.
 
     python launch.py --config=configs/stacked_mnist.py
     python -m benchmarks.stacked_mnist
@@ -12,8 +12,8 @@ The paper trains for 500,000 steps, on --config.dataset=stacked:mnist (TFDS).
 Hardware and time: @TIME
 Score: @SCORE
 
-Deviations: fewer steps, at a higher rate; the 5,000 digits that come with a dependency; samples come
-from running averages of the generator.
+Deviations: fewer steps, at a higher rate; the 5,000 digits that come with a dependency; samples
+come from running averages of the generator.
 """
 
 import ml_collections

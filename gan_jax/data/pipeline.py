@@ -216,9 +216,7 @@ def examples(num_examples: int, seed: int, start: int, stop: int) -> np.ndarray:
     """Places [start, stop) of the stream of examples: indices into the data set."""
     order = _permutations(num_examples, seed)
     epochs, places = np.divmod(np.arange(start, stop), num_examples)
-    return np.concatenate(
-        [order(int(e))[places[epochs == e]] for e in np.unique(epochs)]
-    )
+    return np.concatenate([order(int(e))[places[epochs == e]] for e in np.unique(epochs)])
 
 
 def _local(batch_size: int, process_index: int, process_count: int) -> slice:
