@@ -62,13 +62,11 @@ DISCRIMINATION = {'minibatch': 'discrimination'}
 # are in test_pairs.py.
 METHODS = {
     'gan': ('gan', {}),
-    'gan-generator-every-2': ('gan', {'generator_every': 2}),
+    'gan-lazy': ('gan', {'generator_every': 2, 'penalties': LAZY_R1}),
     'gan-cures': ('gan', {'cures': CURES}),
     'dcgan': ('dcgan', {}),
-    'dcgan-lazy-r1': ('dcgan', {'penalties': LAZY_R1}),
     'dcgan-bfloat16': ('dcgan', {'precision': 'bfloat16', 'penalties': R1}),
     'sngan': ('sngan', {}),
-    'wgan': ('wgan', {'generator_every': 2}),
     'r3gan': ('r3gan', {}),
     'ring8': ('ring8', {'discriminator': DISCRIMINATION}),
     'stacked_mnist': ('stacked_mnist', {'cures': {'packing': 2}}),

@@ -79,3 +79,25 @@ def test_ema_ramps_up():
 
 def test_no_half_life_is_no_memory():
     assert float(optimizers.ema_decay(64, 0.0)(jnp.int32(5))) == 0.0
+
+
+def test_clipped_weights_stay_within_their_bound():
+    optimizer = optimizers.make('sgd', clip_weights=0.5, learning_rate=1.0)
+    params = {'w': jnp.array([0.0, 0.4, -0.4, 0.9])}
+    grads = {'w': jnp.array([-0.2, -0.4, 3.0, 0.0])}
+    with jax.numpy_dtype_promotion('standard'):
+        updates, _ = optimizer.update(grads, optimizer.init(params), params)
+    moved = optax.apply_updates(params, updates)['w']
+    np.testing.assert_allclose(moved, [0.2, 0.5, -0.5, 0.5], rtol=1e-6)
+    with pytest.raises(ValueError, match='params'):
+        optimizers.weight_clipping(0.5).update(grads, optax.EmptyState())
+
+
+def test_a_schedule_is_corrected_as_a_number_is():
+    schedule = optimizers.schedules()['cosine_decay_schedule'](init_value=0.4, decay_steps=10)
+    grads = {'w': jnp.ones(1)}
+    for correction, want in ((1.0, -0.4), (0.5, -0.2)):
+        optimizer = optimizers.make('sgd', correction, learning_rate=schedule)
+        with jax.numpy_dtype_promotion('standard'):
+            updates, _ = optimizer.update(grads, optimizer.init(grads), grads)
+        np.testing.assert_allclose(updates['w'], want, rtol=1e-6)

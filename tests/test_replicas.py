@@ -30,7 +30,7 @@ def play(config, seeds, devices=1):
     return parallel.to_host(state), parallel.to_host(metrics)
 
 
-@pytest.mark.parametrize('row', ['gan-generator-every-2', 'dcgan-lazy-r1'])
+@pytest.mark.parametrize('row', ['gan-lazy', 'dcgan'])
 def test_three_seeds_together_equal_each_alone(row):
     config = methods.sgd(methods.method(row))
     together, metrics = play(config, SEEDS)

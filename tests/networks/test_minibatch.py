@@ -227,4 +227,6 @@ def test_evaluation_needs_no_axis(network):
 def test_training_spreads_over_the_axis(network):
     network = network(minibatch='discrimination', axis_name='devices')
     with pytest.raises(NameError, match='devices'):
-        network.apply(random(network), jnp.zeros((4, *IMAGE)), train=True)
+        jax.eval_shape(
+            lambda v: network.apply(v, jnp.zeros((4, *IMAGE)), train=True), shapes(network)
+        )
