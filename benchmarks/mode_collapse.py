@@ -49,9 +49,10 @@ def without_norm(config):
 
 
 def cosine(config, rate):
-    """Adam with beta1 0.5 and a rate that falls to zero along a cosine."""
+    """Adam with beta1 0.5 and a rate that falls along a cosine to a fifth of itself."""
     for player in ('generator', 'discriminator'):
         changed(config, f'optimizers.{player}.learning_rate.init_value', rate)
+        changed(config, f'optimizers.{player}.learning_rate.alpha', 0.2)
         changed(config, f'optimizers.{player}.b1', 0.5)
 
 
@@ -73,7 +74,7 @@ def r3gan(config):
 
 def r3gan_top_k(config):
     r3gan(config)
-    changed(config, 'cures.top_k', 0.6)
+    changed(config, 'cures.top_k', 0.75)
     changed(config, 'cures.top_k_steps', config['steps'] // 2)
 
 

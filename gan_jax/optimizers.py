@@ -45,7 +45,7 @@ def weight_clipping(bound: float) -> optax.GradientTransformation:
 
     def update(updates, state, params=None):
         if params is None:
-            raise ValueError(optax.NO_PARAMS_MSG)
+            raise ValueError('weights can be clipped only if update is given the params')
         moved = jax.tree.map(lambda u, p: jnp.clip(p + u, -bound, bound) - p, updates, params)
         return moved, state
 
