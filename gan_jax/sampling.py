@@ -148,6 +148,7 @@ def write_samples(
     samples = sampler(*variables, latents)
     name += f'_truncation_{truncation}' if options else ''
     folder = workdir / 'generated'
+    folder.mkdir(exist_ok=True)
     picture, arrays, between = (
         folder / f'{name}{end}' for end in ('.png', '.npz', '_interpolation.png')
     )

@@ -212,8 +212,8 @@ def _count(
     """
     for i in range(len(next(iter(stacked.values())))):
         step += 1
-        metrics = replicas.named({name: x[i] for name, x in stacked.items()}, seeds)
-        metrics = game_lib.played(game, metrics, step)
+        metrics = game_lib.played(game, {name: x[i] for name, x in stacked.items()}, step)
+        metrics = replicas.named(metrics, seeds)
         broken = log_lib.not_finite(metrics)
         if broken:
             raise Diverged(f'step {step}: {", ".join(broken)} not finite; {_left(workdir)}')

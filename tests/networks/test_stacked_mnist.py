@@ -93,6 +93,21 @@ def test_transposed_convolutions_are_the_adjoints_of_same(small, large, padding)
     np.testing.assert_allclose(jnp.vdot(y, other), jnp.vdot(x, z), rtol=1e-4)
 
 
+def test_the_generator_crops_as_those_do(monkeypatch):
+    """To 7, 14 and 28: one pixel after, and to the odd size one before."""
+    paddings = []
+
+    class Noting(layers.ConvTranspose):
+        def __post_init__(self):
+            paddings.append(self.padding)
+            super().__post_init__()
+
+    monkeypatch.setattr(layers, 'ConvTranspose', Noting)
+    network = stacked_mnist.Generator(SHAPE)
+    jax.eval_shape(lambda: network.init(KEY, jnp.zeros((2, 8)), train=True))
+    assert paddings == [(1, 1), (0, 1), (0, 1)]
+
+
 def test_the_discriminator_is_same_convolutions_and_leaks_by_0_3():
     network = stacked_mnist.Discriminator(SHAPE, norm='none')
     x = jax.random.normal(KEY, (2, *SHAPE))
