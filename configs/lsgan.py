@@ -21,7 +21,7 @@ from gan_jax import config as config_lib
 def get_config() -> ml_collections.ConfigDict:
     """The default run."""
     config = config_lib.default()
-    config.steps = 2500
+    config.steps = 2000
     config.steps_per_dispatch = 5
     config.objective = 'least_squares'
     config.generator = ml_collections.ConfigDict(

@@ -23,7 +23,7 @@ from gan_jax import config as config_lib
 def get_config() -> ml_collections.ConfigDict:
     """The default run."""
     config = config_lib.default()
-    config.steps = 1500
+    config.steps = 1200
     config.image_size = 16
     config.steps_per_dispatch = 5
     config.objective = 'relativistic_pairing_non_saturating'
@@ -39,7 +39,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.latent = ml_collections.ConfigDict({'name': 'normal', 'size': 64})
     config.generator_every = 1
     config.ema.generator = ml_collections.ConfigDict({'half_life': 10_000, 'ramp_up': 0.05})
-    config.sample_every = 500
-    config.checkpoint_every = 1000
-    config.eval_every = 1000
+    config.sample_every = 400
+    config.checkpoint_every = 600
+    config.eval_every = 600
     return config

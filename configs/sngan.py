@@ -26,7 +26,7 @@ from gan_jax import config as config_lib
 def get_config() -> ml_collections.ConfigDict:
     """The default run; see above for the size of the paper."""
     config = config_lib.default()
-    config.steps = 2500
+    config.steps = 2000
     config.image_size = 16
     config.steps_per_dispatch = 5
     config.objective = 'hinge'

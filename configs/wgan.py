@@ -21,7 +21,7 @@ from gan_jax import config as config_lib
 def get_config() -> ml_collections.ConfigDict:
     """The default run."""
     config = config_lib.default()
-    config.steps = 7500
+    config.steps = 6000
     config.steps_per_dispatch = 5
     config.objective = 'wasserstein'
     config.generator = ml_collections.ConfigDict(
@@ -36,7 +36,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.optimizers.discriminator.clip_weights = 0.01
     config.generator_every = 5
     config.ema.generator = ml_collections.ConfigDict({'half_life': 10_000, 'ramp_up': 0.05})
-    config.sample_every = 2500
-    config.checkpoint_every = 2500
-    config.eval_every = 2500
+    config.sample_every = 3000
+    config.checkpoint_every = 3000
+    config.eval_every = 3000
     return config

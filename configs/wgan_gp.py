@@ -22,7 +22,7 @@ from gan_jax import config as config_lib
 def get_config() -> ml_collections.ConfigDict:
     """The default run."""
     config = config_lib.default()
-    config.steps = 5000
+    config.steps = 4000
     config.steps_per_dispatch = 5
     config.objective = 'wasserstein'
     config.penalties.gradient_penalty = ml_collections.ConfigDict({'weight': 10.0})
@@ -37,7 +37,7 @@ def get_config() -> ml_collections.ConfigDict:
         config.optimizers[player] = config_lib.optimizer('adam', learning_rate=4e-4, b1=0.0, b2=0.9)
     config.generator_every = 5
     config.ema.generator = ml_collections.ConfigDict({'half_life': 10_000, 'ramp_up': 0.05})
-    config.sample_every = 2500
-    config.checkpoint_every = 2500
-    config.eval_every = 2500
+    config.sample_every = 2000
+    config.checkpoint_every = 2000
+    config.eval_every = 2000
     return config
