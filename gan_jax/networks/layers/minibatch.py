@@ -132,7 +132,8 @@ def append_minibatch(x: chex.Array, kind: str, axis_name: Any = None) -> jax.Arr
       axis_name: the axis of devices over which the batch is spread; None if x is all of it.
 
     Returns:
-      [batch, c + 0, 1 or 100], of x's type.
+      [batch, c + 0, 1 or min(c, 100)], of x's type: discrimination has as many kernels as there are
+      features, at most the paper's 100.
 
     Raises:
       ValueError: if there is no such kind.
@@ -142,5 +143,5 @@ def append_minibatch(x: chex.Array, kind: str, axis_name: Any = None) -> jax.Arr
     if kind == 'stddev':
         return minibatch_stddev(x)
     if kind == 'discrimination':
-        return MinibatchDiscrimination(axis_name=axis_name)(x)
+        return MinibatchDiscrimination(min(x.shape[-1], 100), axis_name=axis_name)(x)
     return x
