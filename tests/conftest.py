@@ -1,6 +1,8 @@
 """Eight virtual devices, strict types and shapes."""
 
+import gc
 import os
+import pathlib
 
 DEVICES = 8
 
@@ -36,3 +38,13 @@ game.Player.apply_gradients = _apply_gradients_with_standard_promotion
 @pytest.fixture(scope='session', autouse=True)
 def eight_devices():
     assert jax.local_device_count() == DEVICES
+
+
+@pytest.fixture(autouse=True)
+def room_for_compiled_programs():
+    """Lets them go before there are too many: each has memory maps, and Linux allows 65,530."""
+    yield
+    maps = pathlib.Path('/proc/self/maps')
+    if maps.exists() and len(maps.read_bytes().splitlines()) > 40_000:
+        jax.clear_caches()
+        gc.collect()

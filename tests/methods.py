@@ -65,15 +65,12 @@ METHODS = {
     'gan-lazy': ('gan', {'generator_every': 2, 'penalties': LAZY_R1}),
     'gan-cures': ('gan', {'cures': CURES}),
     'dcgan': ('dcgan', {}),
-    'dcgan-bfloat16': ('dcgan', {'precision': 'bfloat16', 'penalties': R1}),
     'sngan': ('sngan', {}),
     'r3gan': ('r3gan', {}),
     'ring8': ('ring8', {'discriminator': DISCRIMINATION}),
-    'stacked_mnist': ('stacked_mnist', {'cures': {'packing': 2}}),
 }
 
-# How far two splits of a batch may differ: a gradient in bfloat16 has 8 bits on each device.
-ROUNDING = {'dcgan-bfloat16': 2e-3}
+HALF = {'precision': 'bfloat16', 'penalties': R1}
 
 
 def method(row, **changes):

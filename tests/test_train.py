@@ -49,11 +49,13 @@ def computed(workdir):
 def test_every_config_trains_two_steps(name, pictures, tmp_path):
     dataset = methods.load_config(name).dataset
     points = dataset in methods.POINTS
-    config = small(name, pictures, steps=2, **({'dataset': dataset} if points else {}))
+    config = small(
+        name, pictures, steps=2, eval_every=0, **({'dataset': dataset} if points else {})
+    )
     config['data'] = config['data'] | {'channels': None}
     train.train(config, tmp_path)
     steps = [line['step'] for line in lines(tmp_path)]
-    assert steps == [2, 2]
+    assert steps == [2]
     assert (tmp_path / 'checkpoints' / '2').is_dir()
     assert list(tmp_path.glob('events.out.*'))
     grid = np.asarray(Image.open(tmp_path / 'samples' / '00000002.png'))
