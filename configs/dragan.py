@@ -4,8 +4,8 @@ Paper: On Convergence and Stability of GANs (Kodali et al., 2017): the penalty's
 
     python launch.py --config=configs/dragan.py
 
-Hardware and time: @TIME
-Score: @SCORE
+Hardware and time: not timed.
+Score: not measured.
 
 Deviations: DCGAN's networks at a quarter of their width, the discriminator without normalisation,
 so that the penalty is one per example; samples come from running averages of the generator.

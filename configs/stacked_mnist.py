@@ -9,8 +9,8 @@ the discriminator a quarter of the generator.
 
 The paper trains for 500,000 steps, on --config.dataset=stacked:mnist (TFDS).
 
-Hardware and time: @TIME
-Score: @SCORE
+Hardware and time: not run to its end; some 0.1 s a step on one CPU core.
+Score: not measured; the paper has 78.5 +- 17.6 modes, with packs of two 484.5.
 
 Deviations: fewer steps, at a higher rate; the 5,000 digits that come with a dependency; samples
 come from running averages of the generator.
