@@ -1,7 +1,7 @@
 """Which cures keep all modes of a ring and of a grid: PacGAN's table 1, with rows of our own.
 
     python -m benchmarks.mode_collapse [--rows "GAN;R3GAN"] [--data ring8,grid25] [--seeds 10]
-        [--steps 20000] [--workdir runs/mode_collapse]
+        [--steps 25000] [--workdir runs/mode_collapse]
 
 Each cell is one run of configs/ring8.py or grid25.py with the changes of its row, all seeds as one
 vmapped program. A cell that is done is not run again, so several processes can share the work; the
