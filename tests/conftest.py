@@ -45,6 +45,6 @@ def room_for_compiled_programs():
     """Lets them go before there are too many: each has memory maps, and Linux allows 65,530."""
     yield
     maps = pathlib.Path('/proc/self/maps')
-    if maps.exists() and len(maps.read_bytes().splitlines()) > 40_000:
+    if maps.exists() and len(maps.read_bytes().splitlines()) > 50_000:
         jax.clear_caches()
         gc.collect()

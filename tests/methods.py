@@ -66,7 +66,6 @@ METHODS = {
     'gan-cures': ('gan', {'cures': CURES}),
     'dcgan': ('dcgan', {}),
     'sngan': ('sngan', {}),
-    'r3gan': ('r3gan', {}),
     'ring8': ('ring8', {'discriminator': DISCRIMINATION}),
 }
 
