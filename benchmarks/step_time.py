@@ -46,6 +46,7 @@ from benchmarks import torch_networks as torch_nets
 from gan_jax import game as game_lib
 from gan_jax import keys, latents, objectives, parallel
 from gan_jax.games import gan
+from gan_jax.games.adversary import Adversary
 from gan_jax.networks import dcgan, mlp, sngan
 from gan_jax.networks.layers import linear
 
@@ -104,7 +105,7 @@ class JaxSide:
         game = gan.make(
             generator=case.networks.Generator(case.shape, **case.options),
             discriminator=case.networks.Discriminator(case.shape, **case.options),
-            objective=objectives.non_saturating,
+            adversary=Adversary(objectives.non_saturating),
             latent=functools.partial(latents.normal, size=case.latent),
         )
         adam = {name: optax.adam(RATE, b1=B1) for name in ('generator', 'discriminator')}
