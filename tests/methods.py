@@ -61,7 +61,6 @@ DISCRIMINATION = {'minibatch': 'discrimination'}
 # Every method, by config and changes to it. A new method is one more row. Objectives and penalties
 # are in test_pairs.py.
 METHODS = {
-    'gan': ('gan', {}),
     'gan-lazy': ('gan', {'generator_every': 2, 'penalties': LAZY_R1}),
     'gan-cures': ('gan', {'cures': CURES}),
     'dcgan': ('dcgan', {}),

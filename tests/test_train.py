@@ -45,7 +45,11 @@ def computed(workdir):
     return kept, checkpoint.Checkpoints(workdir / 'checkpoints').restore(template)
 
 
-@pytest.mark.parametrize('name', methods.CONFIGS)
+# Those of the others have the same networks and data; tests/test_config.py builds them.
+TRAINED = [name for name in methods.CONFIGS if name not in ('dragan', 'lsgan', 'pacgan', 'wgan')]
+
+
+@pytest.mark.parametrize('name', TRAINED)
 def test_every_config_trains_two_steps(name, pictures, tmp_path):
     dataset = methods.load_config(name).dataset
     points = dataset in methods.POINTS
