@@ -5,8 +5,9 @@ Paper: Least Squares Generative Adversarial Networks (Mao et al., 2017), equatio
 
     python launch.py --config=configs/lsgan.py
 
-Hardware and time: @TIME
-Score: @SCORE
+Hardware and time: one CPU core, 4 minutes for three seeds as one program.
+Score: 67.5 +- 3.1% of 1,000 samples named with confidence over 0.9, seeds 0 to 2
+(python -m benchmarks.legibility); smallest class 3.1 to 5.7%.
 
 Deviations: DCGAN's networks at a quarter of their width; samples come from running averages of the
 generator. `objective` also takes the paper's equation 8: {'name': 'least_squares', 'a': -1.0, 'b':

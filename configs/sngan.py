@@ -5,8 +5,8 @@ Adam 2e-4 with beta1 0 and beta2 0.9, five steps of the discriminator to one of 
 
     python launch.py --config=configs/sngan.py
 
-Hardware and time: @TIME
-Score: @SCORE
+Hardware and time: not timed: not trained to its end yet.
+Score: not measured.
 
 The paper's run, for a GPU (not run here): --config.dataset=cifar10 --config.image_size=32
 --config.generator.width=256 --config.discriminator.width=128 --config.latent.size=128

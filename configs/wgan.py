@@ -5,8 +5,9 @@ of the critic to one of the generator.
 
     python launch.py --config=configs/wgan.py
 
-Hardware and time: @TIME
-Score: @SCORE
+Hardware and time: one CPU core, some 8 minutes for three seeds as one program.
+Score: 44.5 +- 3.3% of 1,000 samples named with confidence over 0.9, seeds 0 to 2
+(python -m benchmarks.legibility); smallest class 3.7 to 5.8%.
 
 Deviations: the learning rate is 5e-4, not 5e-5, since the run is short; DCGAN's networks at a
 quarter of their width; samples come from running averages of the generator. Steps are the

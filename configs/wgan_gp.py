@@ -5,8 +5,8 @@ weight is 10, five steps of the critic to one of the generator, Adam with beta1 
 
     python launch.py --config=configs/wgan_gp.py
 
-Hardware and time: @TIME
-Score: @SCORE
+Hardware and time: not timed: not trained to its end yet.
+Score: not measured.
 
 Deviations: DCGAN's networks at a quarter of their width, the critic without normalisation (the
 paper forbids BatchNorm there); the learning rate is 4e-4, not 1e-4; samples come from running
