@@ -56,7 +56,8 @@ def build_players(config: Mapping[str, Any]) -> Players:
         latents = jax.eval_shape(game.functions['latent'], jax.random.split(jax.random.key(0), 1))
         made = jax.eval_shape(game.functions['sample'], params, aux, latents)['image']
     except (TypeError, ValueError, ArithmeticError) as error:
-        raise UserError(f'the networks cannot be built: {one_line(error)}') from error
+        points = '' if size else ' (the data are points: use networks of mixture or mlp)'
+        raise UserError(f'the networks cannot be built: {one_line(error)}{points}') from error
     if made.shape != example['image'].shape:
         raise UserError(
             f'config.generator.name={config["generator"]["name"]!r} makes arrays of shape '

@@ -93,6 +93,21 @@ def test_the_real_configs_are_right(name):
         ('penalties', None, 'must be a dict'),
         ('ema.generator', 5, 'must be a dict with a half_life'),
         ('seed', 2**32, 'must be below 2**32'),
+        ('num_replicas', 0, 'config.num_replicas=0 must be at least 1'),
+        ('cures.packing', 0, 'config.cures.packing=0 must be at least 1'),
+        ('cures.packing', 5, 'in packs of 5; use a multiple of 5'),
+        ('cures.top_k', 1.5, 'config.cures.top_k=1.5 must be at most 1'),
+        ('cures.topk', 0.5, 'did you mean config.cures.top_k?'),
+        ('objective', {'name': 'hinge', 'a': 1.0}, 'config.objective.a is not a key'),
+        ('objective', {'name': 'minimax', 'label_smoothing': 2.0}, 'label_smoothing must be'),
+        ('penalties', {'consistency': {'weight': 1.0}}, 'transform must be a dict'),
+        ('penalties', {'r1': {'weight': 1.0, 'target': 1}}, 'config.penalties.r1.target is not'),
+        ('discriminator.minibatch', 'stdev', 'the networks cannot be built: minibatch='),
+        (
+            'optimizers.generator.learning_rate',
+            {'name': 'cosine_decay', 'init_value': 1.0},
+            'learning_rate.name',
+        ),
     ],
 )
 def test_a_mistake_is_named_in_one_line(path, value, words):
@@ -106,6 +121,13 @@ def test_a_mistake_is_named_in_one_line(path, value, words):
 def test_a_discriminator_is_no_generator():
     with pytest.raises(UserError, match=r'is it a generator\?'):
         check(changed('generator.name', 'mlp.Discriminator', 'gan'))
+
+
+def test_networks_of_images_are_refused_for_points():
+    config = methods.shrunk('dcgan') | {'image_size': None}
+    config['data'] = config['data'] | {'channels': 2}
+    with pytest.raises(UserError, match='the data are points'):
+        check(config)
 
 
 def test_a_batch_is_divided_among_devices_and_micro_batches():
