@@ -224,11 +224,7 @@ def compose(
         _check_images(images)
         rngs = keys.per_example(rng, images.shape[0])
         for name, strength in chosen:
-            images = _AUGMENTATIONS[name](_named(rngs, name), images, strength)
+            images = _AUGMENTATIONS[name](keys.of_name(rngs, name), images, strength)
         return images
 
     return apply
-
-
-def _named(rngs: chex.PRNGKey, name: str) -> chex.PRNGKey:
-    return jax.vmap(lambda key: keys.fold_in_name(key, name))(rngs)

@@ -329,9 +329,6 @@ def balanced_consistency(
     """
     real, fake = _images(real, fake)
     rng = keys.per_example(rng, real.shape[0])
-    real_keys, fake_keys = (
-        jax.vmap(lambda key, name=name: keys.fold_in_name(key, name))(rng)
-        for name in ('real', 'fake')
-    )
+    real_keys, fake_keys = (keys.of_name(rng, name) for name in ('real', 'fake'))
     of_real = consistency(critic, real, real_keys, transform)
     return of_real + consistency(critic, fake, fake_keys, transform)

@@ -66,9 +66,14 @@ def named(metrics: Mapping[str, Any], of: Sequence[int]) -> dict[str, float]:
 
 
 def with_errors(metrics: Mapping[str, Any], of: Sequence[int]) -> dict[str, float]:
-    """`named`, and 'name/stderr': the standard error of the mean, s / sqrt(n)."""
+    """`named`, and 'name/stderr': the standard error of the mean, s / sqrt(n).
+
+    Args:
+      metrics: {name: [replicas]}.
+      of: the seeds; of one there is its value alone.
+    """
     if len(of) == 1:
-        return named(metrics, of)
+        return {name: float(values[0]) for name, values in metrics.items()}
     errors = {
         f'{name}/stderr': float(np.std(values, ddof=1) / math.sqrt(len(of)))
         for name, values in metrics.items()

@@ -37,9 +37,6 @@ from gan_jax.games.adversary import Adversary, Penalty
 GIVEN = ('critic', 'real', 'fake', 'rng', 'anchors')
 ANCHORS_DECAY = 0.99
 
-# The keys of a config from which an adversary is made.
-ADVERSARY = ('objective', 'penalties', 'cures')
-
 
 def submodules(package: ModuleType, *, with_: str = '') -> list[str]:
     """The names of a package's modules; only those that have an attribute `with_`, if given."""

@@ -41,9 +41,7 @@ def sample(
     """
     config = workdir_lib.read_config(workdir)
     config_lib.check(config)
-    seeds = replicas.seeds(config)
-    if replica >= len(seeds):
-        raise UserError(f'--replica={replica}: {workdir} has {len(seeds)}, counted from 0')
+    seeds = _seeds(config, workdir, replica)
     players = build_players(config)
     restored = None
     if (workdir / 'checkpoints').exists():
@@ -69,6 +67,14 @@ def sample(
     return files
 
 
+def _seeds(config: Mapping[str, Any], workdir: pathlib.Path, replica: int) -> list[int]:
+    """The run's seeds, if it has so many."""
+    seeds = replicas.seeds(config)
+    if replica >= len(seeds):
+        raise UserError(f'--replica={replica}: {workdir} has {len(seeds)}, counted from 0')
+    return seeds
+
+
 def _points(config: Mapping[str, Any], num: int) -> np.ndarray | None:
     """Real points, if the run's data are points and not images."""
     if config['image_size']:
@@ -87,9 +93,7 @@ def animate(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
     Raises:
       UserError: if there is no run, or it has made no pictures.
     """
-    seeds = replicas.seeds(workdir_lib.read_config(workdir))
-    if replica >= len(seeds):
-        raise UserError(f'--replica={replica}: {workdir} has {len(seeds)}, counted from 0')
+    seeds = _seeds(workdir_lib.read_config(workdir), workdir, replica)
     suffix = replicas.suffix(seeds[replica], len(seeds))
     frames = sorted((workdir / 'samples').glob(f'{"[0-9]" * 8}{suffix}.png'))
     if not frames:

@@ -227,8 +227,6 @@ def _evaluate(
     parts = replicas.split(variables, len(seeds))
     found = [evaluation(*part) for evaluation, part in zip(evaluations, parts, strict=True)]
     values = {name: [one[name] for one in found] for name in found[0]}
-    if len(seeds) == 1:
-        return found[0]
     return replicas.with_errors(values, seeds)
 
 

@@ -58,6 +58,6 @@ def test_names_hold_the_seed():
         'loss': 2.0, 'loss/seed_3': 1.0, 'loss/seed_4': 2.0, 'loss/seed_5': 3.0,
         'loss/stderr': pytest.approx(1 / np.sqrt(3)),
     }  # fmt: skip
-    assert replicas.with_errors({'loss': 1.0}, [3]) == {'loss': 1.0}
+    assert replicas.with_errors({'loss': [1.0]}, [3]) == {'loss': 1.0}
     assert replicas.suffix(3, 1) == ''
     assert replicas.suffix(3, 2) == '_seed_3'
