@@ -6,7 +6,7 @@ without normalisation, Adam with beta1 0.
 
     python launch.py --config=configs/r3gan.py
 
-Hardware and time: one CPU core, some 12 minutes for three seeds as one program.
+Hardware and time: one CPU core; not timed (the measured run was paused).
 Score: poor; after 1,200 steps with networks this small the digits are smears (20, 13 and 9% named
 with confidence over 0.9, seeds 0 to 2). None of three seeds diverged.
 

@@ -5,7 +5,7 @@ of the critic to one of the generator.
 
     python launch.py --config=configs/wgan.py
 
-Hardware and time: one CPU core, some 8 minutes for three seeds as one program.
+Hardware and time: one CPU core; not timed (the measured run was paused).
 Score: 44.5 +- 3.3% of 1,000 samples named with confidence over 0.9, seeds 0 to 2
 (python -m benchmarks.legibility); smallest class 3.7 to 5.8%.
 
