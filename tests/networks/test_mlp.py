@@ -43,7 +43,7 @@ def test_the_hidden_units_leak():
     assert float(network.apply({'params': params}, image, train=True)[0]) == jnp.float32(-0.6)
 
 
-@pytest.mark.parametrize(('kind', 'more'), [('', 0), ('stddev', 1), ('discrimination', 8)])
+@pytest.mark.parametrize(('kind', 'more'), [('', 0), ('stddev', 1), ('discrimination', 2)])
 def test_features_of_the_batch_come_before_the_last_layer(kind, more):
     network = mlp.Discriminator((4, 4, 1), (16, 8), minibatch=kind)
     params = network.init(KEY, jnp.zeros((2, 4, 4, 1)), train=True)['params']
