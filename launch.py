@@ -22,14 +22,18 @@ import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from gan_jax import parallel, sample, train
+from gan_jax import evaluate, parallel, sample, train, write_report
 from gan_jax.checks import check_keys
 from gan_jax.errors import UserError
 
 CONFIG = config_flags.DEFINE_config_file('config', None, 'The run, a file in configs/.')
 WORKDIR = flags.DEFINE_string('workdir', None, "Default: runs/<the config's name>.")
-MODE = flags.DEFINE_enum('mode', 'train', ['train', 'sample', 'animate'], 'What to do.')
-NUM = flags.DEFINE_integer('num', 64, 'How many samples (--mode=sample).', lower_bound=1)
+MODE = flags.DEFINE_enum(
+    'mode', 'train', ['train', 'sample', 'animate', 'evaluate', 'report'], 'What to do.'
+)
+NUM = flags.DEFINE_integer(
+    'num', None, 'How many samples: 64 (--mode=sample), 10000 (--mode=evaluate).', lower_bound=1
+)
 SEED = flags.DEFINE_integer('seed', 0, "The samples' seed (--mode=sample).", 0, 2**32 - 1)
 TRUNCATION = flags.DEFINE_float('truncation', None, "The latents' bound (--mode=sample).")
 COMPILED = flags.DEFINE_string(
@@ -38,7 +42,14 @@ COMPILED = flags.DEFINE_string(
     "Where compiled programs are kept for the next start; '' for nowhere.",
 )
 REPLICA = flags.DEFINE_integer('replica', 0, "Which of a run's seeds, from 0.", lower_bound=0)
-BEST = flags.DEFINE_bool('best', False, 'From the best checkpoint (--mode=sample).')
+BEST = flags.DEFINE_bool('best', False, 'The best checkpoint, not the newest.')
+METRICS = flags.DEFINE_list('metrics', None, 'Which metrics (--mode=evaluate).')
+FEATURES = flags.DEFINE_string(
+    'features', None, 'classifier, inception:PATH or package.module:name (--mode=evaluate).'
+)
+SPLIT = flags.DEFINE_string('split', None, 'Real images of which split (--mode=evaluate).')
+REAL = flags.DEFINE_string('real', None, 'folder:PATH or PATH.npz (--mode=evaluate).')
+FAKE = flags.DEFINE_string('fake', None, 'What is compared with --real (--mode=evaluate).')
 
 
 def fail(message: str, code: int) -> NoReturn:
@@ -131,6 +142,40 @@ def worth_reading(record: python_logging.LogRecord) -> bool:
     return record.levelno >= least or file.is_relative_to(package)
 
 
+def run(mode: str) -> None:
+    """Does what the mode says.
+
+    Raises:
+      UserError: if a flag that it needs is missing, and whatever it raises itself.
+    """
+    sets = mode == 'evaluate' and (REAL.value or FAKE.value)
+    if CONFIG.value is None and (mode == 'train' or not (WORKDIR.value or sets)):
+        raise UserError('--config is missing; try --config=configs/dcgan.py')
+    file = config_flags.get_config_filename(flags.FLAGS['config']) if CONFIG.value else 'evaluation'
+    workdir = pathlib.Path(WORKDIR.value or f'runs/{pathlib.Path(file).stem}')
+    best, replica = BEST.value, REPLICA.value
+    if mode == 'train':
+        if train.train(CONFIG.value.to_dict(), workdir):
+            write_report.write_report(workdir)
+    elif mode == 'animate':
+        sample.animate(workdir, replica)
+    elif mode == 'report':
+        write_report.write_report(workdir, replica)
+    elif mode == 'sample':
+        bound = TRUNCATION.value
+        num, seed = NUM.value or 64, SEED.value
+        sample.sample(workdir, num=num, seed=seed, truncation=bound, best=best, replica=replica)
+    else:
+        changes = {'metrics': METRICS.value, 'features': FEATURES.value, 'split': SPLIT.value}
+        num = NUM.value or 10_000
+        if not sets:
+            evaluate.evaluate(workdir, num=num, best=best, changes=changes)
+        elif not (REAL.value and FAKE.value):
+            raise UserError('--real and --fake go together; give both')
+        else:
+            evaluate.evaluate_sets(workdir, REAL.value, FAKE.value, num=num, changes=changes)
+
+
 def main(argv: Sequence[str]) -> None:
     """Two hops from here to the update: train, update."""
     logging.set_verbosity(logging.INFO)
@@ -144,25 +189,7 @@ def main(argv: Sequence[str]) -> None:
     try:
         if len(argv) > 1:
             raise UserError(f'{argv[1]!r} is not a flag; did you mean --config.{argv[1]}?')
-        if CONFIG.value is None and WORKDIR.value is None:
-            raise UserError('--config is missing; try --config=configs/dcgan.py')
-        file = config_flags.get_config_filename(flags.FLAGS['config']) if CONFIG.value else ''
-        workdir = pathlib.Path(WORKDIR.value or f'runs/{pathlib.Path(file).stem}')
-        if MODE.value == 'sample':
-            sample.sample(
-                workdir,
-                num=NUM.value,
-                seed=SEED.value,
-                truncation=TRUNCATION.value,
-                best=BEST.value,
-                replica=REPLICA.value,
-            )
-        elif MODE.value == 'animate':
-            sample.animate(workdir, REPLICA.value)
-        elif CONFIG.value is None:
-            raise UserError('--config is missing; try --config=configs/dcgan.py')
-        else:
-            train.train(CONFIG.value.to_dict(), workdir)
+        run(MODE.value)
     except UserError as error:
         fail(str(error), 2)
     except train.Diverged as error:

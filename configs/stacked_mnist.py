@@ -25,7 +25,7 @@ def get_config() -> ml_collections.ConfigDict:
     """The plain DCGAN; --config.cures.packing=2 for PacGAN."""
     config = config_lib.default()
     config.dataset = 'stacked:mnist_5k'
-    config.batch_size = 128
+    config.batch_size = 64
     config.steps = 10_000
     config.steps_per_dispatch = 10
     config.generator = ml_collections.ConfigDict({'name': 'stacked_mnist.Generator', 'width': 8})

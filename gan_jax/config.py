@@ -6,13 +6,15 @@ from typing import Any
 import ml_collections
 from ml_collections import config_dict
 
-from gan_jax import games
+from gan_jax import evaluation, features, games
 from gan_jax.checks import check_keys, check_name, check_number
 from gan_jax.errors import UserError
 from gan_jax.resolve import game_keys, submodules
 
 PRECISIONS = ('float32', 'bfloat16')
 INTERVALS = ('log_every', 'sample_every', 'checkpoint_every', 'eval_every')
+
+GROUPS = ('data', 'augment', 'cures', 'evaluation')  # dicts of common keys
 
 # Keys with which a run may go on although they differ from those it was begun with.
 MAY_CHANGE = ('steps', *INTERVALS, 'data.data_dir', 'data.memory_gb')
@@ -72,6 +74,14 @@ def default() -> ml_collections.ConfigDict:
     config.sample_every = 1000  # 0: never
     config.checkpoint_every = 1000  # 0: only at the end
     config.eval_every = 0  # 0: never
+    config.evaluation = ml_collections.ConfigDict(
+        {
+            'metrics': ('sliced_wasserstein',),  # functions of gan_jax.figures
+            'best': 'sliced_wasserstein',  # the figure by which the best checkpoint is kept
+            'features': 'classifier',  # or inception:PATH, or package.module:name
+            'split': config_dict.placeholder(str),  # None: 'test', or without one 'data.split'
+        }
+    )
     config.num_replicas = 1  # seeds seed, seed + 1, ... trained as one program
     config.num_samples = 100  # images in a sample grid
     config.eval_samples = 1000
@@ -145,12 +155,16 @@ def check(config: Mapping[str, Any]) -> None:
     check_keys('config', config, {*common, *game_keys(config['game'])})
     for key in sorted(common.keys() - config.keys()):
         raise UserError(f'config.{key} is missing; start from gan_jax.config.default()')
-    for key in ('data', 'augment', 'cures'):
+    for key in GROUPS:
         check_keys(f'config.{key}', config[key], common[key])
         for missing in sorted(common[key].keys() - config[key].keys()):
             raise UserError(f'config.{key}.{missing} is missing; change keys, not {key} as a whole')
     _check_numbers(config)
     _check_cures(config['cures'])
+    chosen = config['evaluation']
+    evaluation.check_metrics('config.evaluation.metrics', chosen['metrics'])
+    evaluation.check_best('config.evaluation.best', chosen['best'], chosen['metrics'])
+    features.check('config.evaluation.features', chosen['features'])
     for key, value in config['augment'].items():
         if not isinstance(value, bool):
             check_number(f'config.augment.{key}', value, float, 0)

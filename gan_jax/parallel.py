@@ -54,6 +54,29 @@ def pmap_steps(step: Callable, devices: Sequence[jax.Device] | None = None) -> C
     return jax.pmap(steps, axis_name=AXIS, devices=devices, donate_argnums=(0,))
 
 
+def over_examples(function: Callable) -> Callable:
+    """Compiles a function of examples, each by itself, for all local devices.
+
+    Args:
+      function: (shared, x [n, ...]) -> a tree of arrays [n, ...].
+
+    Returns:
+      The same for any n, without an axis of devices; what is shared goes to all of them.
+    """
+    devices = jax.local_device_count()
+    if devices == 1:
+        return jax.jit(function)
+    mapped = jax.pmap(function, in_axes=(None, 0))
+
+    def apply(shared: Any, x: Any) -> Any:
+        num = x.shape[0]
+        padded = np.pad(np.asarray(x), ((0, -num % devices), *((0, 0),) * (x.ndim - 1)))
+        found = mapped(shared, padded.reshape(devices, -1, *x.shape[1:]))
+        return jax.tree.map(lambda y: y.reshape(-1, *y.shape[2:])[:num], found)
+
+    return apply
+
+
 def shard(batches: Mapping[str, np.ndarray], num_devices: int) -> dict[str, np.ndarray]:
     """Splits [steps, examples, ...] into [devices, steps, examples / devices, ...]."""
     return {

@@ -28,7 +28,7 @@ from gan_jax.checks import (
     check_options,
     named,
 )
-from gan_jax.errors import UserError
+from gan_jax.errors import NoSplit, UserError
 from gan_jax.game import Game
 from gan_jax.games import wrappers
 from gan_jax.games.adversary import Adversary, Penalty
@@ -289,7 +289,28 @@ def load_data(config: Mapping[str, Any]) -> data.Dataset:
     Raises:
       UserError: if it is missing, not prepared or too broken.
     """
-    return data.load(config['dataset'], image_size=config['image_size'], **config['data'])
+    options = dict(config['data'])
+    if options['channels'] not in (1, 3):  # of points it is the number of coordinates
+        options['channels'] = None
+    return data.load(config['dataset'], image_size=config['image_size'], **options)
+
+
+def load_held_out(config: Mapping[str, Any]) -> data.Dataset | None:
+    """What evaluations compare samples with: config.evaluation.split, 'test' if that is None.
+
+    Returns:
+      The data set; None if no split was named and there is no 'test'.
+
+    Raises:
+      UserError: if there is no such split, or it cannot be used.
+    """
+    split = config['evaluation']['split']
+    try:
+        return load_data({**config, 'data': {**config['data'], 'split': split or 'test'}})
+    except NoSplit:
+        if split:
+            raise
+        return None
 
 
 def build_prepare(config: Mapping[str, Any]) -> Callable:

@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from gan_jax import checkpoint, game, pictures, replicas, resolve, sampling
-from gan_jax import config as config_lib
+from gan_jax import game, pictures, replicas, resolve, sampling, setup
 from gan_jax import workdir as workdir_lib
 from gan_jax.errors import UserError
-from gan_jax.setup import build_players
 
 
 def sample(
@@ -39,19 +37,10 @@ def sample(
     Raises:
       UserError: if there is no run, it has no checkpoint, or its latents cannot be truncated.
     """
-    config = workdir_lib.read_config(workdir)
-    config_lib.check(config)
+    run = setup.restore(workdir, best)
+    config, players, step = run.config, run.players, run.step
     seeds = _seeds(config, workdir, replica)
-    players = build_players(config)
-    restored = None
-    if (workdir / 'checkpoints').exists():
-        checkpoints = checkpoint.Checkpoints(workdir / 'checkpoints', read_only=True)
-        restored = checkpoints.restore(players.init(), best)
-        checkpoints.close()
-    if restored is None:
-        raise UserError(f'{workdir} has no checkpoint yet; train with --workdir={workdir} first')
-    step, state, _ = restored
-    variables = replicas.split(game.averaged(state), len(seeds))[replica]
+    variables = replicas.split(game.averaged(run.state), len(seeds))[replica]
     suffix = replicas.suffix(seeds[replica], len(seeds))
     files = sampling.write_samples(
         workdir,
@@ -79,7 +68,7 @@ def _points(config: Mapping[str, Any], num: int) -> np.ndarray | None:
     """Real points, if the run's data are points and not images."""
     if config['image_size']:
         return None
-    dataset = resolve.load_data({**config, 'data': {**config['data'], 'channels': None}})
+    dataset = resolve.load_data(config)
     return dataset.batch(np.arange(min(num, len(dataset))))['image']
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from gan_jax import data, files, keys, pictures
+from gan_jax import data, files, keys, parallel, pictures
 from gan_jax import game as game_lib
 from gan_jax import latents as latents_lib
 from gan_jax.errors import UserError
@@ -25,15 +25,16 @@ def make_sampler(game: game_lib.Game) -> Callable[..., np.ndarray]:
     Of a game of points they are the points, float32 [n, 2].
     """
 
-    @jax.jit
-    def sample(*inputs: Any) -> jax.Array:
-        made = game.functions['sample'](*inputs)['image']
+    def make(variables: Any, latents: jax.Array) -> jax.Array:
+        made = game.functions['sample'](*variables, latents)['image']
         return data.denormalize(made) if made.ndim == 4 else made
+
+    sample = parallel.over_examples(make)
 
     def sampler(params: Any, aux: Any, latents: chex.Array) -> np.ndarray:
         num = latents.shape[0]
         padded = jnp.pad(latents, ((0, -num % CHUNK), (0, 0)))
-        chunks = [sample(params, aux, x) for x in jnp.split(padded, padded.shape[0] // CHUNK)]
+        chunks = [sample((params, aux), x) for x in jnp.split(padded, padded.shape[0] // CHUNK)]
         return np.concatenate(chunks)[:num]
 
     return sampler

@@ -1,14 +1,16 @@
 """From a config to the objects it stands for: everything is checked here, nothing is compiled."""
 
+import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from gan_jax import checkpoint, data, parallel, replicas, resolve
 from gan_jax import config as config_lib
-from gan_jax import data, parallel, replicas, resolve
 from gan_jax import game as game_lib
+from gan_jax import workdir as workdir_lib
 from gan_jax.errors import UserError, one_line
 
 
@@ -91,3 +93,43 @@ def build(config: Mapping[str, Any]) -> Setup:
     size = sides[0] if sides else None
     resolved = {**config, 'image_size': size, 'data': {**config['data'], 'channels': channels}}
     return Setup(resolved, dataset, build_players(resolved), prepare)
+
+
+class Run(NamedTuple):
+    """A run as its newest or its best checkpoint has it.
+
+    Attributes:
+      config: the resolved config.
+      players: the game.
+      step: the checkpoint's.
+      state: the state, of several seeds with an axis.
+    """
+
+    config: dict[str, Any]
+    players: Players
+    step: int
+    state: game_lib.State
+
+
+def restore(workdir: pathlib.Path, best: bool = False) -> Run:
+    """What a run has come to.
+
+    Args:
+      workdir: a run's work directory.
+      best: the best checkpoint by the evaluated figure, not the newest.
+
+    Raises:
+      UserError: if there is no run, or it has no sound checkpoint.
+    """
+    config = workdir_lib.read_config(workdir)
+    config_lib.check(config)
+    players = build_players(config)
+    restored = None
+    if (workdir / 'checkpoints').exists():
+        checkpoints = checkpoint.Checkpoints(workdir / 'checkpoints', read_only=True)
+        restored = checkpoints.restore(players.init(), best)
+        checkpoints.close()
+    if restored is None:
+        raise UserError(f'{workdir} has no checkpoint yet; train with --workdir={workdir} first')
+    step, state, _ = restored
+    return Run(config, players, step, state)

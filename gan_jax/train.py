@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from absl import logging
 
-from gan_jax import checkpoint, data, evaluate, parallel, replicas, sampling
+from gan_jax import checkpoint, data, evaluation, parallel, replicas, sampling
 from gan_jax import game as game_lib
 from gan_jax import logging as log_lib
 from gan_jax import workdir as workdir_lib
@@ -55,12 +55,15 @@ class Show:
             log.image(step, f'samples{suffix}', image)
 
 
-def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
+def train(config: Mapping[str, Any], workdir: pathlib.Path) -> bool:
     """Trains from a config, or goes on where the run in `workdir` was stopped.
 
     Args:
       config: the resolved config, plain dicts and values.
       workdir: where all that the run writes goes.
+
+    Returns:
+      Whether it came to its end; False if a signal stopped it.
 
     Raises:
       UserError: before compilation, if the config or the work directory cannot be used.
@@ -96,7 +99,9 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
     real = dataset.batch(shown[: config['num_samples']])['image']
     show = Show(workdir, game, seeds, real, config['num_samples'])
     if config['eval_every']:
-        evaluations = [evaluate.make(game, dataset, seed, config['eval_samples']) for seed in seeds]
+        num = config['eval_samples']
+        against = evaluation.build(config, dataset, num=num)
+        evaluations = [evaluation.of_game(game, against, seed, num) for seed in seeds]
 
     # ---- Restore or begin --------------------------------------------------------------------
     checkpoints = checkpoint.Checkpoints(workdir / 'checkpoints')
@@ -152,7 +157,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
                     variables = parallel.first(game_lib.averaged(state))
                     values = _evaluate(evaluations, variables, seeds)
                     log.write(step, values)
-                    metric = values[evaluate.BEST]
+                    metric = evaluation.to_lessen(config['evaluation']['best'], values)
                 stopped = interrupt.name is not None or step == steps
                 if _due(step, config['checkpoint_every']) or metric is not None or stopped:
                     count()
@@ -169,7 +174,15 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> None:
             interrupt.name, step, steps, workdir,
         )  # fmt: skip
     else:
+        found = evaluation.best_and_last(workdir / 'metrics.jsonl', config['evaluation']['best'])
+        if found:
+            logging.info(
+                '%s: %.4g at step %d, the last; %.4g at step %d, the best', found['figure'],
+                found['last']['value'], found['last']['step'],
+                found['best']['value'], found['best']['step'],
+            )  # fmt: skip
         logging.info('done: %d steps, %s', step, workdir / 'samples')
+    return step == steps
 
 
 def _restore(
@@ -225,8 +238,9 @@ def _evaluate(
 ) -> dict[str, float]:
     """What each seed's evaluation finds of its replica, with means and standard errors."""
     parts = replicas.split(variables, len(seeds))
-    found = [evaluation(*part) for evaluation, part in zip(evaluations, parts, strict=True)]
-    values = {name: [one[name] for one in found] for name in found[0]}
+    found = [evaluate(*part) for evaluate, part in zip(evaluations, parts, strict=True)]
+    names = [name for name in found[0] if not name.endswith('/stderr') or len(seeds) == 1]
+    values = {f'eval/{name}': [one[name] for one in found] for name in names}
     return replicas.with_errors(values, seeds)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gan_jax import files
-from gan_jax.config import MAY_CHANGE
+from gan_jax.config import GROUPS, MAY_CHANGE, default
 from gan_jax.errors import UserError, one_line
 
 CONFIG = 'config.json'
@@ -20,13 +20,23 @@ def read_config(workdir: pathlib.Path) -> dict[str, Any]:
     """
     file = workdir / CONFIG
     try:
-        return json.loads(file.read_text())
+        return _completed(json.loads(file.read_text()))
     except FileNotFoundError:
         raise UserError(
             f'{workdir} holds no run ({CONFIG} is missing); train one with --workdir={workdir}'
         ) from None
     except (OSError, ValueError) as error:
         raise UserError(f'{file} cannot be read ({one_line(error)})') from error
+
+
+def _completed(config: dict[str, Any]) -> dict[str, Any]:
+    """With the defaults of keys that came after the run: they leave it as it was."""
+    for key, value in json.loads(json.dumps(default().to_dict())).items():
+        if key not in config:
+            config[key] = value
+        elif key in GROUPS:
+            config[key] = {**value, **config[key]}
+    return config
 
 
 def _flatten(tree: Any, prefix: str = 'config') -> dict[str, Any]:

@@ -71,7 +71,7 @@ def load(
                 min_size=min_size, memory_gb=memory_gb, data_dir=data_dir,
             )  # fmt: skip
         except UserError as error:
-            raise UserError(f'{dataset}: {error}') from error
+            raise type(error)(f'{dataset}: {error}') from error
         return stack(grey, dataset, split)
     if isinstance(dataset, str):
         source = sources.open_source(dataset, split=split, data_dir=data_dir)

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from gan_jax.data import synthetic
-from gan_jax.errors import UserError, one_line
+from gan_jax.errors import NoSplit, UserError, one_line
 
 Record = tuple[Image.Image | np.ndarray, int]
 
@@ -96,7 +96,7 @@ def from_arrays(
 
 def _only_train(dataset: str, split: str) -> None:
     if split != 'train':
-        raise UserError(f"config.data.split={split!r}: {dataset} has no split but 'train'")
+        raise NoSplit(f"config.data.split={split!r}: {dataset} has no split but 'train'")
 
 
 def mnist_5k(split: str = 'train') -> Source:
@@ -251,7 +251,7 @@ def tfds_images(name: str, split: str = 'train', data_dir: str | None = None) ->
             split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
         )
     except ValueError:
-        raise UserError(
+        raise NoSplit(
             f'config.data.split={split!r} is no split of {name} or is empty; valid: '
             f'{", ".join(builder.info.splits)} and slices such as train[:10%]'
         ) from None

@@ -1,5 +1,28 @@
 """How good samples are: pure functions of arrays."""
 
+from gan_jax.metrics.diversity import (
+    class_entropy,
+    diversity_ratio,
+    overfitting,
+    pairwise_distance,
+    sign_rate,
+)
+from gan_jax.metrics.frechet import (
+    Moments,
+    add_moments,
+    covariance,
+    frechet_distance,
+    intra_class_frechet_distance,
+    moments,
+)
+from gan_jax.metrics.inception import inception_score
+from gan_jax.metrics.kernel import kernel_distance
+from gan_jax.metrics.manifold import (
+    density_coverage,
+    memorised_share,
+    nearest_neighbors,
+    precision_recall,
+)
 from gan_jax.metrics.modes import (
     high_quality_share,
     mode_histogram,
@@ -8,14 +31,39 @@ from gan_jax.metrics.modes import (
     nearest_mode,
     reverse_kl,
 )
+from gan_jax.metrics.path_length import perceptual_path_length, trimmed_mean
+from gan_jax.metrics.similarity import ms_ssim, pair_similarity, psnr, ssim
 from gan_jax.metrics.sliced_wasserstein import sliced_wasserstein
 
 __all__ = [
+    'Moments',
+    'add_moments',
+    'class_entropy',
+    'covariance',
+    'density_coverage',
+    'diversity_ratio',
+    'frechet_distance',
     'high_quality_share',
+    'inception_score',
+    'intra_class_frechet_distance',
+    'kernel_distance',
+    'memorised_share',
     'mode_histogram',
     'modes_captured',
     'modes_in_histogram',
+    'moments',
+    'ms_ssim',
     'nearest_mode',
+    'nearest_neighbors',
+    'overfitting',
+    'pair_similarity',
+    'pairwise_distance',
+    'perceptual_path_length',
+    'precision_recall',
+    'psnr',
     'reverse_kl',
+    'sign_rate',
     'sliced_wasserstein',
+    'ssim',
+    'trimmed_mean',
 ]

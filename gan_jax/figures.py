@@ -1,0 +1,176 @@
+"""The figures of an evaluation: each function names in its arguments the evidence that it needs.
+
+A config chooses them by name (config.evaluation.metrics), and only what the chosen ones name is
+gathered. There may be, of the real images that are the reference and of the generated ones:
+
+    real_moments            `metrics.Moments` of the features
+    fake_parts              the same of consecutive parts of the samples, for standard errors
+    real_features, fake_features, train_features    float32 [n, d]; `train` is what was trained on
+    real_logits, fake_logits                        float32 [n, classes]
+    real_images, fake_images                        the first ones, uint8 [n, h, w, c] or points
+    train_scores, real_scores, fake_scores          the discriminator's logits [n]
+    seed                    of whatever is drawn at random
+    mixture                 of points, what they were drawn from
+
+Each returns {figure: value}; 'figure/stderr' is an estimate of that figure's standard error.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+
+import jax
+import numpy as np
+
+from gan_jax import data, keys, metrics
+
+# Of images, those that no other figure stands for better at its cost.
+USUAL = (
+    'frechet_distance', 'kernel_distance', 'inception_score', 'precision_recall',
+    'density_coverage', 'sliced_wasserstein', 'diversity', 'class_entropy', 'memorised',
+)  # fmt: skip
+
+LESS, MORE = 'less', 'more'
+
+
+def gives(**better: str) -> Callable[[Callable], Callable]:
+    """Says of a metric which figures it returns, and whether more or less of each is better."""
+
+    def mark(function: Callable) -> Callable:
+        function.figures = better  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def _distance(real: metrics.Moments, fake: metrics.Moments) -> float:
+    pairs = [(x.mean, metrics.covariance(x)) for x in (real, fake)]
+    return metrics.frechet_distance(*pairs[0], *pairs[1])
+
+
+@gives(frechet_distance=LESS)
+def frechet_distance(
+    real_moments: metrics.Moments, fake_parts: Sequence[metrics.Moments]
+) -> dict[str, float]:
+    """`metrics.frechet_distance`; its standard error by leaving out one part at a time.
+
+    Of the g parts' jackknife: sqrt((g - 1) / g sum_i (D_i - mean D)^2), D_i without part i.
+    """
+    join = functools.partial(functools.reduce, metrics.add_moments)
+    found = {'frechet_distance': _distance(real_moments, join(fake_parts))}
+    g = len(fake_parts)
+    if g > 1:
+        without = [[x for j, x in enumerate(fake_parts) if j != i] for i in range(g)]
+        values = [_distance(real_moments, join(parts)) for parts in without]
+        found['frechet_distance/stderr'] = float(np.std(values) * math.sqrt(g - 1))
+    return found
+
+
+@gives(kernel_distance=LESS)
+def kernel_distance(
+    real_features: np.ndarray, fake_features: np.ndarray, seed: int
+) -> dict[str, float]:
+    """`metrics.kernel_distance`, 100 subsets of 1,000, or of all where there are fewer.
+
+    Its standard error is the spread of the subsets by the root of how many would be disjoint.
+    """
+    num = min(len(real_features), len(fake_features))
+    size = min(1000, num)
+    mean, spread = metrics.kernel_distance(
+        real_features, fake_features, subset_size=size, seed=seed
+    )
+    error = spread / math.sqrt(num // size)
+    return {'kernel_distance': mean} | ({'kernel_distance/stderr': error} if size < num else {})
+
+
+@gives(inception_score=MORE)
+def inception_score(fake_logits: np.ndarray) -> dict[str, float]:
+    """`metrics.inception_score` over ten splits; its standard error is theirs."""
+    wide = fake_logits.astype(np.float64)
+    powers = np.exp(wide - wide.max(axis=1, keepdims=True))
+    splits = min(10, len(wide))
+    mean, spread = metrics.inception_score(powers / powers.sum(axis=1, keepdims=True), splits)
+    return {'inception_score': mean, 'inception_score/stderr': spread / math.sqrt(splits)}
+
+
+@gives(precision=MORE, recall=MORE)
+def precision_recall(real_features: np.ndarray, fake_features: np.ndarray) -> dict[str, float]:
+    """`metrics.precision_recall` with 3 neighbours."""
+    precision, recall = metrics.precision_recall(real_features, fake_features)
+    return {'precision': precision, 'recall': recall}
+
+
+@gives(density=MORE, coverage=MORE)
+def density_coverage(real_features: np.ndarray, fake_features: np.ndarray) -> dict[str, float]:
+    """`metrics.density_coverage` with 5 neighbours."""
+    density, coverage = metrics.density_coverage(real_features, fake_features)
+    return {'density': density, 'coverage': coverage}
+
+
+@gives(sliced_wasserstein=LESS)
+def sliced_wasserstein(
+    real_images: np.ndarray, fake_images: np.ndarray, seed: int
+) -> dict[str, float]:
+    """`metrics.sliced_wasserstein` of images in [-1, 1], or of points as they are."""
+    num = min(len(real_images), len(fake_images))
+    pair = [data.normalize(x[:num]) for x in (real_images, fake_images)]
+    rng = keys.fold_in_name(jax.random.key(seed), 'projections')
+    return {'sliced_wasserstein': float(_sliced_wasserstein(*pair, rng))}
+
+
+_sliced_wasserstein = jax.jit(metrics.sliced_wasserstein)
+
+
+@gives(diversity=MORE)
+def diversity(real_features: np.ndarray, fake_features: np.ndarray) -> dict[str, float]:
+    """`metrics.diversity_ratio` of the first 1,000: 1 is as the data, 0 is one sample only."""
+    return {'diversity': float(metrics.diversity_ratio(real_features[:1000], fake_features[:1000]))}
+
+
+@gives(class_entropy=MORE)
+def class_entropy(fake_logits: np.ndarray) -> dict[str, float]:
+    """`metrics.class_entropy` of the likeliest classes, from 0 to 1."""
+    classes = fake_logits.shape[1]
+    histogram = np.bincount(fake_logits.argmax(axis=1), minlength=classes)
+    return {'class_entropy': float(metrics.class_entropy(histogram))}
+
+
+@gives(real_sign=LESS, held_out_sign=MORE, overfitting=LESS)
+def overfitting(
+    train_scores: np.ndarray, real_scores: np.ndarray, fake_scores: np.ndarray
+) -> dict[str, float]:
+    """`metrics.sign_rate` of what was trained on and of held-out images, `metrics.overfitting`."""
+    return {
+        'real_sign': float(metrics.sign_rate(train_scores)),
+        'held_out_sign': float(metrics.sign_rate(real_scores)),
+        'overfitting': float(metrics.overfitting(train_scores, real_scores, fake_scores)),
+    }
+
+
+@gives(memorised=LESS)
+def memorised(
+    train_features: np.ndarray, real_features: np.ndarray, fake_features: np.ndarray
+) -> dict[str, float]:
+    """`metrics.memorised_share`: 0.05 is what held-out images have."""
+    found = metrics.memorised_share(train_features, real_features, fake_features)
+    return {'memorised': found.share}
+
+
+@gives(pair_similarity=LESS)
+def pair_similarity(fake_images: np.ndarray, seed: int) -> dict[str, float]:
+    """`metrics.pair_similarity`: the mean MS-SSIM of random pairs, more where all are alike."""
+    rng = keys.fold_in_name(jax.random.key(seed), 'pairs')
+    return {'pair_similarity': float(metrics.pair_similarity(data.normalize(fake_images), rng))}
+
+
+@gives(modes=MORE, high_quality=MORE, reverse_kl=LESS)
+def modes(fake_images: np.ndarray, mixture: data.Mixture) -> dict[str, float]:
+    """How well points cover a mixture: see `metrics.modes`."""
+    place = mixture.centers, mixture.stddev
+    index, _ = metrics.nearest_mode(fake_images, mixture.centers)
+    histogram = metrics.mode_histogram(index, len(mixture.centers))
+    return {
+        'modes': float(metrics.modes_captured(fake_images, *place)),
+        'high_quality': float(metrics.high_quality_share(fake_images, *place)),
+        'reverse_kl': float(metrics.reverse_kl(histogram)),
+    }

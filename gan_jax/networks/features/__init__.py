@@ -1,0 +1,69 @@
+"""Networks whose features images are compared in: FID, precision and recall, the Inception Score.
+
+A module per network makes a `FeatureNetwork`; metrics know nothing else of it.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+Apply = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+class FeatureNetwork(NamedTuple):
+    """A fixed network and all that a figure depends on besides the images.
+
+    Attributes:
+      name: what it is called beside a figure, such as 'inception-2015-12-05'.
+      digest: hexadecimal; it differs where weights or preprocessing differ.
+      resize: what is done to images first: filter and size.
+      apply: uint8 images [n, h, w, 1 or 3], any n -> (features [n, d], logits [n, k]), float32.
+    """
+
+    name: str
+    digest: str
+    resize: str
+    apply: Apply
+
+
+def in_batches(function: Callable[[np.ndarray], tuple[jax.Array, jax.Array]], batch: int) -> Apply:
+    """A function of any number of images, from one of `batch` images that is compiled once.
+
+    The last batch is filled up with black images, whose outputs are dropped.
+
+    Args:
+      function: uint8 images [batch, h, w, c] -> (features [batch, d], logits [batch, k]), each
+        image by itself.
+      batch: how many images at a time, at least 1.
+
+    Returns:
+      `FeatureNetwork.apply`.
+
+    Raises:
+      ValueError: if batch is less than 1; the returned function, if images are not such an array.
+    """
+    if batch < 1:
+        raise ValueError(f'batch must be at least 1, not {batch}')
+
+    def apply(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        images = np.asarray(images)
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+            raise ValueError(
+                f'images must be uint8 [n, height, width, 1 or 3], '
+                f'not {images.dtype} {list(images.shape)}'
+            )
+        parts, coming = [], None
+        for start in range(0, max(len(images), 1), batch):
+            chunk = images[start : start + batch]
+            missing = np.zeros((batch - len(chunk), *images.shape[1:]), np.uint8)
+            # The device is given its next batch before the host waits for the last.
+            coming, last = function(np.concatenate([chunk, missing])), coming
+            if last is not None:
+                parts.append(jax.device_get(last))
+        parts.append(jax.device_get(coming))
+        features, logits = (np.concatenate(x)[: len(images)] for x in zip(*parts, strict=True))
+        return features, logits
+
+    return apply

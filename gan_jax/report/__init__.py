@@ -1,0 +1,5 @@
+"""A run as one page: curves, pictures, figures and a blind test, without a network."""
+
+from gan_jax.report.page import Content, render
+
+__all__ = ['Content', 'render']

@@ -1,0 +1,371 @@
+"""The page of a run: one HTML file that shows everything and asks the network for nothing."""
+
+import base64
+import dataclasses
+import hashlib
+import html
+import importlib.resources
+import json
+import math
+import re
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from gan_jax.report import curves as curves_lib
+
+COLUMNS = {
+    'ema': 'Running average',
+    'raw': 'No average',
+    'real': 'Real data (floor)',
+    'stderr': 'Standard error',
+}
+MOST_CARDS = 6
+MOST_BARS = 40  # more classes are drawn by rank, without names
+SMALL = 400  # pixels; pictures less wide keep sharp pixels and are enlarged
+STYLES = ('report.css', 'sections.css')
+SCRIPTS = ('plots.js', 'blind.js', 'report.js')
+TITLES = {
+    'hints': 'Warnings',
+    'curves': 'Curves',
+    'grids': 'Samples',
+    'interpolation': 'Interpolations',
+    'sides': 'Real and generated',
+    'nearest': 'Nearest',
+    'histogram': 'Classes',
+    'evaluation': 'Evaluation',
+    'blind': 'Blind test',
+    'config': 'Config',
+    'versions': 'Versions',
+}
+_PNG = b'\x89PNG\r\n\x1a\n'
+_BLOCK = re.compile(r'<!--if (\w+)-->\n(.*?)<!--end \1-->\n', re.DOTALL)
+_SLOT = re.compile(r'{{(\w+)}}')
+
+
+@dataclasses.dataclass(frozen=True)
+class Content:
+    """What a page shows. A field that is empty leaves its section out.
+
+    Attributes:
+      title: the page's.
+      config: the resolved config: nested dicts of what JSON can hold.
+      versions: versions by package.
+      curves: points (step, value) by metric, named as in metrics.jsonl; NaN and infinities leave
+        gaps and are counted. 'm/seed_3' is one seed's m, 'm/stderr' the standard error of m.
+      grids: (step, PNG of a grid of samples), shown in the order of their steps.
+      interpolation: a PNG, one interpolation a row.
+      real: a PNG, a grid of real images.
+      generated: a PNG, a grid of generated images, best of the same size as `real`.
+      nearest: (PNG of a generated image, PNG of its nearest training image, their distance); shown
+        nearest first.
+      histogram: {'names': classes, 'real': shares, 'generated': shares}, equally long.
+      evaluation: {'settings': {...}, 'figures': {name: {'ema', 'raw', 'real', 'stderr'}},
+        'warnings': [...], 'best': {...} or None}; any may be missing. A figure's 'real' is its
+        floor: what real data get against other real data.
+      hints: plain sentences on what may be wrong, shown on top with the evaluation's warnings.
+      blind: (PNGs of real images, PNGs of generated ones), a single image each and all of one size;
+        the blind test shows equally many of both.
+    """
+
+    title: str
+    config: dict[str, Any]
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    curves: Mapping[str, Sequence[tuple[int, float]]] = dataclasses.field(default_factory=dict)
+    grids: Sequence[tuple[int, bytes]] = ()
+    interpolation: bytes | None = None
+    real: bytes | None = None
+    generated: bytes | None = None
+    nearest: Sequence[tuple[bytes, bytes, float]] = ()
+    histogram: Mapping[str, Sequence] | None = None
+    evaluation: Mapping[str, Any] | None = None
+    hints: Sequence[str] = ()
+    blind: tuple[Sequence[bytes], Sequence[bytes]] | None = None
+
+
+def render(content: Content) -> str:
+    """The page as one string of HTML, to be written as UTF-8.
+
+    All of it is in the file: styles, scripts, and pictures as data. A policy in its head forbids
+    the browser any request and any script but its own, and what comes from `content` is escaped.
+
+    Args:
+      content: what to show.
+
+    Returns:
+      The HTML.
+
+    Raises:
+      ValueError: if a picture is not a PNG, those of the blind test differ in size (which would
+        tell them apart), or the histogram's lists in length.
+    """
+    values = _sections(content)
+    groups = curves_lib.arrange(content.curves)
+    script = '\n' + '\n'.join(_resource(name) for name in SCRIPTS)
+    evaluation = content.evaluation or {}
+    data = {
+        'curves': groups,
+        'blind': _blind(content.blind) if values['blind'] else None,
+        'about': {
+            'title': content.title,
+            'settings': evaluation.get('settings') or {},
+            'config': content.config,
+        },
+    }
+    shown = [name for name in TITLES if values.get(name)]
+    values |= {
+        'title': html.escape(content.title),
+        'nav': ' '.join(f'<a href="#{name}">{TITLES[name]}</a>' for name in shown),
+        'style': '\n'.join(_resource(name) for name in STYLES),
+        'script': script,
+        'script_digest': base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        'data': _script_json(data),
+    }
+    return _fill(_resource('template.html'), values)
+
+
+def _resource(name: str) -> str:
+    return importlib.resources.files('gan_jax.report').joinpath(name).read_text('utf-8')
+
+
+def _fill(template: str, values: Mapping[str, str]) -> str:
+    """Drops the blocks whose value is empty, then fills the slots, once: data hold no slots."""
+
+    def block(match: re.Match) -> str:
+        return _BLOCK.sub(block, match[2]) if values.get(match[1]) else ''
+
+    return _SLOT.sub(lambda match: values[match[1]], _BLOCK.sub(block, template))
+
+
+def _sections(content: Content) -> dict[str, str]:
+    """The values of the template's blocks and slots, escaped."""
+    evaluation = content.evaluation or {}
+    figures = evaluation.get('figures') or {}
+    columns = list(COLUMNS) + [
+        x for x in dict.fromkeys(k for f in figures.values() for k in f) if x not in COLUMNS
+    ]
+    grids = sorted(content.grids, key=lambda x: x[0])
+    pairs = sorted(content.nearest, key=lambda x: (math.isnan(x[2]), x[2]))
+    flat = list(_flatten(content.config))
+    real, generated = content.blind or ((), ())
+    trials = 2 * min(len(real), len(generated))
+    sides = (('Real', content.real), ('Generated', content.generated))
+    values = {
+        'headline': _headline(content, figures),
+        'hints': _list([*content.hints, *(evaluation.get('warnings') or ())]),
+        'curves': 'shown' if content.curves else '',
+        'grids': '\n'.join(
+            _img(
+                png,
+                f'Samples at step {step}',
+                f' data-step="{int(step)}"' + (' hidden' if i < len(grids) - 1 else ''),
+            )
+            for i, (step, png) in enumerate(grids)
+        ),
+        'last_grid': str(len(grids) - 1),
+        'interpolation': _maybe(content.interpolation, 'Interpolations between latents'),
+        'sides': ''.join(
+            f'<figure>{_img(png, f"{name} images")}<figcaption>{name}</figcaption></figure>'
+            for name, png in sides
+            if png
+        ),
+        'nearest': '\n'.join(_pair(*x) for x in pairs),
+        'evaluation': 'shown' if any(evaluation.get(x) for x in _EVALUATION) else '',
+        'columns': ''.join(
+            f'<th scope="col">{html.escape(COLUMNS.get(x, str(x)))}</th>' for x in columns
+        ),
+        'figures': '\n'.join(_row(name, figure, columns) for name, figure in figures.items()),
+        'best': _facts(evaluation.get('best') or {}),
+        'settings': _facts(evaluation.get('settings') or {}),
+        'blind': 'shown' if trials else '',
+        'trials': str(trials),
+        'trial_class': _pixel(_size(real[0])[0]) if trials else '',
+        'settings_count': str(len(flat)),
+        'config': '\n'.join(
+            f'<tr><td>{html.escape(k)}</td><td>{html.escape(v)}</td></tr>' for k, v in flat
+        )
+        or '<tr><td>empty</td></tr>',
+        'versions': _facts(content.versions),
+    }
+    return values | _histogram(content.histogram)
+
+
+_EVALUATION = ('figures', 'best', 'settings')
+
+
+def _headline(content: Content, figures: Mapping[str, Mapping[str, Any]]) -> str:
+    """Cards: how far the run is, then the first figures, or else the last values of eval/*."""
+    steps = [step for points in content.curves.values() for step, _ in points]
+    steps += [step for step, _ in content.grids]
+    cards = [('steps', f'{max(steps):,}', '')] if steps else []
+    for name, figure in figures.items():
+        kind = 'ema' if figure.get('ema') is not None else 'raw'
+        if figure.get(kind) is None:
+            continue
+        under = '' if kind == 'ema' else 'without running average'
+        if figure.get('real') is not None:
+            under = f'floor: {_number(figure["real"])}'
+        cards.append((name, _number(figure[kind]), under))
+    if not figures:
+        cards += [
+            (name, _number(max(points, key=lambda p: p[0])[1]), 'last')
+            for name, points in content.curves.items()
+            if name.startswith('eval/') and points and not re.search('/(seed_|stderr)', name)
+        ]
+    return ''.join(
+        f'<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>'
+        + (f'<dd class="under">{html.escape(under)}</dd></div>' if under else '</div>')
+        for name, value, under in cards[:MOST_CARDS]
+    )
+
+
+def _histogram(histogram: Mapping[str, Sequence] | None) -> dict[str, str]:
+    if not histogram or not len(histogram['names']):
+        return {'histogram': '', 'histogram_note': ''}
+    names = [str(x) for x in histogram['names']]
+    real, generated = ([float(x) for x in histogram[k]] for k in ('real', 'generated'))
+    if not len(names) == len(real) == len(generated):
+        raise ValueError(
+            f'the histogram has {len(names)} names, {len(real)} real and {len(generated)} '
+            'generated shares'
+        )
+    rows = list(zip(names, real, generated, strict=True))
+    top = max([x for x in real + generated if math.isfinite(x)], default=0.0) or 1.0
+    distance = sum(abs(r - g) for _, r, g in rows) / 2
+    missing = sum(g == 0 < r for _, r, g in rows)
+    note = (
+        f'{missing} of {len(rows)} classes are never generated. Half the sum of the differences '
+        f'(total variation): {_number(distance)}.'
+    )
+    if len(rows) <= MOST_BARS:
+        bars = ''.join(
+            f'<dt>{html.escape(name)}</dt>'
+            f'<dd>{_bar("real", r, top)}{_bar("generated", g, top)}</dd>'
+            for name, r, g in rows
+        )
+        return {'histogram': f'<dl class="bars">{bars}</dl>', 'histogram_note': note}
+    rows.sort(key=lambda x: -x[1])
+    line = 'M' + 'L'.join(f'{i + 0.5} {100 - 96 * r / top:.2f}' for i, (_, r, _) in enumerate(rows))
+    bars = ''.join(f'M{i + 0.5} 100V{100 - 96 * g / top:.2f}' for i, (*_, g) in enumerate(rows))
+    note += ' Classes from the most to the least frequent in the real data.'
+    return {
+        'histogram': f'<svg class="ranks" viewBox="0 0 {len(rows)} 100" preserveAspectRatio="none" '
+        f'role="img" aria-label="Shares of {len(rows)} classes">'
+        f'<path class="generated" d="{bars}"/><path class="real" d="{line}"/></svg>',
+        'histogram_note': note,
+    }
+
+
+def _bar(kind: str, share: float, top: float) -> str:
+    width = 100 * share / top if math.isfinite(share) else 0.0
+    return (
+        f'<div><span class="bar {kind}" style="width:{width:.1f}%"></span>'
+        f'<span>{100 * share:.1f}%</span></div>'
+    )
+
+
+def _pair(generated: bytes, nearest: bytes, distance: float) -> str:
+    return (
+        f'<figure><div class="pair">{_img(generated, "generated")}'
+        f'{_img(nearest, "nearest training image")}</div>'
+        f'<figcaption>{_number(distance)}</figcaption></figure>'
+    )
+
+
+def _row(name: str, figure: Mapping[str, Any], columns: Sequence[str]) -> str:
+    cells = ''.join(f'<td>{html.escape(_number(figure.get(x)))}</td>' for x in columns)
+    return f'<tr><th scope="row">{html.escape(name)}</th>{cells}</tr>'
+
+
+def _facts(values: Mapping[str, Any]) -> str:
+    return ''.join(
+        f'<dt>{html.escape(key)}</dt><dd>{html.escape(value)}</dd>'
+        for key, value in _flatten(values)
+    )
+
+
+def _list(items: Iterable[str]) -> str:
+    return ''.join(f'<li>{html.escape(str(x))}</li>' for x in items)
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = '') -> Iterable[tuple[str, str]]:
+    """Nested dicts as ('optimizers.generator.learning_rate', '0.0002')."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flatten(value, f'{prefix}{key}.')
+        else:
+            yield f'{prefix}{key}', value if isinstance(value, str) else json.dumps(_plain(value))
+
+
+def _number(value: Any) -> str:
+    """Four digits; '-' for what is missing."""
+    if value is None:
+        return '-'
+    if isinstance(value, str | bool):
+        return str(value)
+    return f'{float(value):.4g}'
+
+
+def _plain(value: Any) -> Any:
+    """What strict JSON can hold: numbers that are not finite become strings."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(x) for x in value]
+    if hasattr(value, 'tolist'):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return value if value is None or isinstance(value, str | int) else str(value)
+
+
+def _script_json(data: Any) -> str:
+    """JSON that cannot end the script element it is in."""
+    text = json.dumps(_plain(data), allow_nan=False, separators=(',', ':'))
+    for character in '<>&':
+        text = text.replace(character, f'\\u{ord(character):04x}')
+    return text
+
+
+def _blind(blind: tuple[Sequence[bytes], Sequence[bytes]] | None) -> dict[str, Any]:
+    real, generated = blind or ((), ())
+    sizes = {_size(x) for x in [*real, *generated]}
+    if len(sizes) > 1:
+        raise ValueError(f'the images of the blind test differ in size: {sorted(sizes)}')
+    digest = hashlib.sha256(b''.join([*real, b'|', *generated])).hexdigest()
+    return {
+        'real': [_uri(x) for x in real],
+        'generated': [_uri(x) for x in generated],
+        'digest': digest[:16],
+    }
+
+
+def _size(png: bytes) -> tuple[int, int]:
+    """(width, height) of a PNG, which every PNG begins with."""
+    if not png.startswith(_PNG) or len(png) < 24:
+        raise ValueError(f'not a PNG: it begins with {png[:8]!r}')
+    width, height = struct.unpack('>II', png[16:24])
+    return width, height
+
+
+def _uri(png: bytes) -> str:
+    _size(png)
+    return 'data:image/png;base64,' + base64.b64encode(png).decode()
+
+
+def _pixel(width: int) -> str:
+    return 'pixel' if width < SMALL else 'smooth'
+
+
+def _img(png: bytes, alt: str, more: str = '') -> str:
+    """An image at twice its size if it is small."""
+    width, height = _size(png)
+    scale = 2 if width < SMALL else 1
+    return (
+        f'<img class="{_pixel(width)}" width="{scale * width}" height="{scale * height}" '
+        f'alt="{html.escape(alt)}"{more} src="{_uri(png)}">'
+    )
+
+
+def _maybe(png: bytes | None, alt: str) -> str:
+    return _img(png, alt) if png else ''

@@ -1,0 +1,162 @@
+import pathlib
+
+import numpy as np
+import pth
+import pytest
+
+from gan_jax.errors import UserError
+from gan_jax.networks.features import torch_file
+
+FORMS = pytest.mark.parametrize('form', pth.WRITERS)
+NUMBERS = np.arange(24, dtype='<f4')
+STORAGES = {'7': (24, NUMBERS.tobytes())}
+
+
+def number_tensor(shape, strides, offset=0):
+    return pth.tensor('7', 'Float', 24, shape, strides, offset)
+
+
+def refused(path, *words):
+    with pytest.raises(UserError) as caught:
+        torch_file.read(path)
+    message = str(caught.value)
+    assert '\n' not in message
+    for word in (str(path), *words):
+        assert word in message
+
+
+@FORMS
+@pytest.mark.parametrize('dtype', pth.DTYPES)
+def test_every_type_and_shape_comes_back(tmp_path, form, dtype):
+    dtype, draw = pth.DTYPES[dtype], np.random.default_rng(0)
+    arrays = {
+        'b.weight': draw.integers(-3, 3, (2, 3, 4)).astype(dtype),
+        'a.num': np.array(1).astype(dtype),
+        'nöne': np.zeros((0, 2), dtype),
+    }
+    pth.save(tmp_path / 'a.pth', arrays, form)
+    found = torch_file.read(tmp_path / 'a.pth')
+    assert list(found) == list(arrays)
+    for name, want in arrays.items():
+        assert found[name].dtype == dtype
+        assert found[name].shape == want.shape
+        assert found[name].tobytes() == want.tobytes()
+
+
+@FORMS
+def test_offsets_strides_and_shared_storages(tmp_path, form):
+    made = {
+        'turned': number_tensor((3, 4), (1, 3), 5),
+        'slice': pth.parameter(number_tensor((4, 2), (6, 2), 1)),
+        'expanded': number_tensor((2, 3), (0, 0), 23),
+    }
+    pth.WRITERS[form](tmp_path / 'a.pth', made, STORAGES)
+    found = torch_file.read(str(tmp_path / 'a.pth'))
+    np.testing.assert_array_equal(found['turned'], NUMBERS[5:17].reshape(4, 3).T)
+    np.testing.assert_array_equal(found['slice'], NUMBERS.reshape(4, 6)[:, 1:4:2])
+    np.testing.assert_array_equal(found['expanded'], np.full((2, 3), 23, 'f4'))
+    found['expanded'][0, 0] = 1
+    assert found['expanded'].sum() == 1 + 5 * 23
+
+
+def test_the_zips_folder_may_have_any_name(tmp_path):
+    found = {'x': number_tensor((24,), (1,))}
+    pth.write_zip(tmp_path / 'a.pth', found, STORAGES, folder='pt_inception-6726825d')
+    np.testing.assert_array_equal(torch_file.read(tmp_path / 'a.pth')['x'], NUMBERS)
+
+
+@FORMS
+@pytest.mark.parametrize(
+    ('module', 'name', 'arguments'),
+    [
+        ('posix', 'system', ('touch {}',)),
+        ('builtins', 'open', ('{}', 'w')),
+        ('pathlib', 'Path.touch', ()),
+        ('torch', 'load', ('{}',)),
+        ('collections', 'Counter', ()),
+        ('torch.storage', '_load_from_bytes', ('',)),
+    ],
+)
+def test_what_is_no_tensor_is_refused_by_name_and_not_called(
+    tmp_path, form, module, name, arguments
+):
+    touched = tmp_path / 'touched'
+    arguments = tuple(x.format(touched) for x in arguments)
+    found = {'x': pth.Call(pth.Global(module, name), arguments)}
+    pth.WRITERS[form](tmp_path / 'a.pth', found, {})
+    refused(tmp_path / 'a.pth', f'{module}.{name}', 'state_dict()')
+    assert not touched.exists()
+
+
+@FORMS
+def test_a_truncated_file_is_refused(tmp_path, form):
+    pth.save(tmp_path / 'a.pth', {'a': NUMBERS, 'b': NUMBERS}, form)
+    whole = (tmp_path / 'a.pth').read_bytes()
+    torch_file.read(tmp_path / 'a.pth')
+    for size in (0, 1, 2, 10, 30, len(whole) // 2, len(whole) - 100, len(whole) - 1):
+        (tmp_path / 'a.pth').write_bytes(whole[:size])
+        refused(tmp_path / 'a.pth', 'fetch it again')
+
+
+@pytest.mark.parametrize('place', [100, 200, 300])
+def test_a_flipped_byte_in_a_zip_is_noticed(tmp_path, place):
+    pth.save(tmp_path / 'a.pth', {'a': NUMBERS}, 'zip')
+    data = bytearray((tmp_path / 'a.pth').read_bytes())
+    data[place] ^= 1
+    (tmp_path / 'a.pth').write_bytes(data)
+    refused(tmp_path / 'a.pth')
+
+
+@pytest.mark.parametrize(
+    'content', [b'<html>404</html>', b'\x89PNG\r\n\x1a\n' + bytes(99), b'PK\x03\x04' + bytes(99)]
+)
+def test_foreign_files_are_refused(tmp_path, content):
+    (tmp_path / 'a.pth').write_bytes(content)
+    refused(tmp_path / 'a.pth', 'fetch it again')
+
+
+@FORMS
+@pytest.mark.parametrize(
+    ('found', 'words'),
+    [
+        ([1, 2], 'a list'),
+        ({'epoch': 3}, "'epoch'"),
+        ({'state_dict': {'x': number_tensor((1,), (1,))}}, "'state_dict'"),
+        ({3: number_tensor((1,), (1,))}, '3 is'),
+        ({'x': number_tensor((24,), (1,), 1)}, 'ends at 25'),
+        ({'x': number_tensor((5, 5), (5, 1))}, 'ends at 25'),
+        ({'x': number_tensor((2,), (-1,), 5)}, 'strides (-1,)'),
+        ({'x': number_tensor((2,), (1,), -1)}, 'offset -1'),
+        ({'x': number_tensor((2, 2), (1,))}, 'shape (2, 2)'),
+        ({'x': pth.tensor('7', 'Double', 24, (1,), (1,))}, 'float64'),
+        ({'x': pth.tensor('7', 'Quantized', 24, (1,), (1,))}, 'torch.QuantizedStorage'),
+        ({'x': pth.Reference(('module', 'x', 'y', 'z', 1))}, 'no storage'),
+    ],
+)
+def test_what_is_no_dictionary_of_tensors_is_refused(tmp_path, form, found, words):
+    storages = STORAGES if b'Storage' in pth.pickled(found) else {}
+    pth.WRITERS[form](tmp_path / 'a.pth', found, storages)
+    refused(tmp_path / 'a.pth', words)
+
+
+def test_storages_of_the_wrong_length_are_refused(tmp_path):
+    found = {'x': number_tensor((2,), (1,))}
+    pth.write_zip(tmp_path / 'a.pth', found, {'7': (24, bytes(92))})
+    refused(tmp_path / 'a.pth', '92 bytes')
+    pth.write_stream(tmp_path / 'a.pth', found, {'7': (23, bytes(96))})
+    refused(tmp_path / 'a.pth', 'storage 7')
+    pth.write_stream(tmp_path / 'a.pth', found, {})
+    refused(tmp_path / 'a.pth')
+
+
+def test_big_endian_files_are_refused(tmp_path):
+    found = {'x': number_tensor((2,), (1,))}
+    pth.write_zip(tmp_path / 'a.pth', found, STORAGES, byteorder='big')
+    refused(tmp_path / 'a.pth', 'big-endian')
+    pth.write_stream(tmp_path / 'a.pth', found, STORAGES, little=False)
+    refused(tmp_path / 'a.pth', 'big-endian')
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
+    refused(tmp_path / 'absent.pth', 'No such file')
+    refused(pathlib.Path(tmp_path), 'directory')
