@@ -128,7 +128,7 @@ class Checkpoints:
         """The newest sound checkpoint; newer ones, which are damaged, are named and put aside.
 
         Args:
-          template: a tree of the structure that was saved.
+          template: a tree of the structure that was saved, of arrays or of their shapes.
           best: try the best by the metric first.
 
         Returns:
@@ -159,7 +159,7 @@ class Checkpoints:
         return None
 
     def _read(self, step: int, template: Any) -> tuple[Any, dict[str, Any]]:
-        flat_template = jax.tree.map(np.asarray, _flat(template))
+        flat_template = {path: np.zeros(x.shape, x.dtype) for path, x in _flat(template).items()}
         json = ocp.args.JsonRestore()
         args = ocp.args.Composite(digests=json, progress=json)
         items = self._manager.restore(step, args=args)

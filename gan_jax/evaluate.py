@@ -23,6 +23,7 @@ from gan_jax import (
     setup,
 )
 from gan_jax import game as game_lib
+from gan_jax import workdir as workdir_lib
 from gan_jax.data import sources
 from gan_jax.errors import UserError
 from gan_jax.evaluation import Evaluation
@@ -51,13 +52,14 @@ def evaluate(
       cache: where networks and references are kept; the user's cache folder by default.
 
     Returns:
-      What is written: the settings, {figure: {'ema', 'raw', 'real', 'stderr', 'seeds'}}, warnings.
+      What is written: {'settings', 'figures': {figure: {'ema', 'raw', 'stderr', 'real'}},
+      'warnings', 'each_seed': {figure: values}, 'best', 'histogram'}.
 
     Raises:
       UserError: if there is no run or no checkpoint, or something cannot be evaluated.
     """
+    config, names = _with_changes(workdir_lib.read_config(workdir), changes or {})
     run = setup.restore(workdir, best)
-    config, names = _with_changes(run.config, changes or {})
     against = evaluation.build(config, resolve.load_data(config), num=num, names=names, cache=cache)
     floor, how = real_floor(against)
     seeds, game = replicas.seeds(config), run.players.game
@@ -279,6 +281,7 @@ def _write(
         record['width'] = len(against.given['real_moments'].mean)
     main = next(iter(found))
     table: dict[str, dict[str, Any]] = {}
+    each: dict[str, list[float]] = {}
     for name in found[main][0]:
         if name.endswith('/stderr'):
             continue
@@ -288,12 +291,12 @@ def _write(
         values = [x[name] for x in found[main]]
         if len(values) > 1:
             row['stderr'] = float(np.std(values, ddof=1) / np.sqrt(len(values)))
-            row['seeds'] = values
+            each[name] = values
         else:
             row['stderr'] = found[main][0].get(f'{name}/stderr')
         table[name] = {**row, 'real': floor.get(name)}
     content = {'settings': record, 'figures': table, 'warnings': warnings_of(table, record)}
-    content |= more or {}
+    content |= {'each_seed': each} | dict(more or {})
     text = json.dumps(content, indent=1) + '\n'
     files.replace(workdir / FILE, lambda file: file.write_text(text))
     print(shown(content))

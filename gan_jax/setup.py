@@ -127,7 +127,7 @@ def restore(workdir: pathlib.Path, best: bool = False) -> Run:
     restored = None
     if (workdir / 'checkpoints').exists():
         checkpoints = checkpoint.Checkpoints(workdir / 'checkpoints', read_only=True)
-        restored = checkpoints.restore(players.init(), best)
+        restored = checkpoints.restore(jax.eval_shape(players.init), best)
         checkpoints.close()
     if restored is None:
         raise UserError(f'{workdir} has no checkpoint yet; train with --workdir={workdir} first')
