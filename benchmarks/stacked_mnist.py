@@ -1,6 +1,6 @@
 """How many of a thousand modes are found on stacked MNIST: PacGAN's table 3, with a row of our own.
 
-    python -m benchmarks.stacked_mnist [--rows "DCGAN;PacGAN2"] [--seeds 3] [--steps 10000]
+    python -m benchmarks.stacked_mnist [--rows "DCGAN;PacGAN2"] [--seeds 3] [--steps 5000]
         [--dataset stacked:mnist_5k] [--workdir runs/stacked_mnist]
 
 Each row is one run of configs/stacked_mnist.py with the row's changes, all seeds as one vmapped

@@ -26,17 +26,17 @@ def get_config() -> ml_collections.ConfigDict:
     config = config_lib.default()
     config.dataset = 'stacked:mnist_5k'
     config.batch_size = 64
-    config.steps = 10_000
+    config.steps = 5000
     config.steps_per_dispatch = 10
     config.generator = ml_collections.ConfigDict({'name': 'stacked_mnist.Generator', 'width': 8})
     config.discriminator = ml_collections.ConfigDict(
         {'name': 'stacked_mnist.Discriminator', 'width': 2, 'norm': 'batch', 'minibatch': ''}
     )
     config.latent = ml_collections.ConfigDict({'name': 'normal', 'size': 256})
-    config.optimizers.generator = config_lib.optimizer('adam', learning_rate=5e-4, b1=0.5, b2=0.99)
-    config.optimizers.discriminator = config_lib.optimizer(
-        'adam', learning_rate=1e-3, b1=0.5, b2=0.99
-    )
+    for player in ('generator', 'discriminator'):
+        config.optimizers[player] = config_lib.optimizer(
+            'adam', learning_rate=2e-3, b1=0.5, b2=0.99
+        )
     config.ema.generator = ml_collections.ConfigDict({'half_life': 10_000, 'ramp_up': 0.05})
     config.generator_every = 1
     config.sample_every = 1000
