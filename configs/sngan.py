@@ -5,8 +5,9 @@ Adam 2e-4 with beta1 0 and beta2 0.9, five steps of the discriminator to one of 
 
     python launch.py --config=configs/sngan.py
 
-Hardware and time: not timed: not trained to its end yet.
-Score: not measured.
+Hardware and time: one CPU core, 14 minutes for three seeds as one program.
+Score: 43.6 +- 2.2% of 1,000 samples named with confidence over 0.9, seeds 0 to 2
+(python -m benchmarks.legibility, which enlarges the 16 pixels to 28); smallest class 3.6 to 4.7%.
 
 The paper's run, for a GPU (not run here): --config.dataset=cifar10 --config.image_size=32
 --config.generator.width=256 --config.discriminator.width=128 --config.latent.size=128
