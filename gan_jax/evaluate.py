@@ -141,7 +141,9 @@ def evaluate_sets(
     against = Evaluation(_possible(names, {'real'}), network, references, config['seed'], cache)
     floor, how = real_floor(against)
     generated = evidence.choose(sets[1], num, config['seed'], fake)
-    found = {'raw': [against(generated.chunks())]}
+    alike = sets[0].class_names == sets[1].class_names and len(sets[0].class_names) > 1
+    labels = generated.labels() if alike else None
+    found = {'raw': [against(generated.chunks(), labels=labels)]}
     workdir.mkdir(parents=True, exist_ok=True)
     record = {'fake': fake, 'generated': len(generated.places), **_settings(against, how)}
     return _write(workdir, record, found, floor, against)
@@ -227,7 +229,8 @@ def real_floor(against: Evaluation) -> tuple[Figures, str]:
         first, given = (real._replace(places=x) for x in (real.places[:half], real.places[half:]))
         judge = Evaluation(names, against.network, {'real': first}, against.given['seed'], None)
         how = f'{half} of {real.split} against {len(given.places)} others of it'
-    return judge(given.chunks(), only=names), how
+    labels = given.labels() if len(given.dataset.class_names) > 1 else None
+    return judge(given.chunks(), only=names, labels=labels), how
 
 
 def _settings(against: Evaluation, how: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from absl import logging
 from gan_jax import data, evidence, features, figures, resolve, sampling
 from gan_jax import game as game_lib
 from gan_jax.checks import check_name
-from gan_jax.errors import UserError
+from gan_jax.errors import UserError, one_line
 from gan_jax.networks.features import FeatureNetwork
 
 
@@ -75,7 +75,11 @@ def compute(
         for missing in (x for x in arguments if x not in given):
             raise UserError(f'the metric {name} needs {missing}, which there is not here')
         of = f'[{network.name}]' if network and needs_network([name]) else ''
-        for figure, value in function(**{x: given[x] for x in arguments}).items():
+        try:
+            values = function(**{x: given[x] for x in arguments})
+        except (ValueError, AssertionError) as error:
+            raise UserError(f'the metric {name}: {one_line(error)}') from error
+        for figure, value in values.items():
             base, _, rest = figure.partition('/')
             found[f'{base}{of}{"/" if rest else ""}{rest}'] = float(value)
     return found
@@ -136,6 +140,8 @@ class Evaluation:
         self.network, self.references = network, references
         self.given: dict[str, Any] = {'seed': seed} | ({'mixture': mixture} if mixture else {})
         for prefix, reference in references.items():
+            if len(reference.dataset.class_names) > 1:
+                self.given[f'{prefix}_labels'] = reference.labels()
             self.given |= evidence.gather_reference(
                 reference, needed(self.names), network, cache, prefix
             )
@@ -145,6 +151,7 @@ class Evaluation:
         chunks: Iterable[np.ndarray],
         scores: Callable | None = None,
         only: Sequence[str] | None = None,
+        labels: np.ndarray | None = None,
     ) -> dict[str, float]:
         """The figures of samples.
 
@@ -152,6 +159,7 @@ class Evaluation:
           chunks: uint8 images [n, h, w, c] or points [n, 2].
           scores: images or points -> the discriminator's logits, for metrics that name them.
           only: of the metrics only these.
+          labels: what each sample is, for metrics that name it; integers [n].
 
         Raises:
           UserError: if a metric names what there is not.
@@ -159,6 +167,8 @@ class Evaluation:
         wanted = needed(self.names if only is None else only)
         images = {'fake_images'} if 'fake_scores' in wanted else set()
         given = self.given | evidence.gather(chunks, wanted | images, self.network, 'fake')
+        if labels is not None:
+            given['fake_labels'] = labels
         if scores is not None and 'fake_scores' in wanted:
             given['fake_scores'] = scores(given['fake_images'])
             for prefix, reference in self.references.items():

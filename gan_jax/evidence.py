@@ -41,6 +41,10 @@ class Reference(NamedTuple):
         for start in range(0, len(self.places), CHUNK):
             yield self.dataset.batch(self.places[start : start + CHUNK])['image']
 
+    def labels(self) -> np.ndarray:
+        """The labels of all, in the same order."""
+        return self.dataset.labels[self.places]
+
 
 def choose(dataset: data.Dataset, num: int, seed: int, split: str) -> Reference:
     """A random choice of `num` examples, all in a random order if there are not so many."""

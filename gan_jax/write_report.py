@@ -54,6 +54,10 @@ def write_report(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
     curves = _curves(workdir)
     judged = _evaluation(workdir)
     suffix = replicas.suffix(seeds[replica], len(seeds))
+    figures = _figures(run.config, curves, judged, f'/seed_{seeds[replica]}')
+    hints = diagnostics.hints(figures)
+    for hint in hints:
+        logging.warning(hint)
     content = report.Content(
         title=f'{workdir.name}, step {run.step}' + (f', seed {seeds[replica]}' if suffix else ''),
         config=run.config,
@@ -61,7 +65,7 @@ def write_report(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
         curves=curves,
         grids=_grids(workdir, suffix),
         evaluation=judged,
-        hints=diagnostics.hints(_figures(run.config, curves, judged, f'/seed_{seeds[replica]}')),
+        hints=hints,
         histogram=(judged or {}).get('histogram'),
         **(_pictures(run, dataset, variables, seeds[replica]) if len(dataset.shape) == 3 else {}),
     )

@@ -17,7 +17,8 @@ DATA = pipeline.load(sources.from_arrays('noise', IMAGES), image_size=None)
 OTHERS = pipeline.load(
     sources.from_arrays('others', RNG.integers(0, 256, (50, 8, 8, 1), np.uint8)), image_size=None
 )
-ALL = evaluation.available().keys() - {'modes', 'pair_similarity'}
+OF_LABELS = {'classification_accuracy', 'intra_class_frechet_distance'}
+ALL = evaluation.available().keys() - {'modes', 'pair_similarity', *OF_LABELS}
 
 
 def project(images):
@@ -49,6 +50,30 @@ def test_every_metric_gives_finite_figures_that_are_named_for_the_network():
     assert 'frechet_distance[quarters]/stderr' in found
     assert 'sliced_wasserstein' in found
     assert 'overfitting' in found
+
+
+def test_metrics_of_labels():
+    labels = np.arange(60) % 2
+    two = pipeline.load(sources.from_arrays('two', IMAGES, labels), image_size=None)
+    references = {'real': evidence.choose(two, 60, 0, 'train')}
+    against = evaluation.Evaluation(tuple(OF_LABELS), NETWORK, references, 0, None)
+    places = references['real'].places
+    found = against([IMAGES[places]], labels=labels[places])
+    assert found['intra_class_frechet_distance[quarters]'] == pytest.approx(0, abs=1e-9)
+    assert 0.5 <= found['classification_accuracy[quarters]'] <= 1
+    with pytest.raises(UserError, match='fake_labels'):
+        against([IMAGES])
+
+
+def test_the_similarity_of_pairs_of_small_images_is_by_ssim():
+    pair = pipeline.load(
+        sources.from_arrays('pair', RNG.integers(0, 256, (9, 16, 16, 1), np.uint8)), image_size=None
+    )
+    references = {'real': evidence.choose(pair, 9, 0, 'train')}
+    against = evaluation.Evaluation(('pair_similarity',), None, references, 0, None)
+    same = np.repeat(pair.batch(np.arange(1))['image'], 9, axis=0)
+    assert against([same])['pair_similarity'] == pytest.approx(1, abs=1e-5)
+    assert against(references['real'].chunks())['pair_similarity'] < 0.3
 
 
 def test_figures_do_not_depend_on_how_samples_are_cut_into_chunks():

@@ -12,8 +12,8 @@ MATHS = ['objectives', 'penalties', 'losses', 'cures', 'latents', 'augment', 'ke
 MATHS += [
     f'metrics/{name}'
     for name in (
-        'diversity', 'frechet', 'inception', 'kernel', 'manifold', 'modes', 'path_length',
-        'similarity', 'sliced_wasserstein',
+        'classification', 'diversity', 'frechet', 'inception', 'kernel', 'manifold', 'modes',
+        'path_length', 'similarity', 'sliced_wasserstein',
     )
 ]  # fmt: skip
 ALLOWED = {'jax', 'numpy', 'chex'}

@@ -1,5 +1,6 @@
 """How good samples are: pure functions of arrays."""
 
+from gan_jax.metrics.classification import classification_accuracy
 from gan_jax.metrics.diversity import (
     class_entropy,
     diversity_ratio,
@@ -39,6 +40,7 @@ __all__ = [
     'Moments',
     'add_moments',
     'class_entropy',
+    'classification_accuracy',
     'covariance',
     'density_coverage',
     'diversity_ratio',
