@@ -266,7 +266,7 @@ def warnings_of(table: Mapping[str, Mapping[str, Any]], record: Mapping[str, Any
         if error is not None and error > WIDE * abs(value):
             found.append(
                 f'{name} is {value:.4g} with a standard error of {error:.2g}: give more samples '
-                f'(--num) before comparing it'
+                f'or seeds before comparing it'
             )
     return found
 

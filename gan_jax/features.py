@@ -19,7 +19,7 @@ import numpy as np
 from absl import logging
 from flax import serialization
 
-from gan_jax import data, files
+from gan_jax import data, files, parallel
 from gan_jax.errors import UserError, one_line
 from gan_jax.networks.features import FeatureNetwork, classifier, inception
 
@@ -64,7 +64,9 @@ def load(
     if name == 'classifier':
         return _classifier(train, test, cache)
     if name.startswith(INCEPTION):
-        return inception.load(name.removeprefix(INCEPTION), cache=cache)
+        return inception.load(
+            name.removeprefix(INCEPTION), cache=cache, compiled=parallel.over_examples
+        )
     return _own(name)
 
 
@@ -111,7 +113,9 @@ def _classifier(train: data.Dataset, test: data.Dataset | None, cache: pathlib.P
         params = classifier.train(chosen['image'], chosen['label'], classes)
         file.parent.mkdir(parents=True, exist_ok=True)
         files.replace(file, lambda part: part.write_bytes(serialization.to_bytes(params)))
-    network = classifier.network(f'{short}-classifier', params, classes)
+    network = classifier.network(
+        f'{short}-classifier', params, classes, compiled=parallel.over_examples
+    )
     held_out = tested.batch(some[:10_000])
     accuracy = classifier.accuracy(network, held_out['image'], held_out['label'])
     logging.info(

@@ -95,3 +95,19 @@ def test_replicate_and_first_are_inverse():
 def test_virtual_devices_need_threads(flags, threads):
     want = {'PJRT_NPROC': threads} if threads else {}
     assert parallel.virtual_device_environment(flags) == want
+
+
+@pytest.mark.parametrize('num', [1, 8, 19])
+def test_examples_are_spread_over_the_devices_and_come_back_in_order(num):
+    shapes = []
+
+    def function(shared, x):
+        shapes.append(x.shape)
+        return {'sum': jnp.sum(x, axis=1) + shared}
+
+    x = np.arange(2.0 * num, dtype=np.float32).reshape(num, 2)
+    apply = parallel.over_examples(function)
+    for shared in (1.0, 2.0):
+        found = apply(jnp.float32(shared), x)
+        np.testing.assert_array_equal(found['sum'], x.sum(axis=1) + shared)
+    assert shapes == [(-(-num // jax.local_device_count()), 2)]

@@ -4,7 +4,7 @@ A module per network makes a `FeatureNetwork`; metrics know nothing else of it.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -28,15 +28,17 @@ class FeatureNetwork(NamedTuple):
     apply: Apply
 
 
-def in_batches(function: Callable[[np.ndarray], tuple[jax.Array, jax.Array]], batch: int) -> Apply:
+def in_batches(function: Callable, params: Any, batch: int, compiled: Callable = jax.jit) -> Apply:
     """A function of any number of images, from one of `batch` images that is compiled once.
 
     The last batch is filled up with black images, whose outputs are dropped.
 
     Args:
-      function: uint8 images [batch, h, w, c] -> (features [batch, d], logits [batch, k]), each
-        image by itself.
+      function: (params, uint8 images [batch, h, w, c]) -> (features [batch, d], logits [batch, k]),
+        each image by itself.
+      params: the network's.
       batch: how many images at a time, at least 1.
+      compiled: what compiles such a function; jax.jit, or one that splits images among devices.
 
     Returns:
       `FeatureNetwork.apply`.
@@ -46,6 +48,7 @@ def in_batches(function: Callable[[np.ndarray], tuple[jax.Array, jax.Array]], ba
     """
     if batch < 1:
         raise ValueError(f'batch must be at least 1, not {batch}')
+    params, judge = jax.device_put(params), compiled(function)
 
     def apply(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         images = np.asarray(images)
@@ -59,7 +62,7 @@ def in_batches(function: Callable[[np.ndarray], tuple[jax.Array, jax.Array]], ba
             chunk = images[start : start + batch]
             missing = np.zeros((batch - len(chunk), *images.shape[1:]), np.uint8)
             # The device is given its next batch before the host waits for the last.
-            coming, last = function(np.concatenate([chunk, missing])), coming
+            coming, last = judge(params, np.concatenate([chunk, missing])), coming
             if last is not None:
                 parts.append(jax.device_get(last))
         parts.append(jax.device_get(coming))

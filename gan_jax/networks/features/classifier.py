@@ -5,6 +5,7 @@ Its figures order runs on one data set; they are not the FID and cannot be compa
 
 import hashlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -93,7 +94,9 @@ def train(
     return jax.device_get(params)
 
 
-def network(name: str, params: Any, classes: int, batch: int = 500) -> FeatureNetwork:
+def network(
+    name: str, params: Any, classes: int, batch: int = 500, compiled: Callable = jax.jit
+) -> FeatureNetwork:
     """The trained classifier as a feature network.
 
     Args:
@@ -101,16 +104,17 @@ def network(name: str, params: Any, classes: int, batch: int = 500) -> FeatureNe
       params: of `train`.
       classes: the number of classes.
       batch: how many images at a time.
+      compiled: what compiles it, as `in_batches` has it.
     """
     digest = hashlib.sha256(repr((VERSION, classes)).encode())
     for leaf in jax.tree.leaves(params):
         digest.update(np.ascontiguousarray(leaf).tobytes())
 
-    @jax.jit
-    def apply(images: jax.Array) -> Any:
+    def apply(params: Any, images: jax.Array) -> Any:
         return Classifier(classes).apply(params, _floats(images))
 
-    return FeatureNetwork(name, digest.hexdigest(), 'none', in_batches(apply, batch))
+    judged = in_batches(apply, params, batch, compiled)
+    return FeatureNetwork(name, digest.hexdigest(), 'none', judged)
 
 
 def accuracy(network: FeatureNetwork, images: np.ndarray, labels: np.ndarray) -> float:

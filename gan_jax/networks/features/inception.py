@@ -17,6 +17,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import chex
@@ -293,20 +294,21 @@ def features_and_logits(params: dict[str, jax.Array], x: chex.Array) -> tuple[ja
     return features, jnp.matmul(features, params['fc.kernel'], precision=lax.Precision.HIGHEST)
 
 
-def make(params: dict[str, np.ndarray], batch: int) -> Apply:
-    """uint8 images -> (features, logits), by two compiled functions: one for the network, and one
-    per size of images, which is quick to compile.
+def make(params: dict[str, np.ndarray], batch: int, compiled: Callable = jax.jit) -> Apply:
+    """uint8 images -> (features, logits), compiled for each size of images.
 
     Args:
       params: from `convert`.
       batch: how many images at a time.
+      compiled: what compiles it, as `in_batches` has it.
 
     Returns:
       `FeatureNetwork.apply`.
     """
-    placed = jax.device_put(params)
-    resized, judged = jax.jit(preprocess), jax.jit(features_and_logits)
-    return in_batches(lambda images: judged(placed, resized(images)), batch)
+    return in_batches(
+        lambda params, images: features_and_logits(params, preprocess(images)),
+        params, batch, compiled,
+    )  # fmt: skip
 
 
 def _cached(file: pathlib.Path) -> dict[str, np.ndarray] | None:
@@ -323,6 +325,7 @@ def load(
     *,
     cache: str | os.PathLike | None = None,
     batch: int = 32,
+    compiled: Callable = jax.jit,
     expected: str = PUBLISHED,
 ) -> FeatureNetwork:
     """The network with the weights of a file.
@@ -335,6 +338,7 @@ def load(
       cache: the folder of converted weights; None is gan_jax in $XDG_CACHE_HOME or ~/.cache. One
         that cannot be written is done without.
       batch: how many images pass the network at a time, at least 1.
+      compiled: what compiles the network, as `in_batches` has it.
       expected: how the file's SHA-256 must begin, hexadecimal.
 
     Returns:
@@ -379,5 +383,5 @@ def load(
         name=f'inception-{name}',
         digest=hashlib.sha256(identity.encode()).hexdigest(),
         resize=RESIZE,
-        apply=make(params, batch),
+        apply=make(params, batch, compiled),
     )

@@ -194,29 +194,28 @@ def test_the_parts_are_put_together_as_their_types_say(small):
 def test_any_number_of_images_passes_in_batches_of_one_size(n):
     seen = []
 
-    @jax.jit
-    def function(images):
+    def function(scale, images):
         seen.append(images.shape)
         flat = images.astype(jnp.float32).reshape(len(images), -1)
-        return flat[:, :2], flat[:, 2:5]
+        return flat[:, :2], scale * flat[:, 2:5]
 
     images = np.random.default_rng(0).integers(0, 256, (n, 2, 2, 3), np.uint8)
-    found, logits = features.in_batches(function, 4)(images)
+    found, logits = features.in_batches(function, np.float32(2), 4)(images)
     np.testing.assert_array_equal(found, images.reshape(n, 12)[:, :2])
-    np.testing.assert_array_equal(logits, images.reshape(n, 12)[:, 2:5])
+    np.testing.assert_array_equal(logits, 2.0 * images.reshape(n, 12)[:, 2:5])
     assert found.dtype == logits.dtype == np.float32
     assert seen == [(4, 2, 2, 3)]
 
 
 def test_other_arrays_and_batches_are_refused():
-    apply = features.in_batches(lambda x: (x, x), 2)
+    apply = features.in_batches(lambda _, x: (x, x), None, 2)
     for images in (np.zeros((2, 4, 4, 3)), np.zeros((4, 4, 3), np.uint8)):
         with pytest.raises(ValueError, match='uint8'):
             apply(images)
     with pytest.raises(ValueError, match=r'\[1, 4, 4, 4\]'):
         apply(np.zeros((1, 4, 4, 4), np.uint8))
     with pytest.raises(ValueError, match='at least 1'):
-        features.in_batches(lambda x: (x, x), 0)
+        features.in_batches(lambda _, x: (x, x), None, 0)
 
 
 def test_a_file_is_loaded_and_named(file, tmp_path):
