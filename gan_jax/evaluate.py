@@ -217,11 +217,9 @@ def real_floor(against: Evaluation) -> tuple[Figures, str]:
       The figures of what was trained on against what is compared with; where that is the same, of
       one half of it against the other. And which it was.
     """
-    references = dict(against.references)
     names = [x for x in against.names if x not in ('overfitting', 'memorised')]
-    real = references['real']
-    if 'train' in references:
-        train = references['train']
+    real, train = against.references['real'], against.references.get('train')
+    if train is not None:
         judge, given = against, train
         how = f'{len(train.places)} of {train.split} against {len(real.places)} of {real.split}'
     else:
@@ -289,7 +287,7 @@ def _write(
         if name.endswith('/stderr'):
             continue
         row: dict[str, Any] = {
-            kind: float(np.mean([x[name] for x in each])) for kind, each in found.items()
+            kind: float(np.mean([x[name] for x in of_seeds])) for kind, of_seeds in found.items()
         }
         values = [x[name] for x in found[main]]
         if len(values) > 1:
