@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_jax import checkpoint, evaluate, sample, sampling, train
+from gan_jax import checkpoint, evaluation, sample, sampling, train
 from gan_jax import game as game_lib
 from gan_jax import logging as log_lib
 from gan_jax.errors import UserError
@@ -76,7 +76,7 @@ def test_the_log_says_what_was_promised(pictures, tmp_path):
         assert np.isfinite(metrics[f'discriminator/{name}'])
     assert metrics['examples_per_second'] > 0
     assert 0 <= metrics['data_wait'] < 1
-    assert lines(tmp_path)[-1][evaluate.BEST] > 0
+    assert lines(tmp_path)[-1]['eval/sliced_wasserstein'] > 0
 
 
 def test_a_run_stopped_by_sigterm_goes_on_to_the_same_end(pictures, tmp_path, monkeypatch, caplog):
@@ -215,7 +215,11 @@ def test_another_config_is_refused_and_nothing_is_lost(pictures, tmp_path):
 
 def test_the_best_checkpoint_is_kept(pictures, tmp_path, monkeypatch):
     values = iter([3.0, 1.0, 2.0, 5.0])
-    monkeypatch.setattr(evaluate, 'make', lambda *_: lambda *_: {evaluate.BEST: next(values)})
+
+    def found(params, aux):
+        return {'sliced_wasserstein': next(values)}
+
+    monkeypatch.setattr(evaluation, 'of_game', lambda *_: found)
     train.train(small('gan', pictures, steps=8), tmp_path)
     kept = sorted(int(x.name) for x in (tmp_path / 'checkpoints').iterdir() if x.name.isdigit())
     assert kept == [4, 6, 8]
