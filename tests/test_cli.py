@@ -18,8 +18,6 @@ from gan_jax import checkpoint
 from gan_jax import logging as log_lib
 from gan_jax.setup import build_players
 
-pytestmark = pytest.mark.xdist_group('cli')
-
 # Small enough that 300 steps take a second or two.
 SMALL = (
     '--config=configs/gan.py',

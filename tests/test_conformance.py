@@ -47,10 +47,7 @@ def play(config, num_steps, devices=1, several=1, state=None):
     return parallel.to_host(state), parallel.to_host(metrics)
 
 
-ROWS = [pytest.param(row, marks=pytest.mark.xdist_group(row)) for row in methods.METHODS]
-
-
-@pytest.mark.parametrize('row', ROWS)
+@pytest.mark.parametrize('row', methods.METHODS)
 class TestMethod:
     def test_a_turn_changes_only_its_own_players_parameters(self, row):
         config = methods.method(row)

@@ -144,7 +144,7 @@ def play(name, which, steps, devices, state=None):
 
 
 PAIRS = [
-    pytest.param(name, i, j, marks=pytest.mark.xdist_group(f'pairs {name}'), id=f'{name}-{o}-{p}')
+    pytest.param(name, i, j, id=f'{name}-{o}-{p}')
     for name in GAMES
     for i, o in enumerate(OBJECTIVES)
     for j, p in enumerate(PENALTIES)

@@ -14,7 +14,6 @@ pytestmark = [
     pytest.mark.skipif(
         browser.find() is None, reason='no Chromium in the PATH, and $CHROMIUM is not set'
     ),
-    pytest.mark.xdist_group('browser'),
 ]
 
 REAL, GENERATED = 5, 6
