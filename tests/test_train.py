@@ -46,7 +46,8 @@ def computed(workdir):
 
 
 # Those of the others have the same networks and data; tests/test_config.py builds them.
-TRAINED = [name for name in methods.CONFIGS if name not in ('dragan', 'lsgan', 'pacgan', 'wgan')]
+SHARING = ('dragan', 'grid25', 'lsgan', 'pacgan', 'wgan')
+TRAINED = [name for name in methods.CONFIGS if name not in SHARING]
 
 
 @pytest.mark.parametrize('name', TRAINED)
