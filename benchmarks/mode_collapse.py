@@ -22,6 +22,7 @@ from absl import logging
 
 from configs import grid25, ring8
 from gan_jax.train import train
+from launch import keep_freed_memory
 
 RESULTS = pathlib.Path(__file__).parent / 'results' / 'mode_collapse.json'
 METRICS = ('modes', 'high_quality', 'reverse_kl')
@@ -180,6 +181,7 @@ def main():
     parser.add_argument('--workdir', type=pathlib.Path, default=pathlib.Path('runs/mode_collapse'))
     args = parser.parse_args()
     logging.set_verbosity(logging.INFO)
+    keep_freed_memory()
     for data in filter(None, args.data.split(',')):
         for row in filter(None, args.rows.split(';')):
             workdir = folder(args.workdir, row, data)

@@ -24,6 +24,7 @@ from configs import stacked_mnist
 from gan_jax import metrics
 from gan_jax.sample import sample
 from gan_jax.train import train
+from launch import keep_freed_memory
 
 RESULTS = pathlib.Path(__file__).parent / 'results' / 'stacked_mnist.json'
 SAMPLES = 25_600
@@ -88,6 +89,7 @@ def main():
     parser.add_argument('--workdir', type=pathlib.Path, default=pathlib.Path('runs/stacked_mnist'))
     args = parser.parse_args()
     logging.set_verbosity(logging.INFO)
+    keep_freed_memory()
     data = legibility.default_data()
     *train_digits, _, _ = legibility.load_digits(data)
     params = legibility.trained(data, train_digits)
