@@ -9,11 +9,12 @@ the discriminator a quarter of the generator.
 
 The paper trains for 500,000 steps, on --config.dataset=stacked:mnist (TFDS).
 
-Hardware and time: not run to its end; some 0.1 s a step on one CPU core.
-Score: not measured; the paper has 78.5 +- 17.6 modes, with packs of two 484.5.
+Hardware and time: one shared CPU core, some 15 minutes for three seeds as one program.
+Score: 198 +- 177 modes (seeds 0 to 2: 9, 33, 551), with packs of two 324 +- 181 (634, 333, 6),
+standard errors; the paper has 78.5 +- 17.6 and 484.5.
 
-Deviations: fewer steps, at a higher rate; the 5,000 digits that come with a dependency; samples
-come from running averages of the generator.
+Deviations: 5,000 steps of batch 64, not 500,000 of 128, at 2e-3, not 1e-4 and 2e-4; the 5,000
+digits that come with a dependency; samples come from running averages of the generator.
 """
 
 import ml_collections
