@@ -16,6 +16,7 @@ from gan_jax import game as game_lib
 from gan_jax import latents as latents_lib
 from gan_jax.errors import UserError
 
+SHOWN = 1000  # samples in a picture at most
 CHUNK = 100  # samples to a call, so that memory does not grow with the number asked for
 
 
@@ -158,7 +159,7 @@ def write_samples(
     if real is not None:
         write_png(picture, make_picture(game, real, latents)(*variables))
         return [picture, arrays]
-    write_png(picture, grid(samples))
+    write_png(picture, grid(samples[:SHOWN]))
     pairs = draw_latents(game, seed, 16, **options)
     write_png(between, grid(sampler(*variables, interpolation(pairs)), columns=10))
     return [picture, arrays, between]
