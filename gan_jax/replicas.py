@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gan_jax.errors import UserError
 from gan_jax.game import State
 
 # Which parts of a state have the axis: a prefix of the tree, not a state.
@@ -23,6 +24,18 @@ AXES: Any = State(**_PREFIX)
 def seeds(config: Mapping[str, Any]) -> list[int]:
     """The seeds that a config trains: seed, seed + 1, ..."""
     return [config['seed'] + i for i in range(config['num_replicas'])]
+
+
+def seeds_with(config: Mapping[str, Any], replica: int) -> list[int]:
+    """The seeds that a config trains.
+
+    Raises:
+      UserError: if there is no such replica, counted from 0.
+    """
+    of = seeds(config)
+    if replica >= len(of):
+        raise UserError(f'--replica={replica}: the run has {len(of)}, counted from 0')
+    return of
 
 
 def init(begin: Callable[[Any], State], of: Sequence[int]) -> State:

@@ -39,7 +39,7 @@ def sample(
     """
     run = setup.restore(workdir, best)
     config, players, step = run.config, run.players, run.step
-    seeds = _seeds(config, workdir, replica)
+    seeds = replicas.seeds_with(config, replica)
     variables = replicas.split(game.averaged(run.state), len(seeds))[replica]
     suffix = replicas.suffix(seeds[replica], len(seeds))
     files = sampling.write_samples(
@@ -54,14 +54,6 @@ def sample(
     )
     logging.info('step %d: wrote %s', step, ', '.join(map(str, files)))
     return files
-
-
-def _seeds(config: Mapping[str, Any], workdir: pathlib.Path, replica: int) -> list[int]:
-    """The run's seeds, if it has so many."""
-    seeds = replicas.seeds(config)
-    if replica >= len(seeds):
-        raise UserError(f'--replica={replica}: {workdir} has {len(seeds)}, counted from 0')
-    return seeds
 
 
 def _points(config: Mapping[str, Any], num: int) -> np.ndarray | None:
@@ -82,7 +74,7 @@ def animate(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
     Raises:
       UserError: if there is no run, or it has made no pictures.
     """
-    seeds = _seeds(workdir_lib.read_config(workdir), workdir, replica)
+    seeds = replicas.seeds_with(workdir_lib.read_config(workdir), replica)
     suffix = replicas.suffix(seeds[replica], len(seeds))
     frames = sorted((workdir / 'samples').glob(f'{"[0-9]" * 8}{suffix}.png'))
     if not frames:

@@ -101,6 +101,8 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> bool:
     if config['eval_every']:
         num = config['eval_samples']
         against = evaluation.build(config, dataset, num=num)
+        best = config['evaluation']['best']  # its metric may have been left out for these data
+        evaluation.check_best('config.evaluation.best', best, against.names)
         evaluations = [evaluation.of_game(game, against, seed, num) for seed in seeds]
 
     # ---- Restore or begin --------------------------------------------------------------------

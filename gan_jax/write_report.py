@@ -25,7 +25,6 @@ from gan_jax import (
 )
 from gan_jax import game as game_lib
 from gan_jax.data import Dataset
-from gan_jax.errors import UserError
 
 FILE = 'report.html'
 SHOWN, PAIRS, GRIDS, BLIND = 100, 12, 40, 40  # of samples, neighbours, steps, the blind test
@@ -46,9 +45,7 @@ def write_report(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
       UserError: if there is no run, it has no checkpoint, or not so many seeds.
     """
     run = setup.restore(workdir)
-    seeds = replicas.seeds(run.config)
-    if replica >= len(seeds):
-        raise UserError(f'--replica={replica}: {workdir} has {len(seeds)}, counted from 0')
+    seeds = replicas.seeds_with(run.config, replica)
     dataset = resolve.load_data(run.config)
     variables = replicas.split(game_lib.averaged(run.state), len(seeds))[replica]
     curves = _curves(workdir)

@@ -161,6 +161,10 @@ def test_a_set_without_a_test_split_is_compared_with_itself_and_memory_is_left_o
     assert against.names == ('sliced_wasserstein',)
     assert against.references['real'].split == 'train'
     assert set(against.references) == {'real'}
+    with pytest.raises(
+        UserError, match="'memorised' is unknown"
+    ):  # as train asks, before it begins
+        evaluation.check_best('config.evaluation.best', 'memorised', against.names)
 
 
 def test_points_are_compared_with_their_test_split_by_their_modes_too():
