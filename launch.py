@@ -22,14 +22,17 @@ import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from gan_jax import evaluate, parallel, sample, train, write_report
+from gan_jax import evaluate, parallel, sample, train, translate, write_report
 from gan_jax.checks import check_keys
 from gan_jax.errors import UserError
 
 CONFIG = config_flags.DEFINE_config_file('config', None, 'The run, a file in configs/.')
 WORKDIR = flags.DEFINE_string('workdir', None, "Default: runs/<the config's name>.")
 MODE = flags.DEFINE_enum(
-    'mode', 'train', ['train', 'sample', 'animate', 'evaluate', 'report'], 'What to do.'
+    'mode',
+    'train',
+    ['train', 'sample', 'translate', 'animate', 'evaluate', 'report'],
+    'What to do.',
 )
 NUM = flags.DEFINE_integer(
     'num', None, 'How many samples: 64 (--mode=sample), 10000 (--mode=evaluate).', lower_bound=1
@@ -48,6 +51,9 @@ FEATURES = flags.DEFINE_string(
     'features', None, 'classifier, inception:PATH or package.module:name (--mode=evaluate).'
 )
 SPLIT = flags.DEFINE_string('split', None, 'Real images of which split (--mode=evaluate).')
+INPUT = flags.DEFINE_string('input', None, 'A folder of pictures (--mode=translate).')
+OUTPUT = flags.DEFINE_string('output', None, 'Where their translations go (--mode=translate).')
+DIRECTION = flags.DEFINE_string('direction', 'a_to_b', 'Or b_to_a (--mode=translate).')
 REAL = flags.DEFINE_string('real', None, 'folder:PATH or PATH.npz (--mode=evaluate).')
 FAKE = flags.DEFINE_string('fake', None, 'What is compared with --real (--mode=evaluate).')
 
@@ -161,6 +167,15 @@ def run(mode: str) -> None:
         sample.animate(workdir, replica)
     elif mode == 'report':
         write_report.write_report(workdir, replica)
+    elif mode == 'translate':
+        if not (INPUT.value and OUTPUT.value):
+            raise UserError('--input and --output are missing; give two folders')
+        read = translate.translate(
+            workdir, input=INPUT.value, output=OUTPUT.value, direction=DIRECTION.value,
+            best=best, replica=replica,
+        )  # fmt: skip
+        if not read:
+            fail(f'no picture of {INPUT.value} could be read', 1)
     elif mode == 'sample':
         bound = TRUNCATION.value
         num, seed = NUM.value or 64, SEED.value

@@ -15,7 +15,7 @@ import time
 import jax
 import numpy as np
 
-from gan_jax import data, parallel, replicas, resolve
+from gan_jax import data, inputs, parallel, replicas
 from gan_jax import game as game_lib
 from gan_jax.setup import build
 from launch import keep_freed_memory
@@ -35,7 +35,7 @@ def compiled(config, num):
 
     update = parallel.pmap_steps(replicas.step(step, num))
     batches = data.batches(
-        resolve.load_data(config),
+        inputs.load_data(config),
         batch_size=config['batch_size'],
         seed=replicas.seeds(config) if num > 1 else config['seed'],
         steps_per_dispatch=STEPS,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 import chex
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jax.scipy.ndimage import map_coordinates
 
 from gan_jax import keys
@@ -183,6 +184,37 @@ def brightness(rng: chex.PRNGKey, images: chex.Array, strength: float) -> chex.A
     _check_strength('brightness', strength)
     offsets = _uniform(rng, images.shape[0], (1, 1, 1), strength)
     return jnp.clip(images + offsets.astype(images.dtype), -1, 1)
+
+
+def random_crop(rng: chex.PRNGKey, images: chex.Array, size: int) -> chex.Array:
+    """Cuts out a square, its top uniform on {0, ..., h - size}, its left on {0, ..., w - size}.
+
+    Images of equal height and width are cut at the same places with the same keys.
+
+    Args:
+      rng: one key or keys [n].
+      images: [n, h, w, c].
+      size: the square's side, from 1 to min(h, w).
+
+    Returns:
+      Images [n, size, size, c] of the same type.
+
+    Raises:
+      AssertionError: if the images are not floating point of rank 4.
+      ValueError: if `size` is out of its range.
+    """
+    _check_images(images)
+    num, height, width, channels = images.shape
+    if not 1 <= size <= min(height, width):
+        raise ValueError(f'size must be from 1 to {min(height, width)}, not {size}')
+
+    def one(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
+        ends = jnp.array([height - size + 1, width - size + 1])
+        top, left = jax.random.randint(key, (2,), jnp.zeros_like(ends), ends, ends.dtype)
+        start = (top, left, jnp.zeros_like(top))
+        return lax.dynamic_slice(image, start, (size, size, channels))
+
+    return jax.vmap(one)(keys.per_example(rng, num), images)
 
 
 # The order in which compose applies them.

@@ -1,12 +1,14 @@
 """Checks of what a config says: each mistake is one line that names the nearest valid thing."""
 
 import difflib
+import importlib
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
 from typing import Any
 
-from gan_jax.errors import UserError
+from gan_jax.errors import UserError, one_line
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
@@ -48,14 +50,14 @@ def check_number(what: str, value: Any, kind: type, least: float, most: float = 
         raise UserError(f'{what}={value} must be at most {most}')
 
 
-def check_options(what: str, function: Callable, kwargs: Mapping) -> None:
+def check_options(what: str, function: Callable, kwargs: Mapping, least: float = -math.inf) -> None:
     """Raises UserError unless options whose defaults are numbers or switches are of their kind."""
     for name, value in kwargs.items():
         kind = type(arguments(function)[name].default)
         if kind is bool and not isinstance(value, bool):
             raise UserError(f'{what}.{name}={value!r} must be True or False')
         if kind in (int, float):
-            check_number(f'{what}.{name}', value, kind, -math.inf)
+            check_number(f'{what}.{name}', value, kind, least)
 
 
 def arguments(function: Callable, given: Iterable[str] = ()) -> dict[str, inspect.Parameter]:
@@ -86,3 +88,33 @@ def named(what: str, value: Any, valid: Mapping[str, Any]) -> tuple[Any, dict[st
     kwargs = {key: x for key, x in value.items() if key != 'name'}
     check_name(f'{what}.name', value['name'], valid)
     return valid[value['name']], kwargs
+
+
+def imported(what: str, name: Any) -> Callable:
+    """What 'package.module:name' stands for.
+
+    Raises:
+      UserError: if it cannot be imported, or is not a function.
+    """
+    module, _, attribute = name.partition(':') if isinstance(name, str) else ('', '', '')
+    if not module or not attribute:
+        raise UserError(f"{what}={name!r} must be 'package.module:name'")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f'{what}={name}: {one_line(error)}; say package.module:name') from error
+    if not callable(found):
+        raise UserError(f'{what}={name} is not a function')
+    return found
+
+
+def functions_with(module: ModuleType, *needed: str) -> dict[str, Callable]:
+    """A module's own public functions that take these arguments."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if inspect.isfunction(value)
+        and not name.startswith('_')
+        and value.__module__ == module.__name__
+        and set(needed) <= set(inspect.signature(value).parameters)
+    }

@@ -36,6 +36,7 @@ def default() -> ml_collections.ConfigDict:
             'channels': config_dict.placeholder(int),  # 1, 3, or None: the data set's own
             'max_bad': 0.01,  # the share of unusable files that is borne
             'min_size': 8,  # smaller images are unusable
+            'load_size': config_dict.placeholder(int),  # image_size is a random crop of it
             'memory_gb': 4.0,  # larger sets are decoded as they are read
             'data_dir': config_dict.placeholder(str),  # None: TFDS's own
         }
@@ -49,6 +50,8 @@ def default() -> ml_collections.ConfigDict:
             'brightness': 0.0,
         }
     )
+    config.corruption = ml_collections.ConfigDict()  # what makes sources of images, for restoration
+    config.baseline = ml_collections.ConfigDict()  # what translations are evaluated beside
     config.precision = 'float32'  # what networks compute in; or bfloat16
     config.game = 'gan'
     config.objective = 'non_saturating'
@@ -80,6 +83,7 @@ def default() -> ml_collections.ConfigDict:
             'best': 'sliced_wasserstein',  # the figure by which the best checkpoint is kept
             'features': 'classifier',  # or inception:PATH, or package.module:name
             'split': config_dict.placeholder(str),  # None: 'test', or without one 'data.split'
+            'dataset': config_dict.placeholder(str),  # None: the one that is trained on
         }
     )
     config.num_replicas = 1  # seeds seed, seed + 1, ... trained as one program
@@ -110,6 +114,8 @@ def _check_numbers(config: Mapping[str, Any]) -> None:
     # Points have no size, and as many channels as coordinates.
     if config['data']['channels'] not in (None, 1, 3, *(() if config['image_size'] else (2,))):
         raise UserError(f'config.data.channels={config["data"]["channels"]!r} must be 1, 3 or None')
+    if config['data']['load_size'] is not None:
+        check_number('config.data.load_size', config['data']['load_size'], int, 1)
     check_number('config.data.max_bad', config['data']['max_bad'], float, 0)
     check_number('config.data.min_size', config['data']['min_size'], int, 1)
     check_number('config.data.memory_gb', config['data']['memory_gb'], float, 0)

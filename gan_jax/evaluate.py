@@ -2,10 +2,11 @@
 
 import json
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
+import jax
 import numpy as np
 from absl import logging
 
@@ -17,8 +18,8 @@ from gan_jax import (
     features,
     figures,
     files,
+    inputs,
     replicas,
-    resolve,
     sampling,
     setup,
 )
@@ -60,7 +61,9 @@ def evaluate(
     """
     config, names = _with_changes(workdir_lib.read_config(workdir), changes or {})
     run = setup.restore(workdir, best)
-    against = evaluation.build(config, resolve.load_data(config), num=num, names=names, cache=cache)
+    against = evaluation.build(
+        config, inputs.load_images(config), num=num, names=names, cache=cache
+    )
     floor, how = real_floor(against)
     seeds, game = replicas.seeds(config), run.players.game
     kinds = {'ema': game_lib.averaged(run.state)} if config['ema'] else {}
@@ -69,23 +72,40 @@ def evaluate(
     for kind, variables in kinds.items():
         parts = replicas.split(variables, len(seeds))
         found[kind] = [
-            evaluation.of_game(game, against, seed, num)(*part)
+            evaluation.of_game(config, game, against, seed, num)(*part)
             for seed, part in zip(seeds, parts, strict=True)
         ]
+    baseline = inputs.build_baseline(config)
+    if baseline is not None:
+        found['baseline'] = [_of_baseline(config, against, baseline)]
     record = {
         'step': run.step,
         'checkpoint': 'best' if best else 'newest',
         'seeds': seeds,
         'generated': num,
+        'baseline': config['baseline'].get('name'),
         **_settings(against, how),
     }
-    latents = sampling.draw_latents(game, seeds[0], min(num, evidence.CHUNK))
+    given = evaluation.fed(config, game, against, seeds[0], min(num, evidence.CHUNK))
     first = replicas.split(next(iter(kinds.values())), len(seeds))[0]
     more = {
         'best': evaluation.best_and_last(workdir / 'metrics.jsonl', config['evaluation']['best']),
-        'histogram': histogram(against, sampling.make_sampler(game)(*first, latents)),
+        'histogram': histogram(
+            against, sampling.make_sampler(game)(*first, given[: evidence.CHUNK])
+        ),
     }
     return _write(workdir, record, found, floor, against, more)
+
+
+def _of_baseline(config: Mapping[str, Any], against: Evaluation, baseline: Callable) -> Figures:
+    """What the classical answer to the same sources has."""
+    answer = jax.jit(lambda sources: data.denormalize(baseline(sources)))
+    real = against.references['real']
+    sources = inputs.Sources(config, real.dataset, real.places)
+    names = [x for x in against.names if 'cycle_images' not in evaluation.needed([x])]
+    more = {'aligned_pairs': True} if inputs.aligned(config, held_out=True) else {}
+    made = evaluation.samples(lambda part: np.asarray(answer(part)), sources)
+    return against(made, only=names, more=more)
 
 
 def histogram(against: Evaluation, made: np.ndarray) -> dict[str, list] | None:
@@ -142,8 +162,8 @@ def evaluate_sets(
     floor, how = real_floor(against)
     generated = evidence.choose(sets[1], num, config['seed'], fake)
     alike = sets[0].class_names == sets[1].class_names and len(sets[0].class_names) > 1
-    labels = generated.labels() if alike else None
-    found = {'raw': [against(generated.chunks(), labels=labels)]}
+    labels = {'fake_labels': generated.labels()} if alike else None
+    found = {'raw': [against(generated.chunks(), more=labels)]}
     workdir.mkdir(parents=True, exist_ok=True)
     record = {'fake': fake, 'generated': len(generated.places), **_settings(against, how)}
     return _write(workdir, record, found, floor, against)
@@ -197,7 +217,8 @@ def _with_changes(
     changes = {key: value for key, value in changes.items() if value is not None}
     chosen = {**config['evaluation'], **changes}
     names = chosen['metrics'] if 'metrics' in changes else figures.USUAL
-    if config['image_size'] is None and config['data']['channels'] == 2:
+    points = config['image_size'] is None and config['data']['channels'] == 2
+    if points or inputs.sourced(config):
         names = chosen['metrics']
     evaluation.check_metrics('--metrics', names)
     features.check('--features', chosen['features'])
@@ -217,7 +238,8 @@ def real_floor(against: Evaluation) -> tuple[Figures, str]:
       The figures of what was trained on against what is compared with; where that is the same, of
       one half of it against the other. And which it was.
     """
-    names = [x for x in against.names if x not in ('overfitting', 'memorised')]
+    apart = {'train_scores', 'train_features', 'aligned_pairs', 'cycle_images'}
+    names = [x for x in against.names if not apart & evaluation.needed([x])]
     real, train = against.references['real'], against.references.get('train')
     if train is not None:
         judge, given = against, train
@@ -227,8 +249,8 @@ def real_floor(against: Evaluation) -> tuple[Figures, str]:
         first, given = (real._replace(places=x) for x in (real.places[:half], real.places[half:]))
         judge = Evaluation(names, against.network, {'real': first}, against.given['seed'], None)
         how = f'{half} of {real.split} against {len(given.places)} others of it'
-    labels = given.labels() if len(given.dataset.class_names) > 1 else None
-    return judge(given.chunks(), only=names, labels=labels), how
+    labels = {'fake_labels': given.labels()} if len(given.dataset.class_names) > 1 else None
+    return judge(given.chunks(), only=names, more=labels), how
 
 
 def _settings(against: Evaluation, how: str) -> dict[str, Any]:
@@ -287,7 +309,9 @@ def _write(
         if name.endswith('/stderr'):
             continue
         row: dict[str, Any] = {
-            kind: float(np.mean([x[name] for x in of_seeds])) for kind, of_seeds in found.items()
+            kind: float(np.mean([x[name] for x in of_seeds]))
+            for kind, of_seeds in found.items()
+            if name in of_seeds[0]
         }
         values = [x[name] for x in found[main]]
         if len(values) > 1:
@@ -310,7 +334,7 @@ def _write(
 def shown(content: Mapping[str, Any]) -> str:
     """The table that is printed."""
     record, rows = content['settings'], content['figures']
-    kinds = [x for x in ('ema', 'raw') if x in next(iter(rows.values()))]
+    kinds = [x for x in ('ema', 'raw', 'baseline') if any(x in row for row in rows.values())]
     width = max(len(name) for name in rows)
     lines = [
         f'{record["generated"]} samples against {record["real_images"]} images of '
@@ -319,7 +343,7 @@ def shown(content: Mapping[str, Any]) -> str:
         ' '.join([' ' * width, *(f'{x:>10}' for x in (*kinds, 'stderr', 'real'))]),
     ]
     for name, row in rows.items():
-        cells = [row[kind] for kind in kinds] + [row['stderr'], row['real']]
+        cells = [row.get(kind) for kind in kinds] + [row['stderr'], row['real']]
         text = ('-' if x is None else f'{x:.4g}' for x in cells)
         lines.append(' '.join([f'{name:<{width}}', *(f'{x:>10}' for x in text)]))
     return '\n'.join(lines)

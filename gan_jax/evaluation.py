@@ -1,5 +1,6 @@
 """An evaluation: the chosen figures of samples against a fixed choice of real images."""
 
+import functools
 import inspect
 import json
 import pathlib
@@ -12,7 +13,7 @@ import numpy as np
 import tqdm
 from absl import logging
 
-from gan_jax import data, evidence, features, figures, resolve, sampling
+from gan_jax import data, evidence, features, figures, inputs, sampling, translation
 from gan_jax import game as game_lib
 from gan_jax.checks import check_name
 from gan_jax.errors import UserError, one_line
@@ -151,7 +152,7 @@ class Evaluation:
         chunks: Iterable[np.ndarray],
         scores: Callable | None = None,
         only: Sequence[str] | None = None,
-        labels: np.ndarray | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> dict[str, float]:
         """The figures of samples.
 
@@ -159,7 +160,7 @@ class Evaluation:
           chunks: uint8 images [n, h, w, c] or points [n, 2].
           scores: images or points -> the discriminator's logits, for metrics that name them.
           only: of the metrics only these.
-          labels: what each sample is, for metrics that name it; integers [n].
+          more: further evidence, such as 'fake_labels'.
 
         Raises:
           UserError: if a metric names what there is not.
@@ -167,8 +168,7 @@ class Evaluation:
         wanted = needed(self.names if only is None else only)
         images = {'fake_images'} if 'fake_scores' in wanted else set()
         given = self.given | evidence.gather(chunks, wanted | images, self.network, 'fake')
-        if labels is not None:
-            given['fake_labels'] = labels
+        given |= more or {}
         if scores is not None and 'fake_scores' in wanted:
             given['fake_scores'] = scores(given['fake_images'])
             for prefix, reference in self.references.items():
@@ -203,7 +203,13 @@ def build(
     chosen, seed = config['evaluation'], config['seed']
     names = chosen['metrics'] if names is None else names
     cache = cache or features.cache_folder()
-    test = resolve.load_held_out(config)
+    for name in names:
+        if 'aligned_pairs' in needed([name]) and not inputs.aligned(config, held_out=True):
+            raise UserError(
+                f'the metric {name} needs true images: translate with config.corruption or a '
+                f'data set {inputs.ALIGNED}PATH, or name one in config.evaluation.dataset'
+            )
+    test = inputs.load_held_out(config)
     real = train if test is None else test
     split = config['data']['split'] if test is None else chosen['split'] or 'test'
     network = None
@@ -228,12 +234,21 @@ def _of_training(name: str) -> bool:
 
 
 def of_game(
-    game: game_lib.Game, evaluation: Evaluation, seed: int, num: int
+    config: Mapping[str, Any], game: game_lib.Game, evaluation: Evaluation, seed: int, num: int
 ) -> Callable[[Any, Any], dict[str, float]]:
-    """(params, aux) -> the figures of `num` samples, always of the same latents."""
-    latents = sampling.draw_latents(game, seed, num)
+    """(params, aux) -> the figures of `num` samples, always of the same latents.
+
+    Of a game that translates, of the translations of the references' sources.
+    """
+    given = fed(config, game, evaluation, seed, num)
     sampler = sampling.make_sampler(game)
     judge = jax.jit(game.functions['score']) if 'score' in game.functions else None
+    further = None
+    if 'cycle_images' in needed(evaluation.names) and 'b_to_a' not in game.functions:
+        raise UserError(f'cycle_error: config.game={config["game"]!r} has no way back')
+    if inputs.translates(game):
+        pairs = inputs.aligned(config, held_out=True)
+        further = translation.more_evidence(game, needed(evaluation.names), given, pairs)
 
     def evaluate(params: Any, aux: Any) -> dict[str, float]:
         scores = None
@@ -242,14 +257,25 @@ def of_game(
             def scores(images: np.ndarray) -> np.ndarray:
                 return np.asarray(judge(params, aux, {'image': data.normalize(images)}))
 
-        return evaluation(samples(sampler, params, aux, latents), scores)
+        made = samples(functools.partial(sampler, params, aux), given)
+        return evaluation(made, scores, more=further((params, aux)) if further else None)
 
     return evaluate
 
 
-def samples(sampler: Callable, params: Any, aux: Any, latents: Any) -> Iterator[np.ndarray]:
-    """The samples of these latents, chunk by chunk."""
-    starts = range(0, len(latents), evidence.CHUNK)
+def fed(
+    config: Mapping[str, Any], game: game_lib.Game, evaluation: Evaluation, seed: int, num: int
+) -> Any:
+    """What images are made of: latents, or the sources of the real images compared with."""
+    if not inputs.translates(game):
+        return sampling.draw_latents(game, seed, num)
+    real = evaluation.references['real']
+    return inputs.Sources(config, real.dataset, real.places)
+
+
+def samples(make: Callable, given: Any) -> Iterator[np.ndarray]:
+    """make(given), chunk by chunk."""
+    starts = range(0, len(given), evidence.CHUNK)
     hidden = len(starts) < 4 or not sys.stderr.isatty()
     for start in tqdm.tqdm(starts, 'samples', disable=hidden, leave=False):
-        yield sampler(params, aux, latents[start : start + evidence.CHUNK])
+        yield make(given[start : start + evidence.CHUNK])

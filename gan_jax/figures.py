@@ -12,13 +12,17 @@ gathered. There may be, of the real images that are the reference and of the gen
     real_labels, fake_labels                        integers [n], places in the classes
     seed                    of whatever is drawn at random
     mixture                 of points, what they were drawn from
+    aligned_pairs           there only if each generated image is a translation whose true image is
+                            the real one of the same place
+    source_images, cycle_images                     sources and what they are after the way to the
+                            other domain and back, float32 in [-1, 1]
 
 Each returns {figure: value}; 'figure/stderr' is an estimate of that figure's standard error.
 """
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import numpy as np
@@ -204,3 +208,60 @@ def modes(fake_images: np.ndarray, mixture: data.Mixture) -> dict[str, float]:
         'high_quality': float(metrics.high_quality_share(fake_images, *place)),
         'reverse_kl': float(metrics.reverse_kl(histogram)),
     }
+
+
+def _pairs(real_images: np.ndarray, fake_images: np.ndarray) -> Iterator[tuple]:
+    """Both in [-1, 1], part by part."""
+    num = min(len(real_images), len(fake_images))
+    for start in range(0, num, 500):
+        yield tuple(
+            data.normalize(x[start : min(start + 500, num)]) for x in (real_images, fake_images)
+        )
+
+
+def _with_error(name: str, values: Sequence[np.ndarray]) -> dict[str, float]:
+    every = np.concatenate(values)
+    found = {name: float(every.mean())}
+    if len(every) > 1:
+        found[f'{name}/stderr'] = float(every.std(ddof=1) / math.sqrt(len(every)))
+    return found
+
+
+@gives(psnr=MORE)
+def psnr(real_images: np.ndarray, fake_images: np.ndarray, aligned_pairs: bool) -> dict[str, float]:
+    """The mean over the images of `metrics.psnr`, in dB; equal images count as 100 dB."""
+    values = [np.minimum(metrics.psnr(*pair), 100.0) for pair in _pairs(real_images, fake_images)]
+    return _with_error('psnr', values)
+
+
+@gives(ssim=MORE)
+def ssim(real_images: np.ndarray, fake_images: np.ndarray, aligned_pairs: bool) -> dict[str, float]:
+    """The mean over the images of `metrics.ssim`."""
+    values = [np.asarray(_ssim(*pair)) for pair in _pairs(real_images, fake_images)]
+    return _with_error('ssim', values)
+
+
+_ssim = jax.jit(metrics.ssim)
+
+
+@gives(l1=LESS)
+def l1(real_images: np.ndarray, fake_images: np.ndarray, aligned_pairs: bool) -> dict[str, float]:
+    """The mean absolute error of images in [-1, 1]."""
+    pairs = _pairs(real_images, fake_images)
+    return _with_error('l1', [np.abs(x - y).mean(axis=(1, 2, 3)) for x, y in pairs])
+
+
+@gives(perceptual_distance=LESS)
+def perceptual_distance(
+    real_features: np.ndarray, fake_features: np.ndarray, aligned_pairs: bool
+) -> dict[str, float]:
+    """The mean over the images of `metrics.perceptual_distance`, the features as one layer."""
+    values = metrics.perceptual_distance([real_features], [fake_features])
+    return _with_error('perceptual_distance', [np.asarray(values)])
+
+
+@gives(cycle_error=LESS)
+def cycle_error(source_images: np.ndarray, cycle_images: np.ndarray) -> dict[str, float]:
+    """The mean absolute difference of sources, in [-1, 1], and what comes back of them."""
+    errors = np.abs(source_images - cycle_images).mean(axis=(1, 2, 3))
+    return _with_error('cycle_error', [errors])

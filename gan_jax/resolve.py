@@ -8,7 +8,6 @@ accepts is read off its signature, so a new loss or network is known as soon as 
 import dataclasses
 import functools
 import importlib
-import inspect
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
@@ -17,7 +16,17 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
-from gan_jax import augment, cures, data, games, latents, networks, objectives, optimizers
+from gan_jax import (
+    augment,
+    cures,
+    games,
+    latents,
+    losses,
+    networks,
+    objectives,
+    optimizers,
+    outputs,
+)
 from gan_jax import penalties as penalties_lib
 from gan_jax.checks import (
     arguments,
@@ -26,16 +35,21 @@ from gan_jax.checks import (
     check_name,
     check_number,
     check_options,
+    functions_with,
+    imported,
     named,
 )
-from gan_jax.errors import NoSplit, UserError
+from gan_jax.errors import UserError
 from gan_jax.game import Game
 from gan_jax.games import wrappers
 from gan_jax.games.adversary import Adversary, Penalty
+from gan_jax.games.paired import Term
 
 # What a game gives a penalty, by the names of its arguments.
 GIVEN = ('critic', 'real', 'fake', 'rng', 'anchors')
 ANCHORS_DECAY = 0.99
+
+BUILT_IN = ('adversary', 'axis_name')  # what a game is given that is no key of a config
 
 
 def submodules(package: ModuleType, *, with_: str = '') -> list[str]:
@@ -52,19 +66,7 @@ def game_module(name: str) -> ModuleType:
 
 def game_keys(name: str) -> list[str]:
     """The keys of a config that a game takes beyond the common ones."""
-    return [key for key in arguments(game_module(name).make) if key != 'adversary']
-
-
-def _functions(module: ModuleType, *needed: str) -> dict[str, Callable]:
-    """A module's own public functions that take these arguments."""
-    return {
-        name: value
-        for name, value in vars(module).items()
-        if inspect.isfunction(value)
-        and not name.startswith('_')
-        and value.__module__ == module.__name__
-        and set(needed) <= set(inspect.signature(value).parameters)
-    }
+    return list(arguments(game_module(name).make, BUILT_IN))
 
 
 def _network_classes() -> dict[str, type[nn.Module]]:
@@ -122,7 +124,7 @@ def _objective(what: str, value: Any, axis_name: str | None) -> objectives.Objec
 
 
 def _latent(what: str, value: Any, built_in: Mapping[str, Any]) -> Callable:
-    function, kwargs = named(what, value, _functions(latents, 'rng', 'size'))
+    function, kwargs = named(what, value, functions_with(latents, 'rng', 'size'))
     check_arguments(what, function, kwargs, ('rng',))
     check_number(f'{what}.size', kwargs['size'], int, 1)
     return functools.partial(function, **kwargs)
@@ -130,7 +132,7 @@ def _latent(what: str, value: Any, built_in: Mapping[str, Any]) -> Callable:
 
 def _penalty(name: str, settings: Any, axis_name: str | None) -> Penalty:
     what = f'config.penalties.{name}'
-    check_name('config.penalties', name, _functions(penalties_lib, 'critic'))
+    check_name('config.penalties', name, functions_with(penalties_lib, 'critic'))
     if not isinstance(settings, Mapping):
         raise UserError(f"{what}={settings!r} must be a dict such as {{'weight': 5.0}}")
     function = getattr(penalties_lib, name)
@@ -195,11 +197,57 @@ def _every(what: str, value: Any, built_in: Mapping[str, Any]) -> int:
     return value
 
 
+def _output(what: str, value: Any, built_in: Mapping[str, Any]) -> Callable:
+    valid = functions_with(outputs, 'made', 'source')
+    check_name(what, value, valid)
+    return valid[value]
+
+
+def _distance(what: str, value: Any, built_in: Mapping[str, Any]) -> Callable:
+    valid = functions_with(losses, 'x', 'y')
+    check_name(what, value, valid)
+    return valid[value]
+
+
+def _reconstruction(what: str, value: Any, built_in: Mapping[str, Any]) -> tuple[Term, ...]:
+    if not isinstance(value, Mapping):
+        raise UserError(f"{what}={value!r} must be a dict of weights such as {{'l1': 100.0}}")
+    for name, weight in value.items():
+        check_number(f'{what}.{name}', weight, float, 0)
+    return tuple(Term(name, _distance(what, name, {}), weight) for name, weight in value.items())
+
+
+def _perceptual(what: str, value: Any, built_in: Mapping[str, Any]) -> tuple[Term, ...]:
+    if not value:
+        return ()
+    if not isinstance(value, Mapping) or {*value} != {'features', 'weight'}:
+        raise UserError(
+            f"{what} must be {{}} or {{'features': 'package.module:name', 'weight': 1.0}}"
+        )
+    check_number(f'{what}.weight', value['weight'], float, 0)
+    features = imported(f'{what}.features', value['features'])
+
+    def compare(truth, image):
+        return losses.feature_matching(features(truth), features(image))
+
+    return (Term('perceptual', compare, value['weight']),)
+
+
+def _feature_matching(what: str, value: Any, built_in: Mapping[str, Any]) -> tuple[Term, ...]:
+    check_number(what, value, float, 0)
+    return (Term('feature_matching', losses.feature_matching, value),) if value else ()
+
+
 _RESOLVE = {
     'generator': _network,
     'discriminator': _network,
     'latent': _latent,
     'generator_every': _every,
+    'output': _output,
+    'distance': _distance,
+    'reconstruction': _reconstruction,
+    'perceptual': _perceptual,
+    'feature_matching': _feature_matching,
 }
 
 
@@ -216,13 +264,17 @@ def build_game(config: Mapping[str, Any], **built_in: Any) -> Game:
     make = game_module(config['game']).make
     axis_name = built_in.get('axis_name')
     kwargs: dict[str, Any] = {}
-    for key in game_keys(config['game']):
-        if key in config:
-            resolve = _RESOLVE.get(key, lambda what, value, built_in: value)
-            kwargs[key] = resolve(f'config.{key}', config[key], built_in)
-    check_arguments('config', make, kwargs, ('adversary',))
+    for key in (x for x in game_keys(config['game']) if x in config):
+        if key in _RESOLVE:
+            kwargs[key] = _RESOLVE[key](f'config.{key}', config[key], built_in)
+        else:
+            kwargs[key] = config[key]
+            check_options('config', make, {key: config[key]}, 0)
+    check_arguments('config', make, kwargs, BUILT_IN)
     if 'adversary' in arguments(make):
         kwargs['adversary'] = _adversary(config, axis_name)
+    if 'axis_name' in arguments(make):
+        kwargs['axis_name'] = axis_name
     game = make(**kwargs)
     chosen = config['cures']
     if chosen['unrolled_steps']:
@@ -281,52 +333,3 @@ def build_optimizers(
             check_number(f'{what}.half_life', settings['half_life'], float, 0)
             decays[player] = optimizers.ema_decay(config['batch_size'], **settings)
     return made, decays
-
-
-def load_data(config: Mapping[str, Any]) -> data.Dataset:
-    """The data set that a config names.
-
-    Raises:
-      UserError: if it is missing, not prepared or too broken.
-    """
-    options = dict(config['data'])
-    if options['channels'] not in (1, 3):  # of points it is the number of coordinates
-        options['channels'] = None
-    return data.load(config['dataset'], image_size=config['image_size'], **options)
-
-
-def load_held_out(config: Mapping[str, Any]) -> data.Dataset | None:
-    """What evaluations compare samples with: config.evaluation.split, 'test' if that is None.
-
-    Returns:
-      The data set; None if no split was named and there is no 'test'.
-
-    Raises:
-      UserError: if there is no such split, or it cannot be used.
-    """
-    split = config['evaluation']['split']
-    try:
-        return load_data({**config, 'data': {**config['data'], 'split': split or 'test'}})
-    except NoSplit:
-        if split:
-            raise
-        return None
-
-
-def build_prepare(config: Mapping[str, Any]) -> Callable:
-    """(keys [n], batch) -> batch with images normalised to [-1, 1] and augmented.
-
-    Raises:
-      UserError: if an augmentation cannot be as strong as asked.
-    """
-    try:
-        augmentation = augment.compose(config['augment'])
-    except ValueError as error:
-        raise UserError(f'config.augment: {error}') from error
-    anything = any(config['augment'].values())
-
-    def prepare(rng, batch):
-        image = data.normalize(batch['image'])
-        return {**batch, 'image': augmentation(rng, image) if anything else image}
-
-    return prepare

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from gan_jax import game, pictures, replicas, resolve, sampling, setup
+from gan_jax import game, inputs, pictures, replicas, sampling, setup
 from gan_jax import workdir as workdir_lib
 from gan_jax.errors import UserError
 
@@ -39,6 +39,10 @@ def sample(
     """
     run = setup.restore(workdir, best)
     config, players, step = run.config, run.players, run.step
+    if inputs.translates(players.game):
+        raise UserError(
+            f'{workdir} translates; use --mode=translate --input=FOLDER --output=FOLDER'
+        )
     seeds = replicas.seeds_with(config, replica)
     variables = replicas.split(game.averaged(run.state), len(seeds))[replica]
     suffix = replicas.suffix(seeds[replica], len(seeds))
@@ -60,7 +64,7 @@ def _points(config: Mapping[str, Any], num: int) -> np.ndarray | None:
     """Real points, if the run's data are points and not images."""
     if config['image_size']:
         return None
-    dataset = resolve.load_data(config)
+    dataset = inputs.load_images(config)
     return dataset.batch(np.arange(min(num, len(dataset))))['image']
 
 

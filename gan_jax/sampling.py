@@ -2,7 +2,7 @@
 
 import math
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import chex
@@ -18,25 +18,49 @@ from gan_jax.errors import UserError
 
 SHOWN = 1000  # samples in a picture at most
 CHUNK = 100  # samples to a call, so that memory does not grow with the number asked for
+PIXELS = 400_000  # of sources to a call
+
+
+def make(game: game_lib.Game) -> Callable[..., jax.Array]:
+    """(params, aux, inputs) -> what a game makes: samples of latents, or images of sources."""
+    if 'sample' not in game.functions:
+        return game.functions['a_to_b']
+    return lambda params, aux, latents: game.functions['sample'](params, aux, latents)['image']
+
+
+def parts(inputs: Any) -> Iterator[tuple[np.ndarray, int]]:
+    """Inputs part by part, each with the size that it is filled up to, the same for all."""
+    shape, size = inputs[:1].shape, CHUNK
+    if len(shape) == 4:
+        size = min(CHUNK, max(1, PIXELS // (shape[1] * shape[2])))
+    for start in range(0, len(inputs), size):
+        yield np.asarray(inputs[start : start + size]), size
+
+
+def filled(part: np.ndarray, size: int) -> np.ndarray:
+    """With zeros up to so many, so that one compiled program serves all parts."""
+    return np.pad(part, ((0, size - len(part)), *((0, 0),) * (part.ndim - 1)))
 
 
 def make_sampler(game: game_lib.Game) -> Callable[..., np.ndarray]:
-    """(params, aux, latents [n, ...]) -> images, uint8 [n, height, width, channels].
+    """(params, aux, inputs) -> images, uint8 [n, height, width, channels].
 
-    Of a game of points they are the points, float32 [n, 2].
+    Inputs are latents [n, size] or what is sliced like an array of sources. Of a game of points
+    they are the points, float32 [n, 2].
     """
 
-    def make(variables: Any, latents: jax.Array) -> jax.Array:
-        made = game.functions['sample'](*variables, latents)['image']
+    def apply(variables: Any, inputs: jax.Array) -> jax.Array:
+        made = make(game)(*variables, inputs)
         return data.denormalize(made) if made.ndim == 4 else made
 
-    sample = parallel.over_examples(make)
+    sample = parallel.over_examples(apply)
 
-    def sampler(params: Any, aux: Any, latents: chex.Array) -> np.ndarray:
-        num = latents.shape[0]
-        padded = jnp.pad(latents, ((0, -num % CHUNK), (0, 0)))
-        chunks = [sample((params, aux), x) for x in jnp.split(padded, padded.shape[0] // CHUNK)]
-        return np.concatenate(chunks)[:num]
+    def sampler(params: Any, aux: Any, inputs: Any) -> np.ndarray:
+        found = [
+            np.asarray(sample((params, aux), filled(part, size)))[: len(part)]
+            for part, size in parts(inputs)
+        ]
+        return np.concatenate(found)
 
     return sampler
 

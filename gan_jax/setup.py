@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gan_jax import checkpoint, data, parallel, replicas, resolve
+from gan_jax import checkpoint, data, inputs, parallel, replicas, resolve, sampling
 from gan_jax import config as config_lib
 from gan_jax import game as game_lib
 from gan_jax import workdir as workdir_lib
@@ -31,13 +31,15 @@ class Setup(NamedTuple):
 
     Attributes:
       config: the config with what the data set decides filled in.
-      dataset: the data.
+      dataset: the data, images as they are shown and compared.
+      fed: the same as it is trained on, perhaps larger, to be cropped.
       players: the game and its first state.
       prepare: (keys, batch) -> batch, applied inside the step.
     """
 
     config: dict[str, Any]
     dataset: data.Dataset
+    fed: data.Dataset
     players: Players
     prepare: Callable
 
@@ -52,12 +54,11 @@ def build_players(config: Mapping[str, Any]) -> Players:
     shape = (size, size, channels) if size else (channels,)
     dtype = jnp.dtype(config['precision'])
     game = resolve.build_game(config, shape=shape, axis_name=parallel.AXIS, dtype=dtype)
-    example = {'image': jnp.zeros((1, *shape), jnp.float32), 'label': jnp.zeros((1,), jnp.int32)}
+    example = inputs.example(config, game)
     try:
         params, aux = jax.eval_shape(game.init, jax.random.key(0), example)
-        latents = jax.eval_shape(game.functions['latent'], jax.random.split(jax.random.key(0), 1))
-        made = jax.eval_shape(game.functions['sample'], params, aux, latents)['image']
-    except (TypeError, ValueError, ArithmeticError) as error:
+        made = jax.eval_shape(sampling.make(game), params, aux, _one_input(game, example))
+    except (TypeError, ValueError, ArithmeticError, AssertionError) as error:
         points = '' if size else ' (the data are points: use networks of mixture or mlp)'
         raise UserError(f'the networks cannot be built: {one_line(error)}{points}') from error
     if made.shape != example['image'].shape:
@@ -73,6 +74,13 @@ def build_players(config: Mapping[str, Any]) -> Players:
     return Players(game, jax.jit(lambda: replicas.init(begin, replicas.seeds(config))))
 
 
+def _one_input(game: game_lib.Game, example: Mapping[str, jax.Array]) -> Any:
+    """What the game makes an image of, by its shape."""
+    if inputs.translates(game):
+        return example['source']
+    return jax.eval_shape(game.functions['latent'], jax.random.split(jax.random.key(0), 1))
+
+
 def build(config: Mapping[str, Any]) -> Setup:
     """Checks everything that a config says and builds what it stands for.
 
@@ -81,18 +89,34 @@ def build(config: Mapping[str, Any]) -> Setup:
     """
     config_lib.check(config)
     config_lib.check_batches(config, parallel.num_devices())
-    prepare = resolve.build_prepare(config)
+    prepare = inputs.build_prepare(config)
     # Names are resolved once before the data are read, which may take minutes.
-    resolve.build_game(
+    game = resolve.build_game(
         config, shape=(1, 1, 1), axis_name=None, dtype=jnp.dtype(config['precision'])
     )
-    dataset = resolve.load_data(config)
+    inputs.check_sources(config, game)
+    fed = inputs.load_data(config)
+    dataset = fed.cropped(config['image_size']) if config['data']['load_size'] else fed
     *sides, channels = dataset.shape
     if not sides and any(config['augment'].values()):
         raise UserError(f'config.augment: {dataset.name} has no images; leave it as it is')
     size = sides[0] if sides else None
     resolved = {**config, 'image_size': size, 'data': {**config['data'], 'channels': channels}}
-    return Setup(resolved, dataset, build_players(resolved), prepare)
+    _check_baseline(resolved, dataset.shape)
+    return Setup(resolved, dataset, fed, build_players(resolved), prepare)
+
+
+def _check_baseline(config: Mapping[str, Any], shape: tuple[int, ...]) -> None:
+    baseline = inputs.build_baseline(config)
+    if baseline is None:
+        return
+    source = jnp.zeros((1, *inputs.source_shape(config)))
+    try:
+        found = jax.eval_shape(baseline, source).shape[1:]
+    except (TypeError, ValueError, AssertionError) as error:
+        raise UserError(f'config.baseline: {one_line(error)}') from error
+    if found != tuple(shape):
+        raise UserError(f'config.baseline makes images of {found}, not of {tuple(shape)}')
 
 
 class Run(NamedTuple):

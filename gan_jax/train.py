@@ -9,13 +9,22 @@ import jax
 import numpy as np
 from absl import logging
 
-from gan_jax import checkpoint, data, evaluation, parallel, replicas, sampling
+from gan_jax import (
+    checkpoint,
+    data,
+    evaluation,
+    inputs,
+    parallel,
+    replicas,
+    sampling,
+    translation,
+)
 from gan_jax import game as game_lib
 from gan_jax import logging as log_lib
 from gan_jax import workdir as workdir_lib
 from gan_jax.errors import UserError
 from gan_jax.interrupt import Interrupt
-from gan_jax.setup import build
+from gan_jax.setup import Setup, build
 
 
 class Diverged(Exception):
@@ -23,23 +32,27 @@ class Diverged(Exception):
 
 
 class Show:
-    """Draws each seed's samples, always from the same latents."""
+    """Draws each seed's samples, always of the same latents; or translations of held-out data."""
 
-    def __init__(
-        self,
-        workdir: pathlib.Path,
-        game: game_lib.Game,
-        seeds: Sequence[int],
-        real: np.ndarray,
-        num: int,
-    ):
+    def __init__(self, workdir: pathlib.Path, setup: Setup, seeds: Sequence[int]):
         """Compiles nothing yet; shows the real examples."""
+        config, dataset, game = setup.config, setup.dataset, setup.players.game
+        num = config['num_samples']
         self._folder = workdir / 'samples'
         self._seeds = seeds
-        self._draw = [
-            sampling.make_picture(game, real, sampling.draw_latents(game, seed, num))
-            for seed in seeds
-        ]
+        if inputs.translates(game):
+            held_out = inputs.load_held_out(config)
+            dataset = dataset if held_out is None else held_out
+        places = np.random.default_rng(config['seed']).permutation(len(dataset))[:num]
+        real = dataset.batch(places)['image']
+        if inputs.translates(game):
+            sources = inputs.Sources(config, dataset, places)
+            self._draw = [translation.make_picture(game, sources)] * len(seeds)
+        else:
+            self._draw = [
+                sampling.make_picture(game, real, sampling.draw_latents(game, seed, num))
+                for seed in seeds
+            ]
         self._real = sampling.show(real)
 
     def real(self) -> None:
@@ -88,22 +101,20 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> bool:
 
     update = parallel.pmap_steps(replicas.step(step_fn, len(seeds)))
     batches = data.batches(
-        dataset,
+        setup.fed,
         batch_size=config['batch_size'],
         seed=seeds if len(seeds) > 1 else seeds[0],
         steps_per_dispatch=several,
         process_index=jax.process_index(),
         process_count=jax.process_count(),
     )
-    shown = np.random.default_rng(config['seed']).permutation(len(dataset))
-    real = dataset.batch(shown[: config['num_samples']])['image']
-    show = Show(workdir, game, seeds, real, config['num_samples'])
+    show = Show(workdir, setup, seeds)
     if config['eval_every']:
         num = config['eval_samples']
         against = evaluation.build(config, dataset, num=num)
         best = config['evaluation']['best']  # its metric may have been left out for these data
         evaluation.check_best('config.evaluation.best', best, against.names)
-        evaluations = [evaluation.of_game(game, against, seed, num) for seed in seeds]
+        evaluations = [evaluation.of_game(config, game, against, seed, num) for seed in seeds]
 
     # ---- Restore or begin --------------------------------------------------------------------
     checkpoints = checkpoint.Checkpoints(workdir / 'checkpoints')

@@ -16,10 +16,10 @@ from gan_jax import (
     evaluate,
     evaluation,
     files,
+    inputs,
     metrics,
     replicas,
     report,
-    resolve,
     sampling,
     setup,
 )
@@ -46,7 +46,7 @@ def write_report(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
     """
     run = setup.restore(workdir)
     seeds = replicas.seeds_with(run.config, replica)
-    dataset = resolve.load_data(run.config)
+    dataset = inputs.load_images(run.config)
     variables = replicas.split(game_lib.averaged(run.state), len(seeds))[replica]
     curves = _curves(workdir)
     judged = _evaluation(workdir)
@@ -64,7 +64,7 @@ def write_report(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
         evaluation=judged,
         hints=hints,
         histogram=(judged or {}).get('histogram'),
-        **(_pictures(run, dataset, variables, seeds[replica]) if len(dataset.shape) == 3 else {}),
+        **_pictures(run, dataset, variables, seeds[replica]),
     )
     file = workdir / FILE
     files.replace(file, lambda part: part.write_text(report.render(content), encoding='utf-8'))
@@ -129,7 +129,30 @@ def _figures(
 
 
 def _pictures(run: setup.Run, dataset: Dataset, variables: Any, seed: int) -> dict[str, Any]:
-    """What is made of samples of the checkpoint beside real images."""
+    """What is made of samples of the checkpoint beside real images; nothing of points."""
+    if len(dataset.shape) != 3:
+        return {}
+    if inputs.translates(run.players.game):
+        return _translations(run, dataset, variables)
+    return _samples(run, dataset, variables, seed)
+
+
+def _translations(run: setup.Run, dataset: Dataset, variables: Any) -> dict[str, Any]:
+    """Translations of held-out sources beside the true images, or others of their domain."""
+    held_out = inputs.load_held_out(run.config)
+    dataset = dataset if held_out is None else held_out
+    order = np.random.default_rng(run.config['seed']).permutation(len(dataset))
+    sources = inputs.Sources(run.config, dataset, order[: SHOWN + BLIND])
+    made = sampling.make_sampler(run.players.game)(*variables, sources)
+    real = sources.images(slice(None))
+    return {
+        'real': _png(sampling.grid(real[:SHOWN])),
+        'generated': _png(sampling.grid(made[:SHOWN])),
+        'blind': tuple([_png(x) for x in images[SHOWN:]] for images in (real, made)),
+    }
+
+
+def _samples(run: setup.Run, dataset: Dataset, variables: Any, seed: int) -> dict[str, Any]:
     game = run.players.game
     sampler = sampling.make_sampler(game)
     made = sampler(*variables, sampling.draw_latents(game, seed, SHOWN))

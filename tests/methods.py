@@ -6,6 +6,8 @@ import pathlib
 import jax
 import numpy as np
 
+from gan_jax import inputs
+
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIGS = sorted(file.stem for file in (ROOT / 'configs').glob('*.py'))
 SIZE = 16
@@ -27,25 +29,33 @@ def shrunk(name, **changes):
     points = config['dataset'] in POINTS
     config |= {'steps_per_dispatch': 1, 'image_size': None if points else SIZE}
     config |= {'batch_size': 16, 'num_samples': 4, 'eval_samples': 16}
-    channels = 2 if points else 3 if config['dataset'].startswith('stacked:') else 1
-    config['data'] = config['data'] | {'channels': channels}
+    coloured = inputs.sourced(config) or config['dataset'].startswith('stacked:')
+    channels = 2 if points else 3 if coloured else 1
+    config['data'] = config['data'] | {'channels': channels, 'load_size': None}
     for player in ('generator', 'discriminator'):
         small = {'width': 4, 'max_width': 8, 'hidden': 8, 'features': [16, 8]}
+        small |= {'depth': 3, 'layers': 1}
         network = dict(config[player])
         config[player] = network | {key: x for key, x in small.items() if key in network}
-    config['latent'] = config['latent'] | {'size': 8}
+    if 'latent' in config:
+        config['latent'] = config['latent'] | {'size': 8}
     for key in ('cures', 'discriminator'):
         changes |= {key: config[key] | changes.get(key, {})}
     return config | changes
 
 
+# Instance norm after kernels of 0.02 makes gradients of 70, ten times the parameters' own norm.
+SMALL_RATES = {'cyclegan': 2e-4}
+
+
 def sgd(config, learning_rate=SGD['learning_rate']):
-    optimizer = SGD | {'learning_rate': learning_rate}
+    optimizer = SGD | {'learning_rate': SMALL_RATES.get(config['game'], learning_rate)}
     return config | {'optimizers': dict.fromkeys(config['optimizers'], optimizer)}
 
 
 R1 = {'r1': {'weight': 1.0, 'every': 1}}
 LAZY_R1 = {'r1': {'weight': 1.0, 'every': 3}}
+WEAK_R1 = {'r1': {'weight': 0.01, 'every': 3}}
 CURES = {
     'packing': 2,
     'instance_noise': 0.1,
@@ -56,6 +66,7 @@ CURES = {
     'unrolled_steps': 2,
     'historical_averaging': 0.1,
 }
+MULTI_SCALE = {'name': 'patchgan.MultiScale', 'scales': 2, 'width': 4}
 DISCRIMINATION = {'minibatch': 'discrimination'}
 
 # Every method, by config and changes to it. A new method is one more row. Objectives and penalties
@@ -66,6 +77,9 @@ METHODS = {
     'dcgan': ('dcgan', {}),
     'sngan': ('sngan', {}),
     'ring8': ('ring8', {'discriminator': DISCRIMINATION}),
+    'pix2pix': ('pix2pix', {'feature_matching': 1.0}),
+    'super_resolution': ('super_resolution', {'discriminator': MULTI_SCALE}),
+    'cyclegan': ('cyclegan', {'pool_size': 20, 'penalties': WEAK_R1}),
 }
 
 HALF = {'precision': 'bfloat16', 'penalties': R1}
@@ -81,10 +95,12 @@ def batch(config, seed=0, num=None):
     num = num or config['batch_size']
     shape = (size, size, channels) if size else (channels,)
     rng = np.random.default_rng(seed)
-    return {
-        'image': rng.uniform(-1, 1, (num, *shape)).astype(np.float32),
-        'label': rng.integers(0, 10, num).astype(np.int32),
-    }
+    images = rng.uniform(-1, 1, (num, *shape)).astype(np.float32)
+    made = {'image': images, 'label': rng.integers(0, 10, num).astype(np.int32)}
+    if inputs.sourced(config):
+        shape = inputs.source_shape(config)
+        made['source'] = rng.uniform(-1, 1, (num, *shape)).astype(np.float32)
+    return made
 
 
 def assert_trees_equal(one, other):

@@ -161,3 +161,47 @@ def test_integers_are_refused():
         augment.horizontal_flip(RNG, jnp.zeros((1, 2, 2, 1), jnp.uint8))
     with pytest.raises(AssertionError):
         augment.brightness(RNG, jnp.zeros((2, 2, 1)), 0.1)
+
+
+# ---- Two images at once ----------------------------------------------------------------------
+def test_random_crop_takes_squares_of_the_image():
+    places = jnp.stack(jnp.meshgrid(jnp.arange(7.0), jnp.arange(5.0), indexing='ij'), -1)
+    images = jnp.tile(places[None], (600, 1, 1, 1))
+    crops = np.asarray(jax.jit(augment.random_crop, static_argnums=2)(RNG, images, 4))
+    assert crops.shape == (600, 4, 4, 2)
+    corners = crops[:, 0, 0].astype(int)
+    for crop, (top, left) in zip(crops, corners, strict=True):
+        np.testing.assert_array_equal(crop, places[top : top + 4, left : left + 4])
+    _, counts = np.unique(corners, axis=0, return_counts=True)
+    assert len(counts) == 4 * 2  # tops 0 to 3, lefts 0 and 1
+    assert ((counts - 75) ** 2 / 75).sum() < 7 + 5 * np.sqrt(14)
+
+
+def test_random_crop_of_all_is_the_identity_and_of_more_is_refused():
+    images = random_images(height=5)
+    np.testing.assert_array_equal(augment.random_crop(RNG, images, 5), images)
+    for size in (0, 6):
+        with pytest.raises(ValueError, match=f'size must be from 1 to 5, not {size}'):
+            augment.random_crop(RNG, images, size)
+
+
+def test_random_crop_cuts_two_images_alike_however_the_batch_is_split():
+    first, rngs = random_images(), keys.per_example(RNG, 6)
+    second = -first[..., :1]
+    crops = augment.random_crop(RNG, first, 3)
+    np.testing.assert_array_equal(augment.random_crop(RNG, second, 3), -crops[..., :1])
+    parts = [augment.random_crop(rngs[i : i + 3], first[i : i + 3], 3) for i in (0, 3)]
+    np.testing.assert_array_equal(jnp.concatenate(parts), crops)
+    assert not np.array_equal(augment.random_crop(jax.random.key(8), first, 3), crops)
+
+
+def test_images_joined_along_channels_are_augmented_alike():
+    # The warps are linear in the pixels, so they commute with x -> (0.3 - x) / 2.
+    first = random_images(num=12) / 2
+    joined = jnp.concatenate([first, (0.3 - first[..., ::-1]) / 2], -1)
+    changed = np.asarray(jax.jit(augment.compose(ALL))(RNG, joined))
+    assert (np.abs(changed - joined).max(axis=(1, 2, 3)) > 0.1).all()
+    # What is left is the offset of the brightness, once and by half.
+    left = changed[..., 3:] + changed[..., 2::-1] / 2 - 0.15
+    np.testing.assert_allclose(left, np.broadcast_to(left[:, :1, :1, :1], left.shape), atol=1e-6)
+    assert 0.3 < np.abs(left).max() < 1.5 * ALL['brightness']

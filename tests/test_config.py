@@ -2,7 +2,7 @@ import jax
 import methods
 import pytest
 
-from gan_jax import checks, objectives, resolve
+from gan_jax import checks, inputs, objectives, resolve
 from gan_jax import config as config_lib
 from gan_jax.errors import UserError
 from gan_jax.setup import build_players
@@ -28,7 +28,7 @@ DELETE = object()
 
 def check(config):
     config_lib.check(config)
-    resolve.build_prepare(config)
+    inputs.build_prepare(config)
     config_lib.check_batches(config, 1)
     build_players(config)
 

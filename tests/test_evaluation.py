@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gan_jax import config as config_lib
-from gan_jax import evaluation, evidence, metrics, resolve
+from gan_jax import evaluation, evidence, inputs, metrics
 from gan_jax import game as game_lib
 from gan_jax.data import pipeline, sources
 from gan_jax.errors import UserError
@@ -151,7 +151,7 @@ def built(dataset='mnist_5k', **changes):
     config = config_lib.default().to_dict()
     config |= {'dataset': dataset, 'image_size': None if dataset == 'ring8' else 8}
     config['evaluation'] |= changes
-    train = resolve.load_data(config)
+    train = inputs.load_data(config)
     return evaluation.build(config, train, num=100)
 
 

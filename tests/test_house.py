@@ -9,6 +9,7 @@ import pytest
 
 PACKAGE = methods.ROOT / 'gan_jax'
 MATHS = ['objectives', 'penalties', 'losses', 'cures', 'latents', 'augment', 'keys']
+MATHS += ['corruptions', 'baselines', 'outputs']
 MATHS += [
     f'metrics/{name}'
     for name in (

@@ -26,10 +26,19 @@ OUT_OF_RANGE = 'out of range'
 
 
 class BadRecord(Exception):
-    """A record that cannot be used; its one argument is the reason, one of the names above."""
+    """A record that cannot be used; its one argument is the reason, such as a name above."""
 
 
-def _picture(image: Image.Image, min_size: int) -> Image.Image:
+def picture(image: Image.Image, min_size: int) -> Image.Image:
+    """The picture, decoded to its end.
+
+    Args:
+      image: perhaps not yet decoded.
+      min_size: the least length of the shorter side, in pixels.
+
+    Raises:
+      BadRecord: if it is of the wrong mode, too small or truncated.
+    """
     if image.mode not in MODES:
         raise BadRecord(WRONG_MODE)
     if min(image.size) < min_size:
@@ -70,18 +79,26 @@ def read(source: Source, raw: Any, min_size: int) -> tuple[Image.Image | np.ndar
 
     Raises:
       BadRecord: if it cannot be used: unreadable, truncated (or corrupt), of the wrong mode, too
-        small, not finite, or out of [-1, 1] (arrays of floats).
+        small, not finite, or out of [-1, 1] (arrays of floats); or as source.parse says.
     """
     try:
         image, label = source.parse(raw)
+    except BadRecord:
+        raise
     except Exception as error:  # foreign bytes: anything may be raised
         raise BadRecord(UNREADABLE) from error
     if isinstance(image, np.ndarray):
         return _array(image, min_size), label
-    return _picture(image, min_size), label
+    return picture(image, min_size), label
 
 
-def report(name: str, bad: Sequence[tuple[str, str]], total: int, max_bad: float) -> None:
+def report(
+    name: str,
+    bad: Sequence[tuple[str, str]],
+    total: int,
+    max_bad: float,
+    records: str = 'images',
+) -> None:
     """Logs what was skipped: a count by reason, and the first names.
 
     Args:
@@ -89,22 +106,23 @@ def report(name: str, bad: Sequence[tuple[str, str]], total: int, max_bad: float
       bad: (name, reason) of each record that was skipped.
       total: the number of records, good and bad.
       max_bad: the share of bad ones that is borne.
+      records: what they are called.
 
     Raises:
       UserError: if more are bad than that, or all are.
     """
     if not total:
-        raise UserError(f'{name} has no images; name another data set or split')
+        raise UserError(f'{name} has no {records}; name another data set or split')
     if not bad:
         return
     reasons = collections.Counter(reason for _, reason in bad).most_common()
     logging.warning(
-        '%s: skipped %d of %d images: %s; %s%s', name, len(bad), total,
+        '%s: skipped %d of %d %s: %s; %s%s', name, len(bad), total, records,
         ', '.join(f'{count} {reason}' for reason, count in reasons),
         ', '.join(f'{record} ({reason})' for record, reason in bad[:LISTED]),
         f' and {len(bad) - LISTED} more' if len(bad) > LISTED else '',
     )  # fmt: skip
-    found = f'{name}: {len(bad)} of {total} images ({len(bad) / total:.1%}) cannot be used'
+    found = f'{name}: {len(bad)} of {total} {records} ({len(bad) / total:.1%}) cannot be used'
     which = f'most often {reasons[0][0]}, the first is {bad[0][0]} ({bad[0][1]})'
     if len(bad) == total:
         raise UserError(f'{found}: {which}; fix them or name another data set')

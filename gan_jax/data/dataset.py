@@ -28,6 +28,10 @@ class Dataset:
       fetch: places [n] -> uint8 images [n, height, width, channels] or float32 points [n, 2].
       bad: (name, reason) of each record that was skipped.
       mixture: what points were drawn from; None of images.
+      source: of two domains the other one, that images are made from: places -> uint8 images [n,
+        height, width, channels]; None of all other sets.
+      num_sources: how many there are of these, in no relation to the images; None if the source
+        at each place belongs to the image at that place.
     """
 
     name: str
@@ -37,14 +41,49 @@ class Dataset:
     fetch: Callable[[np.ndarray], np.ndarray] = dataclasses.field(repr=False)
     bad: tuple[tuple[str, str], ...] = ()
     mixture: synthetic.Mixture | None = dataclasses.field(default=None, repr=False)
+    source: Callable[[np.ndarray], np.ndarray] | None = dataclasses.field(default=None, repr=False)
+    num_sources: int | None = None
 
     def __len__(self) -> int:
         """The number of examples."""
         return len(self.labels)
 
-    def batch(self, indices: np.ndarray) -> Batch:
-        """{'image': uint8 [n, height, width, channels] or float32 [n, 2], 'label': int32 [n]}."""
-        return {'image': self.fetch(indices), 'label': self.labels[indices]}
+    def batch(self, indices: np.ndarray, sources: np.ndarray | None = None) -> Batch:
+        """{'image': uint8 [n, height, width, channels] or float32 [n, 2], 'label': int32 [n]}.
+
+        Of two domains with 'source', uint8 [n, height, width, channels], too.
+
+        Args:
+          indices: places of images, [n].
+          sources: places of sources, [n], where these are in no relation to the images; by default
+            indices % num_sources.
+        """
+        batch = {'image': self.fetch(indices), 'label': self.labels[indices]}
+        if self.source is None:
+            return batch
+        if self.num_sources is None:
+            sources = indices
+        elif sources is None:
+            sources = indices % self.num_sources
+        return {**batch, 'source': self.source(sources)}
+
+    def cropped(self, size: int) -> 'Dataset':
+        """The middle [size, size] of every image."""
+
+        def crop(fetch: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+            def middle(indices: np.ndarray) -> np.ndarray:
+                images = fetch(indices)
+                top, left = ((side - size) // 2 for side in images.shape[1:3])
+                return images[:, top : top + size, left : left + size]
+
+            return middle
+
+        return dataclasses.replace(
+            self,
+            shape=(size, size, self.shape[-1]),
+            fetch=crop(self.fetch),
+            source=self.source and crop(self.source),
+        )
 
 
 def points(name: str, split: str = 'train') -> Dataset:

@@ -2,7 +2,9 @@
 
 Batch `step` is a function of (seed, step) alone. The stream of examples is one permutation of
 the data set after another, that of epoch e drawn from (seed, e), and batch `step` is its part
-[step * batch_size, (step + 1) * batch_size): it may straddle epochs and be larger than one.
+[step * batch_size, (step + 1) * batch_size): it may straddle epochs and be larger than one. Where
+the images of two domains are in no relation, the sources have a stream of their own, of epochs of
+their own length, drawn from (seed, e, 1).
 """
 
 import dataclasses
@@ -18,7 +20,7 @@ import grain
 import numpy as np
 from absl import logging
 
-from gan_jax.data import cleaning, sources, synthetic, transforms
+from gan_jax.data import cleaning, pairs, sources, synthetic, transforms
 from gan_jax.data.dataset import Batch, Dataset, points, stack
 from gan_jax.errors import UserError
 
@@ -27,6 +29,7 @@ Result = TypeVar('Result')
 CHUNK = 64  # records that a thread fetches at once
 DEFAULT_SIZE = 64
 PREFETCH = 4
+SOURCES = 1  # the stream of those that are in no relation to the images
 SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -45,8 +48,9 @@ def load(
 
     Args:
       dataset: 'mnist_5k', 'folder:PATH', a TFDS name, or a source (sources.from_arrays);
-        'stacked:NAME' for stacks of the images of one of these (dataset.stack); or the name of a
-        mixture of points (synthetic.MIXTURES).
+        'stacked:NAME' for stacks of the images of one of these (dataset.stack); 'paired:PATH',
+        'unpaired:PATH' or 'unpaired:NAME,NAME' for images of two domains (pairs.open_domains); or
+        the name of a mixture of points (synthetic.MIXTURES).
       image_size: the side of the square images; None is the set's own if its images are all
         squares of one size, else 64. None for points.
       split: which part of it.
@@ -73,11 +77,26 @@ def load(
         except UserError as error:
             raise type(error)(f'{dataset}: {error}') from error
         return stack(grey, dataset, split)
+    if isinstance(dataset, str) and dataset.startswith((sources.PAIRED, sources.UNPAIRED)):
+        domains = pairs.open_domains(dataset, split=split, data_dir=data_dir)
+        natives = [_native(x, image_size, channels, min_size) for x in (domains.a, domains.b)]
+        size, depth = domains.common(*natives)
+        loaded = _decoded(domains.joined(), size, depth, min_size, memory_gb)
+        return domains.dataset(loaded, max_bad)
     if isinstance(dataset, str):
         source = sources.open_source(dataset, split=split, data_dir=data_dir)
     else:
         source = dataset
     size, depth = _native(source, image_size, channels, min_size)
+    loaded = _decoded(source, size, depth, min_size, memory_gb)
+    cleaning.report(source.name, loaded.bad, len(source), max_bad)
+    return loaded
+
+
+def _decoded(
+    source: sources.Source, size: int, depth: int, min_size: int, memory_gb: float
+) -> Dataset:
+    """The usable records, however few."""
     held = len(source) * size * size * depth <= memory_gb * 1e9
     images = np.empty((len(source) if held else 0, size, size, depth), np.uint8)
     labels = np.zeros(len(source), np.int32)
@@ -94,8 +113,8 @@ def load(
 
     reasons = _for_each(read, source)
     bad = tuple((source.describe(i), reason) for i, reason in enumerate(reasons) if reason)
-    cleaning.report(source.name, bad, len(source), max_bad)
-    good = np.array([i for i, reason in enumerate(reasons) if not reason])
+    good = np.array([i for i, reason in enumerate(reasons) if not reason], np.intp)
+    fetch: Callable[[np.ndarray], np.ndarray]
     if held:
         fetch = (images[good] if bad else images).__getitem__
     else:
@@ -112,7 +131,8 @@ def _refuse_image_options(name: str, image_size: int | None, channels: int | Non
 def _base_of_stacks(name: str, channels: int | None) -> str:
     """The set whose images 'stacked:NAME' stacks."""
     base = name.removeprefix(sources.STACKED)
-    if base in synthetic.MIXTURES or base.startswith(sources.STACKED):
+    unfit = (sources.STACKED, sources.PAIRED, sources.UNPAIRED)
+    if base in synthetic.MIXTURES or base.startswith(unfit):
         raise UserError(f'config.dataset={name}: {base} cannot be stacked; name a set of images')
     if channels not in (None, 3):
         raise UserError(f'config.data.channels={channels}: {name} has 3; leave it None or say 3')
@@ -200,21 +220,27 @@ def _decoder(
     return fetch
 
 
-@functools.lru_cache(maxsize=64)
-def _permutations(num_examples: int, seed: int) -> Callable[[int], np.ndarray]:
-    """epoch -> its order; each seed keeps two, however many seeds are read in turn."""
-    return functools.lru_cache(maxsize=2)(functools.partial(_permutation, num_examples, seed))
+@functools.lru_cache(maxsize=128)
+def _permutations(
+    num_examples: int, seed: int, stream: tuple[int, ...]
+) -> Callable[[int], np.ndarray]:
+    """epoch -> its order; each stream keeps two, however many seeds are read in turn."""
+    order = functools.partial(_permutation, num_examples, seed, stream)
+    return functools.lru_cache(maxsize=2)(order)
 
 
-def _permutation(num_examples: int, seed: int, epoch: int) -> np.ndarray:
-    order = np.random.default_rng((seed, epoch)).permutation(num_examples)
+def _permutation(num_examples: int, seed: int, stream: tuple[int, ...], epoch: int) -> np.ndarray:
+    order = np.random.default_rng((seed, epoch, *stream)).permutation(num_examples)
     order.flags.writeable = False  # since it is shared
     return order
 
 
-def examples(num_examples: int, seed: int, start: int, stop: int) -> np.ndarray:
-    """Places [start, stop) of the stream of examples: indices into the data set."""
-    order = _permutations(num_examples, seed)
+def examples(num_examples: int, seed: int, start: int, stop: int, *stream: int) -> np.ndarray:
+    """Places [start, stop) of the stream of examples: indices into the data set.
+
+    That of epoch e is drawn from (seed, e, *stream).
+    """
+    order = _permutations(num_examples, seed, stream)
     epochs, places = np.divmod(np.arange(start, stop), num_examples)
     return np.concatenate([order(int(e))[places[epochs == e]] for e in np.unique(epochs)])
 
@@ -242,7 +268,8 @@ def batch_at(
 ) -> Batch:
     """The batch of step 0, 1, ...: {'image': uint8 [local, h, w, c], 'label': int32 [local]}.
 
-    Points are float32 [local, 2], under the same key.
+    Points are float32 [local, 2], under the same key. Of two domains there is a 'source', uint8
+    [local, h, w, c], too.
 
     Args:
       dataset: the data.
@@ -256,8 +283,11 @@ def batch_at(
       UserError: if the batch cannot be divided among the processes.
     """
     part = _local(batch_size, process_index, process_count)
-    first = step * batch_size
-    return dataset.batch(examples(len(dataset), seed, first + part.start, first + part.stop))
+    start, stop = step * batch_size + part.start, step * batch_size + part.stop
+    places = examples(len(dataset), seed, start, stop)
+    if dataset.num_sources is None:
+        return dataset.batch(places)
+    return dataset.batch(places, examples(dataset.num_sources, seed, start, stop, SOURCES))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -298,8 +328,9 @@ def batches(
 
     Returns:
       grain's iterator of {'image': uint8 [steps_per_dispatch, local, h, w, c], 'label': int32
-      [steps_per_dispatch, local]}; points are float32 [steps_per_dispatch, local, 2]. Its
-      get_state() is a dict that JSON can hold; set_state(it) goes on exactly there.
+      [steps_per_dispatch, local]}; points are float32 [steps_per_dispatch, local, 2]; of two
+      domains with 'source', shaped as 'image'. Its get_state() is a dict that JSON can hold;
+      set_state(it) goes on exactly there.
 
     Raises:
       UserError: if the batch cannot be divided among the processes.

@@ -22,6 +22,7 @@ SUFFIXES = frozenset(
 )
 FOLDER = 'folder:'
 STACKED = 'stacked:'
+PAIRED, UNPAIRED = 'paired:', 'unpaired:'
 MNIST_5K = 'mnist_5k'
 
 
@@ -38,6 +39,7 @@ class Source:
         floats in [-1, 1]; label). Raises anything if the record is broken.
       describe: index -> the record's name for logs.
       shape: what all images share of (height, width, channels); None is what is not known.
+      labels: those of all records, where they are known without reading them.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Source:
     parse: Callable[[Any], Record]
     describe: Callable[[int], str]
     shape: tuple[int | None, ...] = (None, None, None)
+    labels: Sequence[int] | None = None
 
     def __len__(self) -> int:
         """The number of records."""
@@ -90,7 +93,7 @@ def from_arrays(
     names = class_names or tuple(str(i) for i in range(int(labels.max(initial=0)) + 1))
     return Source(
         name, len(images), names, _as_they_are, lambda i: (images[i], int(labels[i])),
-        lambda i: f'{name}[{i}]', images.shape[1:],
+        lambda i: f'{name}[{i}]', images.shape[1:], labels.tolist(),
     )  # fmt: skip
 
 
@@ -112,7 +115,7 @@ def mnist_5k(split: str = 'train') -> Source:
     return from_arrays(MNIST_5K, images.reshape(-1, 28, 28, 1).astype(np.uint8), labels)
 
 
-def _image_files(folder: str, above: tuple[str, ...] = ()) -> Iterator[pathlib.Path]:
+def _files(folder: str, above: tuple[str, ...] = ()) -> Iterator[pathlib.Path]:
     """Files with an image's suffix, but hidden ones; links are followed, though not in circles."""
     real = os.path.realpath(folder)
     if real in above:
@@ -122,9 +125,34 @@ def _image_files(folder: str, above: tuple[str, ...] = ()) -> Iterator[pathlib.P
             if entry.name.startswith('.'):
                 continue
             if entry.is_dir():
-                yield from _image_files(entry.path, (*above, real))
+                yield from _files(entry.path, (*above, real))
             elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
                 yield pathlib.Path(entry.path)
+
+
+def image_files(dataset: str, root: pathlib.Path) -> list[pathlib.Path]:
+    """The image files under a folder, in any nesting, sorted.
+
+    Args:
+      dataset: the data set's name, for messages.
+      root: the folder.
+
+    Raises:
+      UserError: if it is not there, not a folder, or has no image files.
+    """
+    if not root.is_dir():
+        wrong = 'is not a folder' if root.exists() else 'does not exist'
+        raise UserError(f'config.dataset={dataset}: {root} {wrong}; name a folder of images')
+    try:
+        files = sorted(_files(str(root)))
+    except OSError as error:
+        raise UserError(f'config.dataset={dataset}: {error}; make it readable') from error
+    if not files:
+        raise UserError(
+            f'config.dataset={dataset}: {root} holds no images; put files there that end in '
+            f'{", ".join(sorted(SUFFIXES))}, in any nesting'
+        )
+    return files
 
 
 def folder(path: str, split: str = 'train') -> Source:
@@ -141,25 +169,14 @@ def folder(path: str, split: str = 'train') -> Source:
     """
     root = pathlib.Path(path).expanduser()
     _only_train(f'{FOLDER}{path}', split)
-    if not root.is_dir():
-        wrong = 'is not a folder' if root.exists() else 'does not exist'
-        raise UserError(f'config.dataset={FOLDER}{path}: {root} {wrong}; name a folder of images')
-    try:
-        files = sorted(_image_files(str(root)))
-    except OSError as error:
-        raise UserError(f'config.dataset={FOLDER}{path}: {error}; make it readable') from error
-    if not files:
-        raise UserError(
-            f'config.dataset={FOLDER}{path}: {root} holds no images; put files there that end in '
-            f'{", ".join(sorted(SUFFIXES))}, in any nesting'
-        )
+    files = image_files(f'{FOLDER}{path}', root)
     names = [str(file.relative_to(root)) for file in files]
     classes = [pathlib.Path(name).parts[0] if os.sep in name else '' for name in names]
     class_names = tuple(sorted(set(classes)))
     labels = [class_names.index(name) for name in classes]
     return Source(
         f'{FOLDER}{path}', len(files), class_names, _as_they_are,
-        lambda i: (Image.open(files[i]), labels[i]), names.__getitem__,
+        lambda i: (Image.open(files[i]), labels[i]), names.__getitem__, labels=labels,
     )  # fmt: skip
 
 
@@ -190,7 +207,8 @@ def _not_found(name: str, data_dir: str | None) -> UserError:
     hint = f'; did you mean {" or ".join(near)}?' if near else ''
     return UserError(
         f'config.dataset={name!r} is no known data set{hint} '
-        f'(valid: {", ".join(own)}, {STACKED}NAME, {FOLDER}PATH, the name of a TFDS image set)'
+        f'(valid: {", ".join(own)}, {STACKED}NAME, {FOLDER}PATH, {PAIRED}PATH, '
+        f'{UNPAIRED}PATH, {UNPAIRED}NAME,NAME, the name of a TFDS image set)'
     )
 
 

@@ -23,6 +23,8 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_SIDEWAYS = frozenset((5, 6, 7, 8))
+
 
 def normalize(images: Array) -> Array:
     """uint8 in [0, 255] -> float32 in [-1, 1]: x / 127.5 - 1; floats (points) stay as they are.
@@ -53,6 +55,12 @@ def upright(image: Image.Image) -> Image.Image:
         return image
     turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     return image if turn is None else image.transpose(turn)
+
+
+def extent(image: Image.Image) -> tuple[int, int]:
+    """Width and height of the picture when it is upright; decodes nothing."""
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1) if 'exif' in image.info else 1
+    return image.size[::-1] if orientation in _SIDEWAYS else image.size
 
 
 def crop_square(image: Image.Image) -> Image.Image:

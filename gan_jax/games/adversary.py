@@ -14,11 +14,26 @@ import jax.numpy as jnp
 from gan_jax import cures, keys, parallel
 from gan_jax.objectives import Objective
 
-# (aux, examples) -> (logits, new aux): the discriminator, in training.
-Judge = Callable[[Any, chex.Array], tuple[chex.Array, Any]]
+# (aux, examples) -> (logits, new aux): the discriminator, in training. Logits are an array, or a
+# tree of arrays where there are several scales; each array then counts alike.
+Judge = Callable[[Any, chex.Array], tuple[Any, Any]]
 Schedule = Callable[[chex.Array], chex.Array]
 
 ANCHORS = 'anchors'
+
+
+def mean(tree: Any) -> jax.Array:
+    """The mean of the means of all arrays."""
+    means = [jnp.mean(x, dtype=jnp.float32) for x in jax.tree.leaves(tree)]
+    return sum(means[1:], means[0]) / len(means)
+
+
+def _rows(logits: Any) -> jax.Array:
+    """One array [batch, ...] of all logits."""
+    leaves = jax.tree.leaves(logits)
+    if len(leaves) == 1:
+        return leaves[0]
+    return jnp.concatenate([x.reshape(x.shape[0], -1) for x in leaves], axis=1)
 
 
 class Penalty(NamedTuple):
@@ -66,6 +81,10 @@ class Adversary(NamedTuple):
             return {}
         return {ANCHORS: {'real': jnp.zeros(()), 'fake': jnp.zeros(())}}
 
+    def repeated(self, examples: chex.Array) -> chex.Array:
+        """Packs of one example each, repeated: how single examples are shown."""
+        return cures.pack(jnp.repeat(examples, self.packing, axis=0), self.packing)
+
     def see(self, examples: chex.Array, rng: chex.PRNGKey, aux: Any, name: str) -> chex.Array:
         """What the discriminator is shown: with noise and in packs."""
         if self.noise is not None:
@@ -92,15 +111,20 @@ class Adversary(NamedTuple):
         packs = rng[:: self.packing]
         real_logits, aux = judge(aux, real)
         fake_logits, aux = judge(aux, fake)
-        labelled = real_logits, fake_logits
-        if self.flipping:
-            labelled = cures.flip_labels(*labelled, keys.of_name(packs, 'flip'), self.flipping)
-        loss = jnp.mean(self.objective.discriminator(*labelled))
+        flips = keys.of_name(packs, 'flip')
+
+        def losses(real: jax.Array, fake: jax.Array) -> jax.Array:
+            labelled = real, fake
+            if self.flipping:
+                labelled = cures.flip_labels(*labelled, flips, self.flipping)
+            return self.objective.discriminator(*labelled)
+
+        loss = mean(jax.tree.map(losses, real_logits, fake_logits))
         metrics = {
-            'real_logit': jnp.mean(real_logits),
-            'fake_logit': jnp.mean(fake_logits),
-            'real_accuracy': jnp.mean(real_logits > 0, dtype=jnp.float32),
-            'fake_accuracy': jnp.mean(fake_logits < 0, dtype=jnp.float32),
+            'real_logit': mean(real_logits),
+            'fake_logit': mean(fake_logits),
+            'real_accuracy': mean(jax.tree.map(lambda x: x > 0, real_logits)),
+            'fake_accuracy': mean(jax.tree.map(lambda x: x < 0, fake_logits)),
         }
         for penalty in self.penalties:
             if penalty.every == 1:
@@ -116,7 +140,7 @@ class Adversary(NamedTuple):
         anchors = aux.get(ANCHORS, {})
         anchors = tuple(anchors[name] for name in ('real', 'fake') if name in anchors)
         rng = keys.of_name(rng, penalty.name)
-        values = penalty.function(lambda x: judge(aux, x)[0], real, fake, rng, anchors)
+        values = penalty.function(lambda x: _rows(judge(aux, x)[0]), real, fake, rng, anchors)
         return jnp.mean(values)
 
     def _moved(self, anchors, metrics, decay):
@@ -145,8 +169,11 @@ class Adversary(NamedTuple):
         real, fake = self.see(real, rng, aux, 'real'), self.see(fake, rng, aux, 'fake')
         real_logits, _ = judge(aux, real)
         fake_logits, _ = judge(aux, fake)
-        losses = self.objective.generator(real_logits, fake_logits)
-        if self.top_k is not None:
-            share = self.top_k(aux['step'])
-            losses = cures.top_k(losses, fake_logits, share, self.axis_name)
-        return jnp.mean(losses)
+
+        def losses(real: jax.Array, fake: jax.Array) -> jax.Array:
+            each = self.objective.generator(real, fake)
+            if self.top_k is None:
+                return each
+            return cures.top_k(each, fake, self.top_k(aux['step']), self.axis_name)
+
+        return mean(jax.tree.map(losses, real_logits, fake_logits))

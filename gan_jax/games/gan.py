@@ -9,9 +9,8 @@ from typing import Any
 
 import chex
 import flax.linen as nn
-import jax.numpy as jnp
 
-from gan_jax import cures, keys
+from gan_jax import keys
 from gan_jax.game import Aux, Batch, Game, Params, Turn
 from gan_jax.games.adversary import Adversary, Penalty
 
@@ -65,13 +64,10 @@ def make(
 
         return apply_to
 
-    def repeated(images):
-        return cures.pack(jnp.repeat(images, adversary.packing, axis=0), adversary.packing)
-
     def init(rng: chex.PRNGKey, batch: Batch) -> tuple[dict[str, Any], Aux]:
         image = batch['image']
         examples = keys.per_example(rng, image.shape[0])
-        packs = repeated(image)
+        packs = adversary.repeated(image)
         inputs = {'generator': latent(examples), 'discriminator': packs}
         params, aux = {}, {}
         for player, network in networks.items():
@@ -102,7 +98,7 @@ def make(
 
     def score(params: Params, aux: Aux, batch: Batch) -> Any:
         variables = {'params': params['discriminator'], **aux['discriminator']}
-        return discriminator.apply(variables, repeated(batch['image']), train=False)
+        return discriminator.apply(variables, adversary.repeated(batch['image']), train=False)
 
     turns = (
         Turn('discriminator', discriminator_loss),

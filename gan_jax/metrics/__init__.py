@@ -33,7 +33,13 @@ from gan_jax.metrics.modes import (
     reverse_kl,
 )
 from gan_jax.metrics.path_length import perceptual_path_length, trimmed_mean
-from gan_jax.metrics.similarity import ms_ssim, pair_similarity, psnr, ssim
+from gan_jax.metrics.similarity import (
+    ms_ssim,
+    pair_similarity,
+    perceptual_distance,
+    psnr,
+    ssim,
+)
 from gan_jax.metrics.sliced_wasserstein import sliced_wasserstein
 
 __all__ = [
@@ -60,6 +66,7 @@ __all__ = [
     'overfitting',
     'pair_similarity',
     'pairwise_distance',
+    'perceptual_distance',
     'perceptual_path_length',
     'precision_recall',
     'psnr',

@@ -1,4 +1,4 @@
-"""How alike two images are, pixel for pixel: PSNR, SSIM and MS-SSIM.
+"""How alike two images are: PSNR, SSIM and MS-SSIM of pixels, and a distance of features.
 
 They are for pairs, such as a reconstruction and its original; and, taken of random pairs of
 samples, for diversity. All compute in float32 (float64 if the images are), whatever the images'
@@ -200,6 +200,45 @@ def ms_ssim(
         if not last:
             x, y = _halve(x), _halve(y)
     return jnp.mean(result, axis=-1)
+
+
+def perceptual_distance(
+    real_features: Sequence[chex.Array], fake_features: Sequence[chex.Array]
+) -> chex.Array:
+    """The distance of two images in a network's features, layer by layer.
+
+    mean over layers l of the mean over positions of |x_l / |x_l| - y_l / |y_l||^2, the norms
+    over channels: LPIPS without its learned weights of the channels (the sum over layers is a mean
+    here). A layer without positions, [n, d], counts as one.
+
+    Source: The Unreasonable Effectiveness of Deep Features as a Perceptual Metric (Zhang et al.,
+    2018), equation 1 with w = 1.
+
+    Args:
+      real_features: one array [n, ..., channels] per layer.
+      fake_features: arrays of the same shapes.
+
+    Returns:
+      Distances in [0, 4], float32 [n]; 0 where all features have the same direction. A vector of
+      zeros is at 1 from any other.
+
+    Raises:
+      AssertionError: if there is no layer, or the layers differ in number or shape.
+    """
+    assert len(real_features) == len(fake_features) > 0, 'as many layers of both are needed'
+
+    def unit(x: jax.Array) -> jax.Array:
+        squared = jnp.sum(jnp.square(x), axis=-1, keepdims=True)
+        root = jnp.sqrt(jnp.where(squared > 0, squared, 1.0))
+        return jnp.where(squared > 0, x / root, 0.0)
+
+    total: list[jax.Array] = []
+    for pair in zip(real_features, fake_features, strict=True):
+        chex.assert_rank(pair, set(range(2, 8)))
+        x, y = _pair(*pair, 1.0)
+        gaps = jnp.sum(jnp.square(unit(x) - unit(y)), axis=-1)
+        total.append(jnp.mean(gaps, axis=tuple(range(1, gaps.ndim))))
+    return jnp.mean(jnp.stack(total), axis=0)
 
 
 def pair_similarity(

@@ -1,0 +1,57 @@
+"""Noise taken off photographs: CIFAR-10.
+
+Paper: Image-to-Image Translation with Conditional Adversarial Networks (Isola et al., 2017), whose
+recipe it is, with a residual as in Beyond a Gaussian Denoiser (Zhang et al., 2017).
+
+    python launch.py --config=configs/denoising.py
+    python launch.py --workdir=runs/denoising --mode=evaluate
+
+Hardware and time: HARDWARE
+Score: SCORE
+
+Deviations: noise of a standard deviation of 0.2 in [-1, 1], 25 grey levels; small networks, a
+running average of the generator."""
+
+import ml_collections
+
+from gan_jax import config as config_lib
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """The default run."""
+    config = config_lib.default()
+    config.steps = 3000
+    config.batch_size = 32
+    config.dataset = 'cifar10'
+    config.data.channels = 3
+    config.augment.horizontal_flip = True
+    config.corruption = ml_collections.ConfigDict({'name': 'noise', 'stddev': 0.2})
+    config.baseline = ml_collections.ConfigDict({'name': 'median', 'size': 3})
+    config.game = 'paired'
+    config.output = 'residual'
+    config.reconstruction = ml_collections.ConfigDict({'l1': 1000.0})
+    config.perceptual = (
+        ml_collections.ConfigDict()
+    )  # {'features': 'package.module:name', 'weight': 1.0}
+    config.feature_matching = 0.0
+    config.conditional = True
+    config.generator_every = 1
+    config.generator = ml_collections.ConfigDict(
+        {'name': 'srresnet.SRResNet', 'width': 32, 'blocks': 4, 'factor': 1, 'norm': 'none'}
+    )
+    config.discriminator = ml_collections.ConfigDict(
+        {'name': 'patchgan.Discriminator', 'width': 32, 'layers': 2}
+    )
+    for player in ('generator', 'discriminator'):
+        config.optimizers[player] = config_lib.optimizer(
+            'adam', learning_rate=2e-4, b1=0.5, b2=0.999
+        )
+    config.ema.generator = ml_collections.ConfigDict({'half_life': 5000, 'ramp_up': 0.05})
+    config.evaluation.metrics = ('psnr', 'ssim', 'l1')
+    config.evaluation.best = 'psnr'
+    config.num_samples = 32
+    config.log_every = 50
+    config.sample_every = 500
+    config.checkpoint_every = 500
+    config.eval_every = 500
+    return config
