@@ -29,14 +29,12 @@ def get_config() -> ml_collections.ConfigDict:
     config.dataset = 'paired:data/emoji'
     config.image_size = 64
     config.data.channels = 3
-    config.augment.translation = 0.05
+    config.augment.horizontal_flip = True
     config.baseline = ml_collections.ConfigDict({'name': 'identity', 'channels': 3})
     config.game = 'paired'
     config.output = 'plain'
     config.reconstruction = ml_collections.ConfigDict({'l1': 100.0})
-    config.perceptual = (
-        ml_collections.ConfigDict()
-    )  # {'features': 'package.module:name', 'weight': 1.0}
+    config.perceptual = ml_collections.ConfigDict()  # or features and weight, see docs/methods.md
     config.feature_matching = 0.0
     config.conditional = True
     config.generator_every = 1

@@ -40,18 +40,18 @@ def load_held_out(config: Mapping[str, Any]) -> data.Dataset | None:
     """What evaluations compare samples with: config.evaluation.split, 'test' if that is None.
 
     Returns:
-      The data set; None if no split was named and there is no 'test'.
+      The data set; None if neither a split nor a data set was named and there is no 'test'.
 
     Raises:
       UserError: if there is no such split, or it cannot be used.
     """
-    split = config['evaluation']['split']
-    name = config['evaluation']['dataset'] or config['dataset']
+    split, other = config['evaluation']['split'], config['evaluation']['dataset']
+    name = other or config['dataset']
     changed = {'dataset': name, 'data': {**config['data'], 'split': split or 'test'}}
     try:
         return load_images({**config, **changed})
     except NoSplit:
-        if split:
+        if split or other:
             raise
         return None
 
@@ -100,7 +100,10 @@ def sourced(config: Mapping[str, Any]) -> bool:
 
 
 def check_sources(config: Mapping[str, Any], game: Game) -> None:
-    """Raises UserError unless a game that translates has sources, and no other has any."""
+    """Raises UserError unless a game that translates has sources, and no other has any.
+
+    Sources are needed where it is evaluated, too; and a baseline answers to sources only.
+    """
     if config['corruption'] and sourced({**config, 'corruption': {}}):
         raise UserError(
             f'config.corruption={config["corruption"]["name"]!r}: {config["dataset"]} has sources '
@@ -115,6 +118,17 @@ def check_sources(config: Mapping[str, Any], game: Game) -> None:
         raise UserError(
             f'config.game={config["game"]!r} has no use for sources; leave config.corruption '
             f'empty and name a data set without {ALIGNED} or {UNALIGNED}'
+        )
+    if config['baseline'] and not translates(game):
+        raise UserError(
+            f'config.game={config["game"]!r} translates nothing, so there is nothing to compare '
+            f'with; leave config.baseline empty'
+        )
+    other = config['evaluation']['dataset']
+    if other and translates(game) and not sourced({**config, 'dataset': other}):
+        raise UserError(
+            f'config.evaluation.dataset={other!r} has no sources to translate; name a data set '
+            f'{ALIGNED}PATH or {UNALIGNED}PATH'
         )
 
 

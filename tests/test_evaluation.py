@@ -18,7 +18,9 @@ OTHERS = pipeline.load(
     sources.from_arrays('others', RNG.integers(0, 256, (50, 8, 8, 1), np.uint8)), image_size=None
 )
 OF_LABELS = {'classification_accuracy', 'intra_class_frechet_distance'}
-ALL = evaluation.available().keys() - {'modes', 'pair_similarity', *OF_LABELS}
+OF_PAIRS = {'psnr', 'ssim', 'l1', 'perceptual_distance'}
+ELSEWHERE = {'modes', 'pair_similarity', 'cycle_error'} | OF_LABELS | OF_PAIRS
+ALL = evaluation.available().keys() - ELSEWHERE
 
 
 def project(images):
@@ -58,11 +60,110 @@ def test_metrics_of_labels():
     references = {'real': evidence.choose(two, 60, 0, 'train')}
     against = evaluation.Evaluation(tuple(OF_LABELS), NETWORK, references, 0, None)
     places = references['real'].places
-    found = against([IMAGES[places]], labels=labels[places])
+    found = against([IMAGES[places]], more={'fake_labels': labels[places]})
     assert found['intra_class_frechet_distance[quarters]'] == pytest.approx(0, abs=1e-9)
     assert 0.5 <= found['classification_accuracy[quarters]'] <= 1
     with pytest.raises(UserError, match='fake_labels'):
         against([IMAGES])
+
+
+def of_pairs(real, fake, names, network=None, **more):
+    pair = pipeline.load(sources.from_arrays('pair', real), image_size=None)
+    reference = evidence.Reference(pair, np.arange(len(real)), 'train')
+    against = evaluation.Evaluation(names, network, {'real': reference}, 0, None)
+    return against([fake], more={'aligned_pairs': True, **more})
+
+
+def with_offsets(offsets, size):
+    """Images of up to 200 levels, and the same brighter by so many levels."""
+    real = RNG.integers(0, 200, (len(offsets), size, size, 3), np.uint8)
+    return real, real + np.array(offsets, np.uint8)[:, None, None, None]
+
+
+def test_errors_of_translations_are_means_over_the_images():
+    found = of_pairs(*with_offsets([0, 10, 20], 8), ('psnr', 'l1'))
+    levels = np.array([10, 20])
+    decibels = np.array([100, *(20 * np.log10(255 / levels))])  # equal images count as 100
+    errors = np.array([0, *(levels / 127.5)])
+    assert found['psnr'] == pytest.approx(decibels.mean(), rel=1e-5)
+    assert found['psnr/stderr'] == pytest.approx(decibels.std(ddof=1) / 3**0.5, rel=1e-5)
+    assert found['l1'] == pytest.approx(errors.mean(), rel=1e-5)
+    assert found['l1/stderr'] == pytest.approx(errors.std(ddof=1) / 3**0.5, rel=1e-5)
+
+
+def test_errors_of_many_translations_are_of_all_of_them():
+    pair = with_offsets([10] * 500 + [20], 8)
+    want = (500 * 10 + 20) / 501 / 127.5
+    assert of_pairs(*pair, ('l1',))['l1'] == pytest.approx(want, rel=1e-5)
+
+
+def test_one_translation_has_no_standard_error():
+    assert set(of_pairs(*with_offsets([10], 8), ('psnr', 'l1'))) == {'psnr', 'l1'}
+
+
+def test_the_similarity_of_translations_is_that_of_their_true_images():
+    real = RNG.integers(0, 256, (2, 16, 16, 1), np.uint8)
+    fake = np.stack([real[0], real[1, ::-1]])
+    x, y = (image[1:].astype(np.float32) / 127.5 - 1 for image in (real, fake))
+    want = (1 + float(metrics.ssim(x, y)[0])) / 2
+    assert of_pairs(real, fake, ('ssim',))['ssim'] == pytest.approx(want, abs=1e-5)
+    assert want < 0.7
+    small = with_offsets([10], 8)
+    with pytest.raises(UserError, match=r'the metric ssim: .* 11 pixels'):
+        of_pairs(*small, ('ssim',))
+
+
+def test_the_perceptual_distance_is_between_the_features_of_pairs():
+    real, fake = (RNG.integers(0, 256, (4, 8, 8, 1), np.uint8) for _ in range(2))
+    x, y = (project(images)[0].astype(np.float64) for images in (real, fake))
+    cosines = (x * y).sum(1) / np.linalg.norm(x, axis=1) / np.linalg.norm(y, axis=1)
+    found = of_pairs(real, fake, ('perceptual_distance',), NETWORK)
+    name = 'perceptual_distance[quarters]'
+    assert found[name] == pytest.approx((2 - 2 * cosines).mean(), rel=1e-3)
+    assert f'{name}/stderr' in found
+
+
+@pytest.mark.parametrize('name', sorted(OF_PAIRS))
+def test_without_true_images_translations_have_no_error(name):
+    with pytest.raises(UserError, match=f'metric {name} needs aligned_pairs'):
+        made(names=(name,))([IMAGES])
+
+
+def test_true_images_are_asked_for_before_anything_is_read():
+    config = config_lib.default().to_dict()
+    with pytest.raises(UserError, match=r'psnr needs true images: .*evaluation\.dataset'):
+        evaluation.build(config, DATA, num=10, names=('sliced_wasserstein', 'psnr'))
+
+
+CYCLE = game_lib.Game(
+    None,
+    (),
+    {'a_to_b': lambda params, aux, x: params * x, 'b_to_a': lambda params, aux, x: 0.5 * x},
+)
+
+
+def translated(game, *names):
+    """An evaluation of translations of images, which are their own sources, into themselves."""
+    config = config_lib.default().to_dict() | {'corruption': {'name': 'noise', 'stddev': 0.0}}
+    reference = evidence.Reference(DATA, np.array([5, 3, 40, 8]), 'train')
+    against = evaluation.Evaluation(names, None, {'real': reference}, 0, None)
+    return evaluation.of_game(config, game, against, 0, 4)
+
+
+def test_of_a_game_that_translates_the_figures_are_of_pairs_and_of_the_way_back():
+    measure = translated(CYCLE, 'psnr', 'l1', 'cycle_error')
+    size = np.abs(IMAGES[[5, 3, 40, 8]] / 127.5 - 1).mean(axis=(1, 2, 3))
+    found = measure(jnp.float32(0.6), {})
+    assert found['cycle_error'] == pytest.approx(0.7 * size.mean(), rel=1e-5)
+    assert found['cycle_error/stderr'] == pytest.approx(0.7 * size.std(ddof=1) / 2, rel=1e-4)
+    assert found['l1'] == pytest.approx(0.4 * size.mean(), rel=0.01)  # in whole levels
+    assert measure(jnp.float32(1.0), {})['psnr'] == 100
+
+
+def test_a_game_without_the_way_back_has_no_cycle():
+    game = game_lib.Game(None, (), {'a_to_b': CYCLE.functions['a_to_b']})
+    with pytest.raises(UserError, match=r"config.game='gan' has no way back"):
+        translated(game, 'cycle_error')
 
 
 def test_the_similarity_of_pairs_of_small_images_is_by_ssim():
@@ -134,7 +235,7 @@ def test_of_a_game_the_data_themselves_are_at_zero_and_others_are_not():
     one = pipeline.load(sources.from_arrays('one', IMAGES[[0] * 60]), image_size=None)
     references = {'real': evidence.choose(one, 60, 0, 'train')}
     against = evaluation.Evaluation(('sliced_wasserstein',), None, references, 0, None)
-    measure = evaluation.of_game(GAME, against, 0, 60)
+    measure = evaluation.of_game({}, GAME, against, 0, 60)
     assert measure(jnp.float32(1.0), {})['sliced_wasserstein'] < 1e-3
     assert measure(jnp.float32(0.5), {})['sliced_wasserstein'] > 0.05
     assert measure(jnp.float32(0.9), {}) == measure(jnp.float32(0.9), {})

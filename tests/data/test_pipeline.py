@@ -217,3 +217,20 @@ def test_an_image_too_small_to_be_used_has_no_say_in_the_size(tmp_path):
     dataset = pipeline.load(f'folder:{tmp_path}', image_size=None)
     assert dataset.shape == (32, 32, 1)
     assert len(dataset) == 150
+
+
+@pytest.mark.parametrize(('size', 'top'), [(8, 0), (5, 1), (4, 2), (1, 3)])
+def test_what_is_cropped_is_the_middle_of_images_and_of_sources(size, top):
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 8, 8, 1), np.uint8)
+    whole = data.Dataset(
+        'x', (8, 8, 1), ('a', 'b'), np.array([0, 1, 1], np.int32), images[0].__getitem__,
+        source=images[1].__getitem__, num_sources=3,
+    )  # fmt: skip
+    cropped = whole.cropped(size)
+    assert (cropped.shape, cropped.num_sources, len(cropped)) == ((size, size, 1), 3, 3)
+    batch = cropped.batch(np.array([2, 0]), np.array([1, 1]))
+    inside = slice(top, top + size)
+    np.testing.assert_array_equal(batch['image'], images[0][[2, 0], inside, inside])
+    np.testing.assert_array_equal(batch['source'], images[1][[1, 1], inside, inside])
+    np.testing.assert_array_equal(batch['label'], [1, 0])
+    assert numbered(3).cropped(size).source is None

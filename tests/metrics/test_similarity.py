@@ -184,6 +184,67 @@ def test_what_makes_no_sense_is_refused():
         similarity.ms_ssim(x, x, weights=())
 
 
+X, Y = np.eye(2, 3, dtype=np.float32) * np.float32([[3.0], [0.25]])
+
+
+class PerceptualTest(chex.TestCase):
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_closed_forms(self):
+        """Orthogonal, opposite, equal, another length, a zero vector, two of them."""
+        zero = np.zeros(3, np.float32)
+        real = [np.stack([X, X, X, X, zero, X, zero])]
+        fake = [np.stack([Y, -X, X, 1e4 * X, X, zero, zero])]
+        values = self.variant(similarity.perceptual_distance)(real, fake)
+        assert values.dtype == jnp.float32
+        np.testing.assert_allclose(values, [2, 4, 0, 0, 1, 1, 0], atol=1e-6)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_the_mean_is_over_positions_and_then_over_layers(self):
+        real = np.broadcast_to(X, (1, 2, 2, 3))
+        fake = np.stack([Y, X, -X, X]).reshape(1, 2, 2, 3)  # (2 + 0 + 4 + 0) / 4
+        distance = self.variant(similarity.perceptual_distance)
+        np.testing.assert_allclose(distance([real], [fake]), [1.5], rtol=1e-6)
+        layers = [real, X[None], X[None, None]], [fake, -X[None], X[None, None]]
+        np.testing.assert_allclose(distance(*layers), [(1.5 + 4 + 0) / 3], rtol=1e-6)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_each_image_is_taken_by_itself(self):
+        real, fake = noise((3, 4, 5, 6)), noise((3, 4, 5, 6), seed=1)
+        x, y = (a / np.linalg.norm(a, axis=-1, keepdims=True) for a in (real, fake))
+        expected = ((x - y) ** 2).sum(-1).mean((1, 2))
+        found = self.variant(similarity.perceptual_distance)([real], [fake])
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_features_of_a_zero_vector_have_finite_gradients():
+    def total(x, y):
+        return similarity.perceptual_distance([x], [y]).sum()
+
+    real, fake = np.stack([0 * X, X, 0 * X]), np.stack([X, 0 * X, 0 * X])
+    for gradient in jax.grad(total, argnums=(0, 1))(real, fake):
+        assert np.all(np.isfinite(gradient))
+    # At right angles |x/|x| - y/|y||^2 = 2 - 2 cos moves by -2 y/|y| / |x|.
+    gradient = jax.grad(total)(X[None], Y[None])
+    np.testing.assert_allclose(gradient, [[0, -2 / 3, 0]], atol=1e-6)
+
+
+def test_features_keep_64_bits_and_are_never_taken_in_half_precision():
+    real, fake = noise((2, 3, 8)), noise((2, 3, 8), seed=1)
+    half = [jnp.asarray(x, jnp.bfloat16) for x in (real, fake)]
+    wide = similarity.perceptual_distance(*([x.astype(jnp.float32)] for x in half))
+    np.testing.assert_array_equal(similarity.perceptual_distance(*([x] for x in half)), wide)
+    with jax.enable_x64(True):
+        pair = [real.astype(np.float64)], [fake.astype(np.float64)]
+        assert similarity.perceptual_distance(*pair).dtype == jnp.float64
+
+
+def test_features_must_be_of_the_same_layers():
+    x = noise((2, 3))
+    for pair in (([], []), ([x], [x, x]), ([x], [x[:, :2]]), ([x[0]], [x[0]])):
+        with pytest.raises(AssertionError):
+            similarity.perceptual_distance(*pair)
+
+
 class PairsTest(chex.TestCase):
     @chex.variants(with_jit=True, without_jit=False)
     def test_the_pairs_are_of_different_images_and_all_occur(self):
