@@ -23,7 +23,7 @@ from gan_jax import config as config_lib
 def get_config() -> ml_collections.ConfigDict:
     """The default run."""
     config = config_lib.default()
-    config.steps = 6000
+    config.steps = 3000
     config.batch_size = 8
     config.dataset = 'unpaired:data/emoji'
     config.evaluation.dataset = 'paired:data/emoji'
@@ -39,17 +39,17 @@ def get_config() -> ml_collections.ConfigDict:
     config.pool_size = 50
     config.generator_every = 1
     config.generator = ml_collections.ConfigDict(
-        {'name': 'resnet.Generator', 'width': 24, 'blocks': 4}
+        {'name': 'resnet.Generator', 'width': 16, 'blocks': 4}
     )
     config.discriminator = ml_collections.ConfigDict(
-        {'name': 'patchgan.Discriminator', 'width': 32, 'layers': 2, 'norm': 'instance'}
+        {'name': 'patchgan.Discriminator', 'width': 16, 'layers': 2, 'norm': 'instance'}
     )
     for player in ('generator', 'discriminator'):
         # Constant for the first half, then falling to 0 along a line.
         rate = ml_collections.ConfigDict(
             {
                 'name': 'linear_schedule',
-                'init_value': 2e-4,
+                'init_value': 4e-4,
                 'end_value': 0.0,
                 'transition_begin': config.steps // 2,
                 'transition_steps': config.steps // 2,

@@ -20,12 +20,12 @@ from gan_jax import config as config_lib
 def get_config() -> ml_collections.ConfigDict:
     """The default run."""
     config = config_lib.default()
-    config.steps = 3000
+    config.steps = 2000
     config.batch_size = 16
     config.dataset = 'folder:data/emoji/train/twitter'
     config.evaluation.dataset = 'folder:data/emoji/test/twitter'
     config.evaluation.split = 'train'
-    config.image_size = 64
+    config.image_size = 32
     config.data.channels = 3
     config.corruption = ml_collections.ConfigDict({'name': 'xdog'})
     config.baseline = ml_collections.ConfigDict({'name': 'grey', 'channels': 3})
@@ -37,14 +37,14 @@ def get_config() -> ml_collections.ConfigDict:
     config.conditional = True
     config.generator_every = 1
     config.generator = ml_collections.ConfigDict(
-        {'name': 'unet.Generator', 'width': 32, 'depth': 6}
+        {'name': 'unet.Generator', 'width': 32, 'depth': 5}
     )
     config.discriminator = ml_collections.ConfigDict(
-        {'name': 'patchgan.Discriminator', 'width': 32, 'layers': 2}
+        {'name': 'patchgan.Discriminator', 'width': 16, 'layers': 2}
     )
     for player in ('generator', 'discriminator'):
         config.optimizers[player] = config_lib.optimizer(
-            'adam', learning_rate=2e-4, b1=0.5, b2=0.999
+            'adam', learning_rate=5e-4, b1=0.5, b2=0.999
         )
     config.ema.generator = ml_collections.ConfigDict({'half_life': 5000, 'ramp_up': 0.05})
     config.evaluation.metrics = ('psnr', 'ssim', 'l1')

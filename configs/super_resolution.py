@@ -22,7 +22,7 @@ def get_config() -> ml_collections.ConfigDict:
     """The default run."""
     config = config_lib.default()
     config.steps = 3000
-    config.batch_size = 32
+    config.batch_size = 16
     config.dataset = 'cifar10'
     config.data.channels = 3
     config.augment.horizontal_flip = True
@@ -39,11 +39,11 @@ def get_config() -> ml_collections.ConfigDict:
         {'name': 'srresnet.SRResNet', 'width': 32, 'blocks': 6, 'factor': 4, 'norm': 'none'}
     )
     config.discriminator = ml_collections.ConfigDict(
-        {'name': 'patchgan.Discriminator', 'width': 32, 'layers': 2}
+        {'name': 'patchgan.Discriminator', 'width': 16, 'layers': 2}
     )
     for player in ('generator', 'discriminator'):
         config.optimizers[player] = config_lib.optimizer(
-            'adam', learning_rate=2e-4, b1=0.5, b2=0.999
+            'adam', learning_rate=5e-4, b1=0.5, b2=0.999
         )
     config.ema.generator = ml_collections.ConfigDict({'half_life': 5000, 'ramp_up': 0.05})
     config.evaluation.metrics = ('psnr', 'ssim', 'l1')
