@@ -6,11 +6,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from gan_jax import data, evidence, parallel, sampling
+from gan_jax import data, parallel, sampling
 from gan_jax import game as game_lib
 from gan_jax.inputs import Sources
 
 ACROSS = 12  # images in a row of a picture, about
+MOST_CYCLES = 500  # sources that make the whole way, for figures
 
 
 def make_journey(game: game_lib.Game, start: str = 'a') -> Callable[..., list[np.ndarray]]:
@@ -104,7 +105,7 @@ def more_evidence(
     if 'cycle_images' not in wanted or 'b_to_a' not in game.functions:
         return lambda variables: given
     journey = make_journey(game)
-    start = sources[: evidence.KEPT]
+    start = sources[:MOST_CYCLES]
 
     def find(variables: Any) -> Mapping[str, Any]:
         return {**given, 'source_images': start, 'cycle_images': journey(variables, start)[1]}

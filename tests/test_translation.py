@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gan_jax import config as config_lib
-from gan_jax import data, evidence, inputs, parallel, sampling, translation
+from gan_jax import data, inputs, parallel, sampling, translation
 from gan_jax import game as game_lib
 
 SIDE, GAP = 4, 2
@@ -196,7 +196,7 @@ def test_of_a_grey_source_the_mask_is_left_out_and_values_beyond_the_range_are_c
 
 # ---- Evidence --------------------------------------------------------------------------------
 def test_evidence_of_the_way_back(monkeypatch):
-    monkeypatch.setattr(evidence, 'KEPT', 3)
+    monkeypatch.setattr(translation, 'MOST_CYCLES', 3)
     sources = make_sources(pairs(5), [4, 2, 0, 1])
     wanted = {'cycle_images', 'source_images', 'fake_images'}
     find = translation.more_evidence(make_game(scaled, darker), wanted, sources, pairs=False)
