@@ -30,7 +30,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.game = 'paired'
     config.output = 'residual'
     config.reconstruction = ml_collections.ConfigDict({'l1': 1000.0})
-    config.perceptual = ml_collections.ConfigDict()  # or features and weight, see docs/methods.md
+    config.perceptual = ml_collections.ConfigDict()  # see docs/translation.md
     config.feature_matching = 0.0
     config.conditional = True
     config.generator_every = 1

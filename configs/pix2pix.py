@@ -13,8 +13,10 @@ equal names; the first or left one is translated into the other.
 Hardware and time: not run; 200 epochs of the 400 facades are the 80,000 steps of the default.
 Score: not measured.
 
-Deviations: translations are made without dropout and with running means of batch statistics, so
-that a picture has one translation; evaluations take the middle 256 of 286 pixels."""
+Deviations: instance norm without scale and bias, which at a batch of 1 is the paper's batch norm
+but for these; translations are made without dropout, so that a picture has one translation;
+evaluations take the middle 256 of 286 pixels.
+"""
 
 import ml_collections
 
@@ -34,15 +36,15 @@ def get_config() -> ml_collections.ConfigDict:
     config.game = 'paired'
     config.output = 'plain'
     config.reconstruction = ml_collections.ConfigDict({'l1': 100.0})
-    config.perceptual = ml_collections.ConfigDict()  # or features and weight, see docs/methods.md
+    config.perceptual = ml_collections.ConfigDict()  # see docs/translation.md
     config.feature_matching = 0.0
     config.conditional = True
     config.generator_every = 1
     config.generator = ml_collections.ConfigDict(
-        {'name': 'unet.Generator', 'width': 64, 'depth': 8}
+        {'name': 'unet.Generator', 'width': 64, 'depth': 8, 'norm': 'instance'}
     )
     config.discriminator = ml_collections.ConfigDict(
-        {'name': 'patchgan.Discriminator', 'width': 64, 'layers': 3}
+        {'name': 'patchgan.Discriminator', 'width': 64, 'layers': 3, 'norm': 'instance'}
     )
     for player in ('generator', 'discriminator'):
         config.optimizers[player] = config_lib.optimizer(

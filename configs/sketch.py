@@ -9,7 +9,8 @@ to photographs; the edges by XDoG (Winnemoeller et al., 2012).
 Hardware and time: HARDWARE
 Score: SCORE
 
-Deviations: as configs/pix2pix_emoji.py.
+Deviations: drawings of 32 pixels, narrow networks, batches of 16, Adam at 5e-4, translations
+without dropout, a running average of the generator.
 """
 
 import ml_collections
@@ -32,7 +33,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.game = 'paired'
     config.output = 'plain'
     config.reconstruction = ml_collections.ConfigDict({'l1': 100.0})
-    config.perceptual = ml_collections.ConfigDict()  # or features and weight, see docs/methods.md
+    config.perceptual = ml_collections.ConfigDict()  # see docs/translation.md
     config.feature_matching = 0.0
     config.conditional = True
     config.generator_every = 1

@@ -82,7 +82,7 @@ def evaluate(
         'step': run.step,
         'checkpoint': 'best' if best else 'newest',
         'seeds': seeds,
-        'generated': num,
+        'generated': len(evaluation.fed(config, game, against, seeds[0], num)),
         'baseline': config['baseline'].get('name'),
         **_settings(against, how),
     }
@@ -102,7 +102,7 @@ def _of_baseline(config: Mapping[str, Any], against: Evaluation, baseline: Calla
     answer = jax.jit(lambda sources: data.denormalize(baseline(sources)))
     real = against.references['real']
     sources = inputs.Sources(config, real.dataset, real.places)
-    names = [x for x in against.names if 'cycle_images' not in evaluation.needed([x])]
+    names = [x for x in against.names if 'cycles' not in evaluation.needed([x])]
     more = {'aligned_pairs': True} if inputs.aligned(config, held_out=True) else {}
     made = evaluation.samples(lambda part: np.asarray(answer(part)), sources)
     return against(made, only=names, more=more)
@@ -238,9 +238,11 @@ def real_floor(against: Evaluation) -> tuple[Figures, str]:
       The figures of what was trained on against what is compared with; where that is the same, of
       one half of it against the other. And which it was.
     """
-    apart = {'train_scores', 'train_features', 'aligned_pairs', 'cycle_images'}
+    apart = {'train_scores', 'train_features', 'aligned_pairs', 'cycles'}
     names = [x for x in against.names if not apart & evaluation.needed([x])]
     real, train = against.references['real'], against.references.get('train')
+    if not names:
+        return {}, 'no figure compares real images with real ones'
     if train is not None:
         judge, given = against, train
         how = f'{len(train.places)} of {train.split} against {len(real.places)} of {real.split}'

@@ -14,15 +14,15 @@ gathered. There may be, of the real images that are the reference and of the gen
     mixture                 of points, what they were drawn from
     aligned_pairs           there only if each generated image is a translation whose true image is
                             the real one of the same place
-    source_images, cycle_images                     sources and what they are after the way to the
-                            other domain and back, float32 in [-1, 1]
+    cycles                  {'a', 'b'}: (images of a domain, what they are after the way to the
+                            other one and back), float32 in [-1, 1]
 
 Each returns {figure: value}; 'figure/stderr' is an estimate of that figure's standard error.
 """
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import jax
 import numpy as np
@@ -260,8 +260,8 @@ def perceptual_distance(
     return _with_error('perceptual_distance', [np.asarray(values)])
 
 
-@gives(cycle_error=LESS)
-def cycle_error(source_images: np.ndarray, cycle_images: np.ndarray) -> dict[str, float]:
-    """The mean absolute difference of sources, in [-1, 1], and what comes back of them."""
-    errors = np.abs(source_images - cycle_images).mean(axis=(1, 2, 3))
-    return _with_error('cycle_error', [errors])
+@gives(cycle_error=LESS, cycle_error_b=LESS)
+def cycle_error(cycles: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
+    """The mean absolute difference of images and what comes back of them, from a and from b."""
+    errors = {x: np.abs(begun - back).mean(axis=(1, 2, 3)) for x, (begun, back) in cycles.items()}
+    return _with_error('cycle_error', [errors['a']]) | _with_error('cycle_error_b', [errors['b']])

@@ -10,10 +10,11 @@ import numpy as np
 
 from gan_jax import augment, baselines, corruptions, data, keys
 from gan_jax.checks import check_arguments, check_options, functions_with, named
+from gan_jax.data import sources
 from gan_jax.errors import NoSplit, UserError, one_line
 from gan_jax.game import Game
 
-ALIGNED, UNALIGNED = 'paired:', 'unpaired:'
+ALIGNED, UNALIGNED = sources.PAIRED, sources.UNPAIRED
 Prepare = Callable[[Any, Mapping[str, Any]], dict[str, Any]]
 
 
@@ -94,6 +95,11 @@ def translates(game: Game) -> bool:
     return 'a_to_b' in game.functions
 
 
+def both_ways(game: Game) -> bool:
+    """Whether a game translates in both directions, for which it needs no pairs."""
+    return 'b_to_a' in game.functions
+
+
 def sourced(config: Mapping[str, Any]) -> bool:
     """Whether a config's data have sources."""
     return bool(config['corruption']) or config['dataset'].startswith((ALIGNED, UNALIGNED))
@@ -113,6 +119,11 @@ def check_sources(config: Mapping[str, Any], game: Game) -> None:
         raise UserError(
             f'config.game={config["game"]!r} translates, so it needs sources: give '
             f'config.corruption, or config.dataset={ALIGNED}PATH or {UNALIGNED}PATH'
+        )
+    if translates(game) and not both_ways(game) and not aligned(config):
+        raise UserError(
+            f'config.game={config["game"]!r} needs pairs, and {config["dataset"]} has none; use '
+            f'{ALIGNED}PATH, or config.game=cyclegan'
         )
     if sourced(config) and not translates(game):
         raise UserError(
@@ -143,6 +154,11 @@ def example(config: Mapping[str, Any], game: Game) -> dict[str, jax.Array]:
     batch = {'image': jnp.zeros((1, *shape)), 'label': jnp.zeros((1,), jnp.int32)}
     if translates(game):
         batch['source'] = jnp.zeros((1, *source_shape(config)))
+        if both_ways(game) and batch['source'].shape != batch['image'].shape:
+            raise UserError(
+                f'config.game={config["game"]!r} needs two domains of one shape; '
+                f'config.corruption makes {batch["source"].shape[1:]} of {shape}'
+            )
     return batch
 
 

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from gan_jax import (
@@ -39,7 +40,7 @@ from gan_jax.checks import (
     imported,
     named,
 )
-from gan_jax.errors import UserError
+from gan_jax.errors import UserError, one_line
 from gan_jax.game import Game
 from gan_jax.games import wrappers
 from gan_jax.games.adversary import Adversary, Penalty
@@ -226,6 +227,10 @@ def _perceptual(what: str, value: Any, built_in: Mapping[str, Any]) -> tuple[Ter
         )
     check_number(f'{what}.weight', value['weight'], float, 0)
     features = imported(f'{what}.features', value['features'])
+    try:
+        jax.eval_shape(features, jnp.zeros((1, *built_in['shape'])))
+    except Exception as error:  # it may be anything
+        raise UserError(f'{what}.features={value["features"]}: {one_line(error)}') from error
 
     def compare(truth, image):
         return losses.feature_matching(features(truth), features(image))
@@ -275,6 +280,11 @@ def build_game(config: Mapping[str, Any], **built_in: Any) -> Game:
         kwargs['adversary'] = _adversary(config, axis_name)
     if 'axis_name' in arguments(make):
         kwargs['axis_name'] = axis_name
+    if kwargs.get('feature_matching') and not hasattr(kwargs['discriminator'], 'features'):
+        raise UserError(
+            f'config.feature_matching: config.discriminator.name='
+            f'{config["discriminator"]["name"]!r} gives no features; use patchgan.Discriminator'
+        )
     game = make(**kwargs)
     chosen = config['cures']
     if chosen['unrolled_steps']:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from flax.errors import FlaxError
 
 from gan_jax import checkpoint, data, inputs, parallel, replicas, resolve, sampling
 from gan_jax import config as config_lib
@@ -58,7 +59,7 @@ def build_players(config: Mapping[str, Any]) -> Players:
     try:
         params, aux = jax.eval_shape(game.init, jax.random.key(0), example)
         made = jax.eval_shape(sampling.make(game), params, aux, _one_input(game, example))
-    except (TypeError, ValueError, ArithmeticError, AssertionError) as error:
+    except (TypeError, ValueError, ArithmeticError, AssertionError, FlaxError) as error:
         points = '' if size else ' (the data are points: use networks of mixture or mlp)'
         raise UserError(f'the networks cannot be built: {one_line(error)}{points}') from error
     if made.shape != example['image'].shape:
@@ -92,7 +93,7 @@ def build(config: Mapping[str, Any]) -> Setup:
     prepare = inputs.build_prepare(config)
     # Names are resolved once before the data are read, which may take minutes.
     game = resolve.build_game(
-        config, shape=(1, 1, 1), axis_name=None, dtype=jnp.dtype(config['precision'])
+        config, shape=(32, 32, 3), axis_name=None, dtype=jnp.dtype(config['precision'])
     )
     inputs.check_sources(config, game)
     fed = inputs.load_data(config)

@@ -19,7 +19,7 @@ from gan_jax.data import cleaning, sources, transforms
 from gan_jax.errors import UserError, one_line
 
 DIRECTIONS = ('a_to_b', 'b_to_a')
-LARGEST = 512  # pixels; a picture that is longer than this on a side is cut into tiles
+LARGEST = 512  # pixels; one that would be longer on a side, or become so, is cut into tiles
 CHUNK = 4  # tiles to a call
 QUALITY = 95  # of JPEG, WebP and AVIF
 NOT_AN_IMAGE = 'not an image'
@@ -295,7 +295,7 @@ def make_translator(
         widths = [(margin // 2, margin - margin // 2) for margin in margins]
         padded = np.pad(source, (*widths, (0, 0)), mode='symmetric')
         tile = [
-            min(n, max(largest // side, 1) * side)
+            min(n, max(largest // factor // side, 1) * side)
             for n, side in zip(padded.shape[:2], size, strict=True)
         ]
         starts = [_starts(n, t) for n, t in zip(padded.shape[:2], tile, strict=True)]

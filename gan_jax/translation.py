@@ -11,7 +11,7 @@ from gan_jax import game as game_lib
 from gan_jax.inputs import Sources
 
 ACROSS = 12  # images in a row of a picture, about
-MOST_CYCLES = 500  # sources that make the whole way, for figures
+MOST_CYCLES = 500  # images of a domain that make the whole way, for figures
 
 
 def make_journey(game: game_lib.Game, start: str = 'a') -> Callable[..., list[np.ndarray]]:
@@ -102,12 +102,14 @@ def more_evidence(
       pairs: whether the sources have their true images.
     """
     given: dict[str, Any] = {'aligned_pairs': True} if pairs else {}
-    if 'cycle_images' not in wanted or 'b_to_a' not in game.functions:
+    if 'cycles' not in wanted or 'b_to_a' not in game.functions:
         return lambda variables: given
-    journey = make_journey(game)
-    start = sources[:MOST_CYCLES]
+    first = slice(MOST_CYCLES)
+    begun = {'a': sources[first], 'b': data.normalize(sources.images(first))}
+    journeys = {domain: make_journey(game, domain) for domain in begun}
 
     def find(variables: Any) -> Mapping[str, Any]:
-        return {**given, 'source_images': start, 'cycle_images': journey(variables, start)[1]}
+        cycles = {x: (begun[x], journeys[x](variables, begun[x])[1]) for x in begun}
+        return {**given, 'cycles': cycles}
 
     return find

@@ -55,7 +55,6 @@ def sgd(config, learning_rate=SGD['learning_rate']):
 
 R1 = {'r1': {'weight': 1.0, 'every': 1}}
 LAZY_R1 = {'r1': {'weight': 1.0, 'every': 3}}
-WEAK_R1 = {'r1': {'weight': 0.01, 'every': 3}}
 CURES = {
     'packing': 2,
     'instance_noise': 0.1,
@@ -77,9 +76,9 @@ METHODS = {
     'dcgan': ('dcgan', {}),
     'sngan': ('sngan', {}),
     'ring8': ('ring8', {'discriminator': DISCRIMINATION}),
-    'pix2pix': ('pix2pix', {'feature_matching': 1.0, 'discriminator': MULTI_SCALE}),
+    'pix2pix': ('pix2pix_emoji', {'feature_matching': 1.0, 'discriminator': MULTI_SCALE}),
     # L1's kinks, of which a cycle has thousands, make much of a rounding; squares have none.
-    'cyclegan': ('cyclegan', {'pool_size': 20, 'penalties': WEAK_R1, 'distance': 'l2'}),
+    'cyclegan': ('cyclegan', {'pool_size': 20, 'distance': 'l2'}),
 }
 
 HALF = {'precision': 'bfloat16', 'penalties': R1}

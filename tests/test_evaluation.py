@@ -155,6 +155,7 @@ def test_of_a_game_that_translates_the_figures_are_of_pairs_and_of_the_way_back(
     size = np.abs(IMAGES[[5, 3, 40, 8]] / 127.5 - 1).mean(axis=(1, 2, 3))
     found = measure(jnp.float32(0.6), {})
     assert found['cycle_error'] == pytest.approx(0.7 * size.mean(), rel=1e-5)
+    assert found['cycle_error_b'] == pytest.approx(found['cycle_error'], rel=1e-5)
     assert found['cycle_error/stderr'] == pytest.approx(0.7 * size.std(ddof=1) / 2, rel=1e-4)
     assert found['l1'] == pytest.approx(0.4 * size.mean(), rel=0.01)  # in whole levels
     assert measure(jnp.float32(1.0), {})['psnr'] == 100

@@ -227,6 +227,7 @@ def test_a_corruption_that_does_not_fit_the_images(corruption, size, said):
 
 
 # ---- What goes with what ---------------------------------------------------------------------
+BOTH_WAYS = TRANSLATES._replace(functions={'a_to_b': None, 'b_to_a': None})
 GREY = {'corruption': {'name': 'greyscale'}}
 
 
@@ -238,9 +239,10 @@ def elsewhere(name):
     ('game', 'changes'),
     [
         (TRANSLATES, PAIRED),
-        (TRANSLATES, UNPAIRED),
+        (BOTH_WAYS, UNPAIRED),
         (TRANSLATES, GREY),
-        (TRANSLATES, UNPAIRED | elsewhere('paired:y')),
+        (BOTH_WAYS, UNPAIRED | elsewhere('paired:y')),
+        (BOTH_WAYS, PAIRED),
         (TRANSLATES, GREY | elsewhere('cifar10')),
         (TRANSLATES, GREY | {'baseline': {'name': 'grey'}}),
         (SAMPLES, {}),
@@ -255,6 +257,8 @@ def test_what_goes_together(game, changes):
     ('game', 'changes', 'said'),
     [
         (TRANSLATES, {}, "config.game='gan' translates, so it needs sources"),
+        (TRANSLATES, UNPAIRED, "config.game='gan' needs pairs, and unpaired:x has none"),
+        (TRANSLATES, UNPAIRED | elsewhere('paired:y'), 'needs pairs'),
         (TRANSLATES, PAIRED | GREY, "config.corruption='greyscale': paired:x has sources of its"),
         (SAMPLES, UNPAIRED, "config.game='gan' has no use for sources"),
         (SAMPLES, GREY, "config.game='gan' has no use for sources"),

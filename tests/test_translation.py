@@ -198,22 +198,27 @@ def test_of_a_grey_source_the_mask_is_left_out_and_values_beyond_the_range_are_c
 def test_evidence_of_the_way_back(monkeypatch):
     monkeypatch.setattr(translation, 'MOST_CYCLES', 3)
     sources = make_sources(pairs(5), [4, 2, 0, 1])
-    wanted = {'cycle_images', 'source_images', 'fake_images'}
+    wanted = {'cycles', 'fake_images'}
     find = translation.more_evidence(make_game(scaled, darker), wanted, sources, pairs=False)
     found = find(FACTOR)
-    assert set(found) == {'source_images', 'cycle_images'}
+    assert set(found) == {'cycles'}
+    assert set(found['cycles']) == {'a', 'b'}
+    begun, back = found['cycles']['a']
     start = np.array([40, 20, 0]) / 127.5 - 1
-    np.testing.assert_allclose(found['source_images'][:, 0, 0, 0], start, rtol=1e-6)
-    np.testing.assert_allclose(found['cycle_images'][:, 3, 3, 2], 0.5 * start - 0.25, rtol=1e-5)
-    assert found['cycle_images'].shape == found['source_images'].shape == (3, SIDE, SIDE, 3)
-    other = find(({'factor': jnp.float32(1.0)}, {}))
-    np.testing.assert_allclose(other['cycle_images'][:, 0, 0, 0], start - 0.25, rtol=1e-5)
+    np.testing.assert_allclose(begun[:, 0, 0, 0], start, rtol=1e-6)
+    np.testing.assert_allclose(back[:, 3, 3, 2], 0.5 * start - 0.25, rtol=1e-5)
+    assert back.shape == begun.shape == (3, SIDE, SIDE, 3)
+    begun, back = found['cycles']['b']
+    np.testing.assert_allclose(begun, sources.images(slice(3)) / 127.5 - 1, rtol=1e-6)
+    np.testing.assert_allclose(back, 0.5 * (begun - 0.25), rtol=1e-5)
+    other = find(({'factor': jnp.float32(1.0)}, {}))['cycles']['a'][1]
+    np.testing.assert_allclose(other[:, 0, 0, 0], start - 0.25, rtol=1e-5)
 
 
 @pytest.mark.parametrize('aligned', [True, False])
 @pytest.mark.parametrize(
     ('wanted', 'game'),
-    [({'fake_images'}, make_game(scaled, darker)), ({'cycle_images'}, make_game(scaled))],
+    [({'fake_images'}, make_game(scaled, darker)), ({'cycles'}, make_game(scaled))],
 )
 def test_no_way_back_is_made_that_is_not_wanted_or_not_there(wanted, game, aligned):
     find = translation.more_evidence(game, wanted, make_sources(pairs(2)), aligned)
@@ -222,7 +227,7 @@ def test_no_way_back_is_made_that_is_not_wanted_or_not_there(wanted, game, align
 
 def test_evidence_says_that_there_are_pairs():
     game = make_game(scaled, darker)
-    find = translation.more_evidence(game, {'cycle_images'}, make_sources(pairs(2)), True)
+    find = translation.more_evidence(game, {'cycles'}, make_sources(pairs(2)), True)
     found = find(FACTOR)
     assert found['aligned_pairs'] is True
-    assert len(found['cycle_images']) == 2
+    assert len(found['cycles']['a'][1]) == 2

@@ -103,7 +103,9 @@ def make(
 
     Both players move from the same state, as in the authors' code: the discriminator sees what the
     generator made before its move. Pools of earlier images are arrays in aux, the same on all
-    devices; a batch passes them in the order of its examples.
+    devices; a batch passes them in the order of its examples (with several devices and
+    micro-batches, those of each micro-batch device by device). A generator with
+    dropout draws anew in each turn.
 
     Args:
       generator: (images, train, keys or None) -> images, for either direction.

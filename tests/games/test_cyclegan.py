@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from gan_jax import game as game_lib
-from gan_jax import keys, losses, objectives
+from gan_jax import keys, losses, objectives, penalties
 from gan_jax.games import cyclegan
-from gan_jax.games.adversary import Adversary
+from gan_jax.games.adversary import Adversary, Penalty
 
 SHAPE = (2, 2, 1)
 RNG = jax.random.key(0)
@@ -172,6 +172,35 @@ def test_the_discriminators_see_the_pools():
         _, (_, metrics) = play(params, aux, later, keys.per_example(jax.random.key(i), 1))
         seen.add(round(float(metrics['fake_logit_b']), 3))
     assert seen == {1.0, 10.0}  # what was kept, and the new one
+
+
+def test_a_lazy_penalty_has_a_turn_for_both_domains():
+    """R1 of a sum of four pixels is 4, of one with a weight of 3 it is 36."""
+    lazy = Penalty('r1', lambda critic, real, *_: penalties.r1(critic, real), 0.5, every=4)
+    game = made(adversary=Adversary(objectives.wasserstein, (lazy,)))
+    turn = game.turns[-1]
+    assert (turn.player, turn.every, turn.label) == ('discriminator', 4, 'discriminator_r1')
+    params, aux, batch, rng = begun(game)
+    params['discriminator']['b']['weight'] = jnp.float32(3)
+    loss, (_, metrics) = turn.loss(params, aux, batch, rng)
+    assert float(metrics['r1_a']) == pytest.approx(4)
+    assert float(metrics['r1_b']) == pytest.approx(36)
+    assert float(loss) == pytest.approx(4 * 0.5 * 40)
+
+
+def test_anchors_are_kept_for_each_domain():
+    """LeCam's running means move by 1% of the mean logits: 2 and 6, real; 3 and 1, generated."""
+
+    def seen(critic, real, fake, rng, anchors):
+        return jnp.zeros(real.shape[0])
+
+    adversary = Adversary(objectives.wasserstein, (Penalty('lecam', seen, 1.0, decay=0.99),))
+    game = made(adversary=adversary, pool_size=0)
+    params, aux, batch, rng = begun(game)
+    play = next(turn.loss for turn in game.turns if turn.player == 'discriminator')
+    _, (aux, _) = play(params, aux, batch, rng)
+    found = jax.tree.map(lambda x: round(100 * float(x), 4), aux['anchors'])
+    assert found == {'a': {'real': 2.0, 'fake': 3.0}, 'b': {'real': 6.0, 'fake': 1.0}}
 
 
 def test_both_players_move_from_the_same_state():
