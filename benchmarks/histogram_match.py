@@ -2,8 +2,8 @@
 
     python -m benchmarks.histogram_match paired:data/emoji --size 64
 
-Of the test pairs, the mean PSNR in dB and L1 in [-1, 1] to the true images of (a) the sources, (b) the
-sources with each channel's histogram matched to that of the true image, which no translator is told.
+Of the test pairs, the mean PSNR in dB and L1 in [-1, 1] to the true images of (a) the sources, (b)
+the sources with each channel's histogram matched to the true image's, which no translator is told.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from gan_jax import data, metrics
 def matched(source, truth):
     """A channel's values replaced by those of the same rank in the other; ties share their mean."""
     flat, known = source.ravel(), np.sort(truth.ravel()).astype(np.float64)
-    values, places, counts = np.unique(flat, return_inverse=True, return_counts=True)
+    _, places, counts = np.unique(flat, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
     sums = np.concatenate([[0], np.cumsum(known)])
     means = (sums[ends] - sums[ends - counts]) / counts

@@ -10,8 +10,8 @@ least 0.5 dB above and L1 at least 10% below both (a) the drawing itself (12.06 
 1]) and (b) the drawing with each channel's histogram matched to the true one's (13.15 dB, 0.264).
 
 Hardware and time: one CPU core that other work shared, 29 minutes.
-Score, of the last checkpoint on the 372 test pairs, one seed: PSNR 15.36 +- 0.19 dB (standard error),
-SSIM 0.426, L1 0.212; without the running average 14.85 dB and 0.231.
+Score, of the last checkpoint on the 372 test pairs, one seed: PSNR 15.36 +- 0.19 dB (standard
+error), SSIM 0.426, L1 0.212; without the running average 14.85 dB and 0.231.
 
 Deviations: narrower networks for 64 pixels, batches of 16, a patch of 34 pixels, translations
 without dropout, a running average of the generator.
