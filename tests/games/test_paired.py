@@ -113,6 +113,8 @@ def test_features_are_matched_without_the_logits(network):
     found = {Means: (once + 2 * once) / 2, Scales: once}[type(network)]
     assert float(metrics['feature_matching']) == pytest.approx(found)
     assert float(loss) == pytest.approx(float(without) + 10 * found)
+    truth, image = (jax.tree.leaves(x)[0].max() for x in seen[0])
+    assert (float(truth), float(image)) == (5, 2.5)
     shapes = [x.shape for x in jax.tree.leaves(seen[0][0])]
     assert shapes == ([(2, 4), (2, 4)] if isinstance(network, Means) else [(2, 4, 4, 4)] * 2)
 
