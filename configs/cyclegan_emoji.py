@@ -12,7 +12,7 @@ above that of the drawing itself (12.43 dB at 32 pixels) and a cycle error below
 Hardware and time: HARDWARE
 Score: SCORE
 
-Deviations: narrower networks for 32 pixels, batches of 8, a running average of the generator.
+Deviations: narrower networks for 32 pixels, batches of 2, a running average of the generator.
 
 The rates fall from the middle of these steps on; with another number of steps change
 optimizers.<player>.learning_rate.transition_begin and transition_steps, too.
@@ -26,8 +26,8 @@ from gan_jax import config as config_lib
 def get_config() -> ml_collections.ConfigDict:
     """The default run."""
     config = config_lib.default()
-    config.steps = 3000
-    config.batch_size = 8
+    config.steps = 9000
+    config.batch_size = 2
     config.dataset = 'unpaired:data/emoji'
     config.evaluation.dataset = 'paired:data/emoji'
     config.image_size = 32
@@ -52,7 +52,7 @@ def get_config() -> ml_collections.ConfigDict:
         rate = ml_collections.ConfigDict(
             {
                 'name': 'linear_schedule',
-                'init_value': 4e-4,
+                'init_value': 3e-4,
                 'end_value': 0.0,
                 'transition_begin': config.steps // 2,
                 'transition_steps': config.steps // 2,
@@ -64,7 +64,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.evaluation.best = 'sliced_wasserstein'  # which needs no pairs
     config.num_samples = 32
     config.log_every = 50
-    config.sample_every = 500
-    config.checkpoint_every = 500
-    config.eval_every = 500
+    config.sample_every = 1500
+    config.checkpoint_every = 1500
+    config.eval_every = 1500
     return config

@@ -10,7 +10,8 @@ Hardware and time: HARDWARE
 Score: SCORE
 
 Deviations: noise of a standard deviation of 0.2 in [-1, 1], 25 grey levels; small networks, a
-running average of the generator."""
+running average of the generator.
+"""
 
 import ml_collections
 

@@ -10,7 +10,8 @@ Hardware and time: HARDWARE
 Score: SCORE
 
 Deviations: a U-Net, a conditional PatchGAN, a running average of the generator; the squared error
-is over the whole image, of which the hole is a fourth."""
+is over the whole image, of which the hole is a fourth.
+"""
 
 import ml_collections
 

@@ -6,12 +6,14 @@ et al., 2017): SRGAN.
     python launch.py --config=configs/super_resolution.py
     python launch.py --workdir=runs/super_resolution --mode=evaluate
 
-Hardware and time: HARDWARE
-Score: SCORE
+Hardware and time: one CPU core that other work shared, 9 minutes.
+Score, one seed, last checkpoint, the first 2,500 test images: PSNR 22.04 +- 0.05 dB (standard
+error), SSIM 0.615; bicubic enlargement: 21.11 dB and 0.520.
 
 Deviations: pixels in place of features of VGG (config.perceptual takes such features), a smaller
 network whose output is added to the bicubic enlargement, a PatchGAN, a running average of the
-generator."""
+generator.
+"""
 
 import ml_collections
 
