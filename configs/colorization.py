@@ -8,8 +8,8 @@ section 4.2.
 
 Hardware and time: one CPU core, 5 minutes.
 Score, one seed, last checkpoint, the test set: Frechet distance in the features of CIFAR-10's
-classifier 1.49 +- 0.07 (standard error), of the grey images 8.87, of real ones 0.13. PSNR 23.6 dB, of
-the grey images 24.9: a colour that may be wrong costs more than none.
+classifier 1.49 +- 0.07 (standard error), of the grey images 8.87, of real ones 0.13. PSNR
+23.6 dB, of the grey images 24.9: a colour that may be wrong costs more than none.
 
 Deviations: RGB in place of Lab, small networks for 32 pixels, a running average of the generator.
 """
