@@ -6,8 +6,9 @@ weight of 0.999, adversarial loss with 0.001, the known pixels kept.
     python launch.py --config=configs/inpainting.py
     python launch.py --workdir=runs/inpainting --mode=evaluate
 
-Hardware and time: HARDWARE
-Score: SCORE
+Hardware and time: one CPU core that other work shared, 8 minutes.
+Score, one seed, last checkpoint, the first 2,500 test images: PSNR 22.32 +- 0.05 dB (standard
+error), SSIM 0.586; harmonic fill: 22.12 dB and 0.563.
 
 Deviations: a U-Net, a conditional PatchGAN, a running average of the generator; the squared error
 is over the whole image, of which the hole is a fourth.
