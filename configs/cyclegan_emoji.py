@@ -9,8 +9,10 @@ Paper: Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Ne
 Aim, stated before the first run: on the 372 test pairs, which serve for evaluation only, a PSNR
 above that of the drawing itself (12.43 dB at 32 pixels) and a cycle error below 0.1 in [-1, 1].
 
-Hardware and time: HARDWARE
-Score: SCORE
+Hardware and time: one CPU core that other work shared, 16 minutes.
+Score, one seed, last checkpoint: PSNR 13.25 +- 0.15 dB (standard error), L1 0.286 (the drawing
+itself: 0.311); cycle errors 0.119 from a and 0.129 from b, not below 0.1 and still falling (of
+images in [0, 1] they are half of that).
 
 Deviations: narrower networks for 32 pixels, batches of 2, a running average of the generator.
 
