@@ -6,8 +6,9 @@ recipe it is, with a residual as in Beyond a Gaussian Denoiser (Zhang et al., 20
     python launch.py --config=configs/denoising.py
     python launch.py --workdir=runs/denoising --mode=evaluate
 
-Hardware and time: HARDWARE
-Score: SCORE
+Hardware and time: one CPU core that other work shared, 16 minutes.
+Score, one seed, last checkpoint, the first 2,500 test images: PSNR 27.29 +- 0.03 dB (standard
+error), SSIM 0.832; median of 3x3: 23.71 dB and 0.704.
 
 Deviations: noise of a standard deviation of 0.2 in [-1, 1], 25 grey levels; small networks, a
 running average of the generator.
