@@ -112,8 +112,8 @@ def check_sources(config: Mapping[str, Any], game: Game) -> None:
     """
     if config['corruption'] and sourced({**config, 'corruption': {}}):
         raise UserError(
-            f'config.corruption={config["corruption"].get("name")!r}: {config["dataset"]} has sources '
-            f'of its own; use one or the other'
+            f'config.corruption={config["corruption"].get("name")!r}: {config["dataset"]} has '
+            f'sources of its own; use one or the other'
         )
     if translates(game) and not sourced(config):
         raise UserError(
