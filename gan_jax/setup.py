@@ -96,6 +96,7 @@ def build(config: Mapping[str, Any]) -> Setup:
         config, shape=(32, 32, 3), axis_name=None, dtype=jnp.dtype(config['precision'])
     )
     inputs.check_sources(config, game)
+    inputs.build_baseline(config)
     fed = inputs.load_data(config)
     dataset = fed.cropped(config['image_size']) if config['data']['load_size'] else fed
     *sides, channels = dataset.shape

@@ -148,8 +148,8 @@ class TestMethod:
         config = methods.method(row)
         state = compiled(json.dumps(config), 1)[2]
         seeded = state.replace(rng=np.asarray(jax.random.key_data(jax.random.key(1))))
-        one, _ = play(config, 1)
-        other, _ = play(config, 1, state=seeded)
+        one, _ = play(config, 3)  # CycleGAN draws nothing before its pools are full
+        other, _ = play(config, 3, state=seeded)
         assert methods.any_difference(game_lib.current(one)[0], game_lib.current(other)[0])
 
 
