@@ -71,6 +71,12 @@ def test_no_file_is_over_400_lines():
     assert [f.name for f in files if len(f.read_text().splitlines()) > 400] == []
 
 
+def test_no_two_test_files_have_one_name():
+    """pytest would leave one of them out."""
+    names = [file.name for file in (methods.ROOT / 'tests').rglob('test_*.py')]
+    assert sorted(names) == sorted({*names})
+
+
 def test_neither_the_maths_nor_the_command_line_imports_tensorflow():
     heavy = ('tensorflow', 'tensorflow_datasets', 'matplotlib', 'pandas', 'mlxtend', 'torch')
     for module, more in (('gan_jax', ('flax', 'optax', 'orbax', 'PIL')), ('launch', ())):
