@@ -90,22 +90,19 @@ def named(what: str, value: Any, valid: Mapping[str, Any]) -> tuple[Any, dict[st
     return valid[value['name']], kwargs
 
 
-def imported(what: str, name: Any) -> Callable:
+def imported(what: str, name: Any) -> Any:
     """What 'package.module:name' stands for.
 
     Raises:
-      UserError: if it cannot be imported, or is not a function.
+      UserError: if it cannot be imported.
     """
     module, _, attribute = name.partition(':') if isinstance(name, str) else ('', '', '')
     if not module or not attribute:
         raise UserError(f"{what}={name!r} must be 'package.module:name'")
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise UserError(f'{what}={name}: {one_line(error)}; say package.module:name') from error
-    if not callable(found):
-        raise UserError(f'{what}={name} is not a function')
-    return found
 
 
 def functions_with(module: ModuleType, *needed: str) -> dict[str, Callable]:

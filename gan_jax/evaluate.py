@@ -78,15 +78,15 @@ def evaluate(
     baseline = inputs.build_baseline(config)
     if baseline is not None:
         found['baseline'] = [_of_baseline(config, against, baseline)]
+    given = evaluation.fed(config, game, against, seeds[0], num)
     record = {
         'step': run.step,
         'checkpoint': 'best' if best else 'newest',
         'seeds': seeds,
-        'generated': len(evaluation.fed(config, game, against, seeds[0], num)),
+        'generated': len(given),
         'baseline': config['baseline'].get('name'),
         **_settings(against, how),
     }
-    given = evaluation.fed(config, game, against, seeds[0], min(num, evidence.CHUNK))
     first = replicas.split(next(iter(kinds.values())), len(seeds))[0]
     more = {
         'best': evaluation.best_and_last(workdir / 'metrics.jsonl', config['evaluation']['best']),

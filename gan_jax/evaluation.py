@@ -244,7 +244,7 @@ def of_game(
     sampler = sampling.make_sampler(game)
     judge = jax.jit(game.functions['score']) if 'score' in game.functions else None
     further = None
-    if 'cycles' in needed(evaluation.names) and 'b_to_a' not in game.functions:
+    if 'cycles' in needed(evaluation.names) and not inputs.both_ways(game):
         raise UserError(f'cycle_error: config.game={config["game"]!r} has no way back')
     if inputs.translates(game):
         pairs = inputs.aligned(config, held_out=True)

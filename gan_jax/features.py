@@ -7,7 +7,6 @@
 """
 
 import hashlib
-import importlib
 import inspect
 import json
 import os
@@ -20,7 +19,8 @@ from absl import logging
 from flax import serialization
 
 from gan_jax import data, files, parallel
-from gan_jax.errors import UserError, one_line
+from gan_jax.checks import imported
+from gan_jax.errors import UserError
 from gan_jax.networks.features import FeatureNetwork, classifier, inception
 
 INCEPTION = 'inception:'
@@ -71,11 +71,7 @@ def load(
 
 
 def _own(name: str) -> FeatureNetwork:
-    module, _, attribute = name.partition(':')
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise UserError(f'features={name}: {one_line(error)}; say package.module:name') from error
+    found = imported('features', name)
     if isinstance(found, FeatureNetwork):
         return found
     if not callable(found):
@@ -84,7 +80,9 @@ def _own(name: str) -> FeatureNetwork:
         source = inspect.getsource(found)
     except (OSError, TypeError):
         source = repr(found)
-    return FeatureNetwork(attribute, hashlib.sha256(source.encode()).hexdigest(), 'its own', found)
+    return FeatureNetwork(
+        name.partition(':')[2], hashlib.sha256(source.encode()).hexdigest(), 'its own', found
+    )
 
 
 def _classifier(train: data.Dataset, test: data.Dataset | None, cache: pathlib.Path) -> Any:

@@ -57,6 +57,12 @@ def load_held_out(config: Mapping[str, Any]) -> data.Dataset | None:
         return None
 
 
+def load_shown(config: Mapping[str, Any], game: Game) -> data.Dataset:
+    """What pictures are of: what is trained on, or to translate, held-out data if there are any."""
+    held_out = load_held_out(config) if translates(game) else None
+    return load_images(config) if held_out is None else held_out
+
+
 def aligned(config: Mapping[str, Any], held_out: bool = False) -> bool:
     """Whether each source has its true image, in training or where it is evaluated."""
     name = (config['evaluation']['dataset'] if held_out else None) or config['dataset']

@@ -8,7 +8,7 @@ import numpy as np
 
 from gan_jax import data, parallel, sampling
 from gan_jax import game as game_lib
-from gan_jax.inputs import Sources
+from gan_jax.inputs import Sources, both_ways
 
 ACROSS = 12  # images in a row of a picture, about
 MOST_CYCLES = 500  # images of a domain that make the whole way, for figures
@@ -71,7 +71,7 @@ def make_picture(game: game_lib.Game, sources: Sources) -> Callable[[Any, Any], 
       a game with both directions: source, translation, what that becomes on the way back; and the
       same for an image, which is the true one if there are pairs.
     """
-    both = 'b_to_a' in game.functions
+    both = both_ways(game)
     journeys = [make_journey(game, start) for start in ('ab' if both else 'a')]
     images = sources.images(slice(None))
     beginnings = [sources[:], data.normalize(images)][: len(journeys)]
@@ -102,7 +102,7 @@ def more_evidence(
       pairs: whether the sources have their true images.
     """
     given: dict[str, Any] = {'aligned_pairs': True} if pairs else {}
-    if 'cycles' not in wanted or 'b_to_a' not in game.functions:
+    if 'cycles' not in wanted or not both_ways(game):
         return lambda variables: given
     first = slice(MOST_CYCLES)
     begun = {'a': sources[first], 'b': data.normalize(sources.images(first))}

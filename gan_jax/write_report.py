@@ -46,7 +46,7 @@ def write_report(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
     """
     run = setup.restore(workdir)
     seeds = replicas.seeds_with(run.config, replica)
-    dataset = inputs.load_images(run.config)
+    dataset = inputs.load_shown(run.config, run.players.game)
     variables = replicas.split(game_lib.averaged(run.state), len(seeds))[replica]
     curves = _curves(workdir)
     judged = _evaluation(workdir)
@@ -139,8 +139,6 @@ def _pictures(run: setup.Run, dataset: Dataset, variables: Any, seed: int) -> di
 
 def _translations(run: setup.Run, dataset: Dataset, variables: Any) -> dict[str, Any]:
     """Translations of held-out sources beside the true images, or others of their domain."""
-    held_out = inputs.load_held_out(run.config)
-    dataset = dataset if held_out is None else held_out
     order = np.random.default_rng(run.config['seed']).permutation(len(dataset))
     sources = inputs.Sources(run.config, dataset, order[: SHOWN + BLIND])
     made = sampling.make_sampler(run.players.game)(*variables, sources)

@@ -36,8 +36,7 @@ class BatchNorm(nn.BatchNorm):
     @nn.compact
     def __call__(self, x: chex.Array, *args: Any, **kwargs: Any) -> jax.Array:
         """Maps [batch, ..., features] to the same shape, of type `output_dtype`."""
-        wide = x.astype(jnp.float32 if x.dtype.itemsize < 4 else x.dtype)
-        return super().__call__(wide, *args, **kwargs).astype(self.output_dtype or x.dtype)
+        return super().__call__(_wide(x), *args, **kwargs).astype(self.output_dtype or x.dtype)
 
 
 class LayerNorm(nn.Module):
@@ -60,14 +59,8 @@ class LayerNorm(nn.Module):
     @nn.compact
     def __call__(self, x: chex.Array) -> jax.Array:
         """Maps [batch, ..., features] to the same shape, of type `output_dtype`."""
-        wide = x.astype(jnp.float32 if x.dtype.itemsize < 4 else x.dtype)
-        axes, features = tuple(range(1, x.ndim)), (1,) * (x.ndim - 1) + x.shape[-1:]
-        scale = self.param('scale', nn.initializers.ones_init(), x.shape[-1:])
-        bias = self.param('bias', nn.initializers.zeros_init(), x.shape[-1:])
-        centred = wide - jnp.mean(wide, axes, keepdims=True)
-        variance = jnp.mean(jnp.square(centred), axes, keepdims=True)
-        y = centred * jax.lax.rsqrt(variance + self.epsilon)
-        y = y * scale.reshape(features).astype(y.dtype) + bias.reshape(features).astype(y.dtype)
+        y = _standardized(_wide(x), range(1, x.ndim), self.epsilon)
+        y = _scaled(self, y, nn.initializers.ones_init())
         return y.astype(self.output_dtype or x.dtype)
 
 
@@ -81,10 +74,10 @@ def _standardized(x: jax.Array, axes: Sequence[int], epsilon: float) -> jax.Arra
     return centred * jax.lax.rsqrt(jnp.mean(jnp.square(centred), axes, keepdims=True) + epsilon)
 
 
-def _scaled(module: Any, y: jax.Array) -> jax.Array:
+def _scaled(module: Any, y: jax.Array, scale_init: nn.initializers.Initializer) -> jax.Array:
     """scale * y + bias, a scale and a bias per feature that are the module's parameters."""
     features = y.shape[-1:]
-    scale = module.param('scale', module.scale_init, features, jnp.float32)
+    scale = module.param('scale', scale_init, features, jnp.float32)
     bias = module.param('bias', nn.initializers.zeros_init(), features)
     shape = (1,) * (y.ndim - 1) + features
     return y * scale.reshape(shape).astype(y.dtype) + bias.reshape(shape).astype(y.dtype)
@@ -127,7 +120,9 @@ class InstanceNorm(nn.Module):
                 'layers that halve them, or another norm'
             )
         y = _standardized(_wide(x), range(1, x.ndim - 1), self.epsilon)
-        return (_scaled(self, y) if self.affine else y).astype(self.output_dtype or x.dtype)
+        return (_scaled(self, y, self.scale_init) if self.affine else y).astype(
+            self.output_dtype or x.dtype
+        )
 
 
 class GroupNorm(nn.Module):
@@ -167,7 +162,9 @@ class GroupNorm(nn.Module):
         split = _wide(x).reshape(*x.shape[:-1], self.groups, -1)
         axes = (*range(1, x.ndim - 1), x.ndim)
         y = _standardized(split, axes, self.epsilon).reshape(x.shape)
-        return (_scaled(self, y) if self.affine else y).astype(self.output_dtype or x.dtype)
+        return (_scaled(self, y, self.scale_init) if self.affine else y).astype(
+            self.output_dtype or x.dtype
+        )
 
 
 def needs_bias(kind: str) -> bool:
