@@ -22,9 +22,12 @@ import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from gan_jax import evaluate, parallel, sample, train, translate, write_report
-from gan_jax.checks import check_keys
+from gan_jax import train
+from gan_jax.commands import evaluate, sample, translate
+from gan_jax.commands import report as write_report
+from gan_jax.config.checks import check_keys
 from gan_jax.errors import UserError
+from gan_jax.runtime import parallel
 
 CONFIG = config_flags.DEFINE_config_file('config', None, 'The run, a file in configs/.')
 WORKDIR = flags.DEFINE_string('workdir', None, "Default: runs/<the config's name>.")
@@ -143,7 +146,7 @@ def keep_compiled(folder: str) -> None:
 
 def worth_reading(record: python_logging.LogRecord) -> bool:
     """Our own lines, errors, and JAX's warnings: libraries tell at length of every file."""
-    file, package = pathlib.Path(record.pathname), pathlib.Path(parallel.__file__).parent
+    file, package = pathlib.Path(record.pathname), pathlib.Path(parallel.__file__).parents[1]
     least = python_logging.WARNING if 'jax' in file.parts else python_logging.ERROR
     return record.levelno >= least or file.is_relative_to(package)
 

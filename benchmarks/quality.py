@@ -19,7 +19,7 @@ import time
 import numpy as np
 from absl import logging
 
-from gan_jax.evaluate import evaluate
+from gan_jax.commands.evaluate import evaluate
 from gan_jax.train import train
 from launch import keep_freed_memory
 

@@ -15,9 +15,11 @@ import time
 import jax
 import numpy as np
 
-from gan_jax import data, inputs, parallel, replicas
+from gan_jax import data
 from gan_jax import game as game_lib
-from gan_jax.setup import build
+from gan_jax.config import inputs
+from gan_jax.config.experiment import build
+from gan_jax.runtime import parallel, replicas
 from launch import keep_freed_memory
 
 STEPS = 50

@@ -26,9 +26,9 @@ import numpy as np
 
 from configs import dcgan as dcgan_config
 from gan_jax import game as game_lib
-from gan_jax import parallel
+from gan_jax.config.experiment import build_players
 from gan_jax.networks.dcgan import SIZES
-from gan_jax.setup import build_players
+from gan_jax.runtime import parallel
 
 FLOAT = 4  # bytes; parameters and gradients are float32
 ADAM_BYTES = 7 * FLOAT  # read: gradient, parameter, two moments; written: the last three

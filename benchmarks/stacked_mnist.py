@@ -22,7 +22,7 @@ from benchmarks import legibility
 from benchmarks.mode_collapse import changed
 from configs import stacked_mnist
 from gan_jax import metrics
-from gan_jax.sample import sample
+from gan_jax.commands.sample import sample
 from gan_jax.train import train
 from launch import keep_freed_memory
 

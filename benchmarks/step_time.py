@@ -44,11 +44,12 @@ from jax import lax
 import launch
 from benchmarks import torch_networks as torch_nets
 from gan_jax import game as game_lib
-from gan_jax import keys, latents, objectives, parallel
+from gan_jax import keys, latents, objectives
 from gan_jax.games import gan
 from gan_jax.games.adversary import Adversary
 from gan_jax.networks import dcgan, mlp, sngan
 from gan_jax.networks.layers import linear
+from gan_jax.runtime import parallel
 
 RESULTS = pathlib.Path(__file__).parent / 'results'
 BATCH, BATCHES, RATE, B1, SEED = 64, 4, 2e-4, 0.5, 0

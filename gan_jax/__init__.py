@@ -3,6 +3,6 @@
 The maths other projects may use: objectives, penalties, losses, cures, latents, augment, metrics.
 """
 
-from gan_jax import augment, cures, latents, losses, metrics, objectives, penalties
+from gan_jax import augment, cures, latents, losses, metrics, objectives, penalties, stabilization
 
 __all__ = ['augment', 'cures', 'latents', 'losses', 'metrics', 'objectives', 'penalties']

@@ -15,7 +15,8 @@ from flax import struct
 from flax.training import train_state
 from jax import lax
 
-from gan_jax import keys, parallel
+from gan_jax import keys
+from gan_jax.runtime import parallel
 
 Params = Mapping[str, Any]
 Metrics = dict[str, chex.Array]

@@ -9,22 +9,18 @@ import jax
 import numpy as np
 from absl import logging
 
-from gan_jax import (
-    checkpoint,
-    data,
-    evaluation,
-    inputs,
-    parallel,
-    replicas,
-    sampling,
-    translation,
-)
+from gan_jax import data
 from gan_jax import game as game_lib
-from gan_jax import logging as log_lib
-from gan_jax import workdir as workdir_lib
+from gan_jax.config import inputs
+from gan_jax.config import saved as workdir_lib
+from gan_jax.config.experiment import Setup, build
 from gan_jax.errors import UserError
-from gan_jax.interrupt import Interrupt
-from gan_jax.setup import Setup, build
+from gan_jax.evaluation import evaluator as evaluation
+from gan_jax.runtime import checkpoint, parallel, replicas
+from gan_jax.runtime import metric_writer as log_lib
+from gan_jax.runtime.preemption import Interrupt
+from gan_jax.sampling import sampler as sampling
+from gan_jax.sampling import translation
 
 
 class Diverged(Exception):

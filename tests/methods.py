@@ -6,7 +6,7 @@ import pathlib
 import jax
 import numpy as np
 
-from gan_jax import inputs
+from gan_jax.config import inputs
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIGS = sorted(file.stem for file in (ROOT / 'configs').glob('*.py'))

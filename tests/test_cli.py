@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_jax import checkpoint
-from gan_jax import logging as log_lib
-from gan_jax.setup import build_players
+from gan_jax.config.experiment import build_players
+from gan_jax.runtime import checkpoint
+from gan_jax.runtime import metric_writer as log_lib
 
 # Small enough that 300 steps take a second or two.
 SMALL = (

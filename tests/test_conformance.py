@@ -8,9 +8,10 @@ import methods
 import numpy as np
 import pytest
 
-from gan_jax import checkpoint, parallel, resolve
 from gan_jax import game as game_lib
-from gan_jax.setup import build_players
+from gan_jax.config import resolve
+from gan_jax.config.experiment import build_players
+from gan_jax.runtime import checkpoint, parallel
 
 
 def compile_update(game, config, devices=1, traces=None):

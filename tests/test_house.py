@@ -8,8 +8,8 @@ import methods
 import pytest
 
 PACKAGE = methods.ROOT / 'gan_jax'
-MATHS = ['objectives', 'penalties', 'losses', 'cures', 'latents', 'augment', 'keys']
-MATHS += ['corruptions', 'baselines', 'outputs']
+MATHS = ['objectives', 'penalties', 'losses', 'stabilization', 'latents', 'augment', 'keys']
+MATHS += ['restoration/degradations', 'restoration/baselines', 'restoration/heads']
 MATHS += [
     f'metrics/{name}'
     for name in (

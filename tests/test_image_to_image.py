@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_jax import evaluate, sample, train, translate, write_report
+from gan_jax import train
+from gan_jax.commands import evaluate, sample, translate
+from gan_jax.commands import report as write_report
 from gan_jax.errors import UserError
 
 SIZE = methods.SIZE

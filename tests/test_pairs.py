@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from jax import lax
 
-from gan_jax import augment, objectives, parallel, penalties, resolve
+from gan_jax import augment, objectives, penalties
 from gan_jax import game as game_lib
+from gan_jax.config import resolve
 from gan_jax.games import gan
 from gan_jax.games.adversary import Adversary, Penalty
+from gan_jax.runtime import parallel
 
 OBJECTIVES = {k: v for k, v in vars(objectives).items() if isinstance(v, objectives.Objective)}
 PENALTIES = {

@@ -7,11 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_jax import checkpoint, evaluation, inputs, sample, sampling, train
 from gan_jax import game as game_lib
-from gan_jax import logging as log_lib
+from gan_jax import train
+from gan_jax.commands import sample
+from gan_jax.config import inputs
+from gan_jax.config.experiment import build, build_players
 from gan_jax.errors import UserError
-from gan_jax.setup import build, build_players
+from gan_jax.evaluation import evaluator as evaluation
+from gan_jax.runtime import checkpoint
+from gan_jax.runtime import metric_writer as log_lib
+from gan_jax.sampling import sampler as sampling
 
 
 @pytest.fixture(scope='session')

@@ -20,7 +20,8 @@ import grain
 import numpy as np
 from absl import logging
 
-from gan_jax.data import cleaning, pairs, sources, synthetic, transforms
+from gan_jax.data import cleaning, sources, synthetic, transforms
+from gan_jax.data import domains as pairs
 from gan_jax.data.dataset import Batch, Dataset, points, stack
 from gan_jax.errors import UserError
 

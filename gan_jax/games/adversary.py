@@ -11,8 +11,10 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from gan_jax import cures, keys, parallel
+from gan_jax import keys
+from gan_jax import stabilization as cures
 from gan_jax.objectives import Objective
+from gan_jax.runtime import parallel
 
 # (aux, examples) -> (logits, new aux): the discriminator, in training. Logits are an array, or a
 # tree of arrays where there are several scales; each array then counts alike.

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax import keys, parallel
+from gan_jax import keys
 from gan_jax.game import Game, Turn
+from gan_jax.runtime import parallel
 
 HISTORY = 'history'
 

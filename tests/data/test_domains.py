@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from gan_jax import data
-from gan_jax.data import cleaning, pairs, pipeline, sources
+from gan_jax.data import cleaning, pipeline, sources
+from gan_jax.data import domains as pairs
 from gan_jax.errors import NoSplit, UserError
 
 NOISE = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)

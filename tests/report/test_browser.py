@@ -3,10 +3,9 @@
 import json
 import time
 
-import browser
 import numpy as np
 import pytest
-import test_page
+from report import browser, test_page
 
 from gan_jax import report
 

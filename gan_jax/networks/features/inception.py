@@ -26,11 +26,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from gan_jax import files
 from gan_jax.errors import UserError
 from gan_jax.networks.features import Apply, FeatureNetwork, in_batches, torch_file
 from gan_jax.networks.features.resizing import bilinear_tensorflow1
 from gan_jax.networks.layers.convolution import LAYOUT, convolve
+from gan_jax.runtime import files
 
 PUBLISHED = '6726825d'  # how the SHA-256 of the published file begins
 FILE = f'pt_inception-2015-12-05-{PUBLISHED}.pth'

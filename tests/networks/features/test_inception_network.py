@@ -3,8 +3,8 @@ import zlib
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pth
 import pytest
+from networks.features import pth
 
 from gan_jax.errors import UserError
 from gan_jax.networks import features

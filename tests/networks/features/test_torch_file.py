@@ -1,8 +1,8 @@
 import pathlib
 
 import numpy as np
-import pth
 import pytest
+from networks.features import pth
 
 from gan_jax.errors import UserError
 from gan_jax.networks.features import torch_file

@@ -1,0 +1,364 @@
+"""--mode=translate: the pictures of a folder through a run's translator, at their own sizes."""
+
+import io
+import itertools
+import os
+import pathlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import logging
+from PIL import Image
+
+from gan_jax import game
+from gan_jax.config import experiment as setup
+from gan_jax.config import inputs
+from gan_jax.config.checks import check_name
+from gan_jax.data import cleaning, sources, transforms
+from gan_jax.errors import UserError, one_line
+from gan_jax.runtime import files, parallel, replicas
+
+DIRECTIONS = ('a_to_b', 'b_to_a')
+LARGEST = 512  # pixels; one that would be longer on a side, or become so, is cut into tiles
+CHUNK = 4  # tiles to a call
+QUALITY = 95  # of JPEG, WebP and AVIF
+NOT_AN_IMAGE = 'not an image'
+
+# Pillow also opens documents and icons, some of them by programs of others.
+FORMATS = (
+    'AVIF', 'BMP', 'GIF', 'JPEG', 'JPEG2000', 'PCX', 'PNG', 'PPM', 'PSD', 'SGI', 'TGA', 'TIFF',
+    'WEBP',
+)  # fmt: skip
+FOREIGN = frozenset({'.heic', '.heif', '.svg'})  # pictures that Pillow does not know
+
+
+class Picture(NamedTuple):
+    """A picture as a translator meets it.
+
+    Attributes:
+      source: float32 [height, width, channels] in [-1, 1]; a mask in the last channel is 0 or 1.
+      format: Pillow's name for the format of its file.
+    """
+
+    source: np.ndarray
+    format: str
+
+
+def translate(
+    workdir: pathlib.Path,
+    *,
+    input: str,
+    output: str,
+    direction: str = 'a_to_b',
+    best: bool = False,
+    replica: int = 0,
+) -> int:
+    """Translates the pictures of a folder by the run in `workdir`, with running averages if kept.
+
+    Args:
+      workdir: a run's work directory.
+      input: a folder, its files in any nesting, or one file.
+      output: the folder where they go, under the same relative names.
+      direction: 'a_to_b', or 'b_to_a' where the game has it.
+      best: from the best checkpoint by the evaluated figure, not the newest.
+      replica: which of the run's seeds, counted from 0.
+
+    Returns:
+      How many could be read, and so were translated.
+
+    Raises:
+      UserError: if there is no run, it has no checkpoint, it does not translate in this direction,
+        there are no files, or the output cannot be written or would overwrite them.
+    """
+    run = setup.restore(workdir, best)
+    functions = run.players.game.functions
+    valid = [name for name in DIRECTIONS if name in functions]
+    if not valid:
+        raise UserError(
+            f'{workdir} holds a run of the game {run.config["game"]!r}, which translates nothing; '
+            f'name a run that translates {" or ".join(DIRECTIONS)}, of paired or cyclegan'
+        )
+    check_name('--direction', direction, valid)
+    seeds = replicas.seeds_with(run.config, replica)
+    variables = replicas.split(game.averaged(run.state), len(seeds))[replica]
+    height, width, channels = inputs.source_shape(run.config)
+    return translate_folder(
+        functions[direction],
+        variables,
+        pathlib.Path(input).expanduser(),
+        pathlib.Path(output).expanduser(),
+        size=(height, width),
+        channels=channels,
+    )
+
+
+def translate_folder(
+    function: Callable,
+    variables: tuple[Any, Any],
+    folder_in: pathlib.Path,
+    folder_out: pathlib.Path,
+    *,
+    size: tuple[int, int],
+    channels: int,
+    largest: int = LARGEST,
+) -> int:
+    """Translates every picture under a folder; what cannot be read is named in the log.
+
+    Args:
+      function: (params, aux, sources [n, h, w, channels]) -> images [n, f h, f w, 1 or 3], both
+        float32 in [-1, 1].
+      variables: (params, aux).
+      folder_in: a folder, its files in any nesting, or one file. Hidden ones are left out.
+      folder_out: where the translations go, under the same relative names and in the same formats;
+        `.png` is added to the names of those that cannot be written in theirs.
+      size: the height and width that the translator was trained on.
+      channels: 1 (grey), 3 (RGB), or one more for a mask of missing pixels.
+      largest: the longest side in pixels that is translated whole, if no less than `size`.
+
+    Returns:
+      How many could be read.
+
+    Raises:
+      UserError: if there are no files, or the output cannot be written or would overwrite them.
+    """
+    names = find_files(folder_in, folder_out)
+    root = folder_in if folder_in.is_dir() else folder_in.parent
+    translator = make_translator(function, variables, size=size, channels=channels, largest=largest)
+    bad = []
+    for name in names:
+        try:
+            picture = read(root / name, channels)
+        except cleaning.BadRecord as error:
+            bad.append(f'{name} ({error})')
+            logging.warning('%s cannot be read (%s)', root / name, error)
+            continue
+        _write(folder_out / name, translator(picture.source), picture.format)
+    skipped = f', {len(bad)} could not be read: {", ".join(bad[: cleaning.LISTED])}' if bad else ''
+    more = len(bad) - cleaning.LISTED
+    logging.info(
+        'translated %d of %d files%s%s',
+        len(names) - len(bad), len(names), skipped, f' and {more} more' if more > 0 else '',
+    )  # fmt: skip
+    return len(names) - len(bad)
+
+
+def find_files(folder_in: pathlib.Path, folder_out: pathlib.Path) -> list[str]:
+    """The names of the files to translate, relative to their folder and sorted.
+
+    Hidden ones are left out, and those in `folder_out` if it lies in `folder_in`. Links are
+    followed, though to no folder twice.
+
+    Raises:
+      UserError: if there are none, or `folder_out` is no place for their translations.
+    """
+    if not folder_in.exists():
+        raise UserError(f'--input={folder_in} does not exist; name a folder of images, or an image')
+    if folder_out.exists() and not folder_out.is_dir():
+        raise UserError(f'--output={folder_out} is not a folder; name one, it need not exist yet')
+    root = folder_in if folder_in.is_dir() else folder_in.parent
+    real = os.path.realpath
+    if real(root) == real(folder_out):
+        raise UserError(
+            f'--input and --output are the same folder, {folder_out}; give another --output'
+        )
+    try:
+        names = [folder_in.name] if folder_in != root else sorted(_walk(root, folder_out))
+    except OSError as error:
+        raise UserError(f'--input={folder_in}: {one_line(error)}; make it readable') from error
+    if not names:
+        raise UserError(
+            f'--input={folder_in} holds no files; put images there that end in '
+            f'{", ".join(sorted(sources.SUFFIXES))}, in any nesting'
+        )
+    given = {real(root / name) for name in names}
+    for name in names:
+        if real(folder_out / name) in given:
+            raise UserError(
+                f'--output={folder_out} would overwrite {folder_out / name}, which is to be '
+                f'translated; give another --output'
+            )
+    return names
+
+
+def _walk(root: pathlib.Path, but: pathlib.Path) -> list[str]:
+    def fail(error: OSError) -> None:
+        raise error
+
+    seen, names = {os.path.realpath(root), os.path.realpath(but)}, []
+    for folder, below, found in os.walk(root, followlinks=True, onerror=fail):
+        place = pathlib.Path(folder)
+        for name in sorted(below):
+            real = os.path.realpath(place / name)
+            if name.startswith('.') or real in seen:
+                below.remove(name)
+            seen.add(real)
+        names += [str((place / x).relative_to(root)) for x in found if not x.startswith('.')]
+    return names
+
+
+def read(file: pathlib.Path, channels: int) -> Picture:
+    """One picture, upright; of several frames the first.
+
+    Args:
+      file: the picture.
+      channels: see `to_source`.
+
+    Raises:
+      BadRecord: if it cannot be used: not an image, unreadable, truncated or of the wrong mode.
+    """
+    known = Image.registered_extensions()
+    if file.suffix.lower() not in known.keys() | FOREIGN:
+        raise cleaning.BadRecord(NOT_AN_IMAGE)
+
+    formats = [name for name in FORMATS if name in Image.OPEN]  # some builds lack AVIF or WebP
+
+    def parse(raw: pathlib.Path) -> sources.Record:
+        return Image.open(io.BytesIO(raw.read_bytes()), formats=formats), 0
+
+    source = sources.Source(str(file), 1, ('',), lambda _: [file], parse, lambda _: str(file))
+    image: Any = cleaning.read(source, file, min_size=1)[0]
+    try:
+        return Picture(to_source(transforms.upright(image), channels), image.format)
+    except Exception as error:  # foreign bytes: a broken palette or a broken EXIF
+        raise cleaning.BadRecord(cleaning.UNREADABLE) from error
+
+
+def to_source(image: Image.Image, channels: int) -> np.ndarray:
+    """A picture's colours as a translator's input.
+
+    Args:
+      image: a decoded picture of a mode in cleaning.MODES.
+      channels: 1 (grey) or 3 (RGB), transparent pixels over white; or one more, 2 or 4, for a mask
+        of missing pixels. These are the ones whose alpha is less than half; without
+        transparency there are none.
+
+    Returns:
+      float32 [height, width, channels] in [-1, 1]; in the last of 2 or 4 channels 1 is missing and
+      0 known, and the others are 0 where it is 1.
+    """
+    colours = channels - (channels % 2 == 0)
+    masked = channels != colours and image.has_transparency_data
+    missing = np.zeros((image.height, image.width, 1), bool)
+    if masked:
+        image = image.convert('RGBA')
+        missing = np.asarray(image)[..., 3:] < 128
+        image = image.convert('RGB')  # this drops alpha; transforms.convert would lay it over white
+    pixels = np.asarray(transforms.convert(image, colours)).reshape(*missing.shape[:2], colours)
+    source = np.where(missing, np.float32(0), transforms.normalize(pixels))
+    if channels == colours:
+        return source
+    return np.concatenate([source, missing.astype(np.float32)], axis=-1)
+
+
+def make_translator(
+    function: Callable,
+    variables: tuple[Any, Any],
+    *,
+    size: tuple[int, int],
+    channels: int,
+    largest: int = LARGEST,
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Builds what translates one picture of any size.
+
+    The picture is reflected at its sides until these are multiples of `size`, and the translation
+    is cropped back. On a side that is longer than `largest` then, it is cut into tiles that
+    overlap by a fourth or more. The weight of a tile rises linearly over its outer fourths, and
+    the result is the weighted mean. So few shapes are compiled, and memory is bounded.
+
+    Args:
+      function: (params, aux, sources [n, h, w, channels]) -> images [n, f h, f w, c], with the same
+        whole number f at all sizes.
+      variables: (params, aux).
+      size: the height and width that it was trained on.
+      channels: of the sources.
+      largest: the longest side in pixels that is translated whole, if no less than `size`.
+
+    Returns:
+      float32 [h, w, channels] -> uint8 [f h, f w, c].
+
+    Raises:
+      UserError: if the translation is not a whole number of times as large as the source.
+    """
+    example = jax.ShapeDtypeStruct((1, *size, channels), jnp.float32)
+    made = jax.eval_shape(function, *variables, example).shape[1:]
+    factor = made[0] // size[0]
+    if factor < 1 or made[:2] != (size[0] * factor, size[1] * factor):
+        raise UserError(
+            f'the translator makes images of shape {made} from {example.shape[1:]}, not ones whose '
+            f'sides are a whole number of times as long; only these can be cut and joined'
+        )
+    apply = parallel.over_examples(lambda shared, x: function(*shared, x))
+
+    def translator(source: np.ndarray) -> np.ndarray:
+        sides = source.shape[:2]
+        margins = [-n % side for n, side in zip(sides, size, strict=True)]
+        widths = [(margin // 2, margin - margin // 2) for margin in margins]
+        padded = np.pad(source, (*widths, (0, 0)), mode='symmetric')
+        tile = [
+            min(n, max(largest // factor // side, 1) * side)
+            for n, side in zip(padded.shape[:2], size, strict=True)
+        ]
+        starts = [_starts(n, t) for n, t in zip(padded.shape[:2], tile, strict=True)]
+        places = list(itertools.product(*starts))
+        canvas = np.zeros((padded.shape[0] * factor, padded.shape[1] * factor, made[2]), np.float32)
+        rows, columns = (_ramp(t * factor) for t in tile)
+        for i in range(0, len(places), CHUNK):
+            chunk = places[i : i + CHUNK]
+            tiles = np.stack([padded[y : y + tile[0], x : x + tile[1]] for y, x in chunk])
+            if len(places) > 1:  # one shape for all of them
+                tiles = np.pad(tiles, ((0, CHUNK - len(chunk)), (0, 0), (0, 0), (0, 0)))
+            translated = np.asarray(apply(variables, tiles), np.float32)
+            for (y, x), one in zip(chunk, translated[: len(chunk)], strict=True):
+                top, left = y * factor, x * factor
+                canvas[top : top + len(rows), left : left + len(columns)] += (
+                    rows[:, None, None] * columns[:, None] * one
+                )
+        canvas /= _total(rows, starts[0], factor)[:, None, None]
+        canvas /= _total(columns, starts[1], factor)[:, None]
+        top, left = (before * factor for before, _ in widths)
+        height, width = (n * factor for n in sides)
+        return transforms.denormalize(canvas[top : top + height, left : left + width])
+
+    return translator
+
+
+def _starts(length: int, tile: int) -> list[int]:
+    """Where tiles begin so that they cover a side and overlap by a fourth or more."""
+    return [*range(0, length - tile, tile - tile // 4), length - tile]
+
+
+def _ramp(length: int) -> np.ndarray:
+    """A tile's weights along one side: a linear rise, 1 in the inner half, a linear fall."""
+    place = np.arange(length, dtype=np.float32)
+    return np.minimum(np.minimum(place + 1, length - place) / (length // 4 + 1), 1)
+
+
+def _total(ramp: np.ndarray, starts: list[int], factor: int) -> np.ndarray:
+    """The sum of the weights along one side, at all its pixels."""
+    total = np.zeros(starts[-1] * factor + len(ramp), np.float32)
+    for start in starts:
+        total[start * factor : start * factor + len(ramp)] += ramp
+    return total
+
+
+def _encode(image: np.ndarray, format: str) -> bytes:
+    buffer = io.BytesIO()
+    transforms.from_array(image).save(buffer, format=format, quality=QUALITY)
+    return buffer.getvalue()
+
+
+def _write(file: pathlib.Path, image: np.ndarray, format: str) -> None:
+    """Writes uint8 [h, w, 1 or 3] in a format, or as .png if it cannot be written in that one."""
+    try:
+        content = _encode(image, format)
+    except (KeyError, OSError, ValueError):  # it is only read, or has no room for so many pixels
+        file, content = file.with_name(f'{file.name}.png'), _encode(image, 'PNG')
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        files.replace(file, lambda temporary: temporary.write_bytes(content))
+    except OSError as error:
+        reason = error.strerror or one_line(error)
+        raise UserError(f'{file} cannot be written ({reason}); give another --output') from error

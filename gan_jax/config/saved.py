@@ -1,0 +1,84 @@
+"""The work directory of a run: which config made it, and where things lie in it."""
+
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from gan_jax.config.defaults import GROUPS, MAY_CHANGE, default
+from gan_jax.errors import UserError, one_line
+from gan_jax.runtime import files
+
+CONFIG = 'config.json'
+
+
+def read_config(workdir: pathlib.Path) -> dict[str, Any]:
+    """The resolved config of the run in `workdir`.
+
+    Raises:
+      UserError: if there is none, or it cannot be read.
+    """
+    file = workdir / CONFIG
+    try:
+        return _completed(json.loads(file.read_text()))
+    except FileNotFoundError:
+        raise UserError(
+            f'{workdir} holds no run ({CONFIG} is missing); train one with --workdir={workdir}'
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UserError(f'{file} cannot be read ({one_line(error)})') from error
+
+
+def _completed(config: dict[str, Any]) -> dict[str, Any]:
+    """With the defaults of keys that came after the run: they leave it as it was."""
+    for key, value in json.loads(json.dumps(default().to_dict())).items():
+        if key not in config:
+            config[key] = value
+        elif key in GROUPS:
+            config[key] = {**value, **config[key]}
+    return config
+
+
+def _flatten(tree: Any, prefix: str = 'config') -> dict[str, Any]:
+    if not isinstance(tree, Mapping):
+        return {prefix: tree}
+    flat = {}
+    for key, value in tree.items():
+        flat.update(_flatten(value, f'{prefix}.{key}'))
+    return flat
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    free = {f'config.{key}' for key in MAY_CHANGE}
+    before, after = _flatten(old), _flatten(new)
+    return [
+        f'{key}: {before.get(key)!r} there, {after.get(key)!r} now'
+        for key in sorted({*before, *after} - free)
+        if before.get(key) != after.get(key)
+    ]
+
+
+def prepare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
+    """Makes the directory, or finds that it belongs to the same run; writes the config.
+
+    Raises:
+      UserError: if it cannot be written, or was made by another config.
+    """
+    config = json.loads(json.dumps(config))
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        if (workdir / CONFIG).exists():
+            differences = _differences(read_config(workdir), config)
+            if differences:
+                more = f' (and {len(differences) - 1} more)' if len(differences) > 1 else ''
+                raise UserError(
+                    f'{workdir} was made by another config: {differences[0]}{more}; '
+                    f'give another --workdir, or delete that one'
+                )
+        text = json.dumps(config, indent=2) + '\n'
+        files.replace(workdir / CONFIG, lambda file: file.write_text(text))
+    except OSError as error:
+        reason = error.strerror or one_line(error)
+        raise UserError(
+            f'the work directory {workdir} cannot be written ({reason}); give another --workdir'
+        ) from error

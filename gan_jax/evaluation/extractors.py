@@ -1,0 +1,124 @@
+"""Which feature network a config names: the published one, a data set's classifier, or any other.
+
+'classifier'            trained on the labels of the run's data set, once, and kept
+'inception:PATH'        the FID's network, from pt_inception-2015-12-05-6726825d.pth
+'package.module:name'   a `FeatureNetwork`, or a function of uint8 images [n, h, w, c] that
+                        returns (features [n, d], logits [n, k])
+"""
+
+import hashlib
+import inspect
+import json
+import os
+import pathlib
+import zlib
+from typing import Any
+
+import numpy as np
+from absl import logging
+from flax import serialization
+
+from gan_jax import data
+from gan_jax.config.checks import imported
+from gan_jax.errors import UserError
+from gan_jax.networks.features import FeatureNetwork, classifier, inception
+from gan_jax.runtime import files, parallel
+
+INCEPTION = 'inception:'
+HELD_OUT = 10  # of a set without a test split every tenth image is kept from the classifier
+
+
+def cache_folder() -> pathlib.Path:
+    """The user's cache folder of this package."""
+    root = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
+    return pathlib.Path(root).expanduser() / 'gan_jax'
+
+
+def check(what: str, name: Any) -> None:
+    """Raises UserError unless the name has one of the forms above; loads nothing."""
+    if isinstance(name, str) and (name == 'classifier' or name.partition(':')[2]):
+        return
+    raise UserError(
+        f"{what}={name!r} must be 'classifier', '{INCEPTION}PATH' or 'package.module:name'"
+    )
+
+
+def load(
+    name: str,
+    train: data.Dataset,
+    test: data.Dataset | None = None,
+    cache: pathlib.Path | None = None,
+) -> FeatureNetwork:
+    """The network of that name.
+
+    Args:
+      name: see above.
+      train: what a classifier is trained on.
+      test: what its accuracy is measured on; of None on every tenth image of `train`, left out.
+      cache: where what was trained or converted is kept; the user's cache folder by default.
+
+    Raises:
+      UserError: if it cannot be had; the message says what would help.
+    """
+    check('features', name)
+    cache = cache or cache_folder()
+    if name == 'classifier':
+        return _classifier(train, test, cache)
+    if name.startswith(INCEPTION):
+        return inception.load(
+            name.removeprefix(INCEPTION), cache=cache, compiled=parallel.over_examples
+        )
+    return _own(name)
+
+
+def _own(name: str) -> FeatureNetwork:
+    found = imported('features', name)
+    if isinstance(found, FeatureNetwork):
+        return found
+    if not callable(found):
+        raise UserError(f'features={name} is neither a FeatureNetwork nor a function')
+    try:
+        source = inspect.getsource(found)
+    except (OSError, TypeError):
+        source = repr(found)
+    return FeatureNetwork(
+        name.partition(':')[2], hashlib.sha256(source.encode()).hexdigest(), 'its own', found
+    )
+
+
+def _classifier(train: data.Dataset, test: data.Dataset | None, cache: pathlib.Path) -> Any:
+    classes = len(train.class_names)
+    if classes < 2 or len(train.shape) != 3:
+        raise UserError(
+            f'{train.name} has no labels to train a classifier on; give another feature network, '
+            f'such as --features={INCEPTION}PATH'
+        )
+    places = np.arange(len(train))
+    kept = np.ones(len(train), bool) if test else places % HELD_OUT != 0
+    crc = zlib.crc32(train.labels.tobytes())
+    for start in range(0, len(train), 1000):
+        crc = zlib.crc32(train.batch(places[start : start + 1000])['image'].tobytes(), crc)
+    key = [train.name, train.shape, crc, bool(test), classifier.STEPS, classifier.VERSION]
+    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+    short = ''.join(x if x.isalnum() or x in '_-' else '_' for x in train.name.split('/')[-1])
+    file = cache / 'classifiers' / f'{short}-{digest}.msgpack'
+    tested = test or train
+    some = places[~kept] if test is None else np.arange(len(test))
+    if file.exists():
+        params = serialization.msgpack_restore(file.read_bytes())
+    else:
+        logging.info('%s: training the classifier of features, once', train.name)
+        chosen = train.batch(places[kept])
+        params = classifier.train(chosen['image'], chosen['label'], classes)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        files.replace(file, lambda part: part.write_bytes(serialization.to_bytes(params)))
+    network = classifier.network(
+        f'{short}-classifier', params, classes, compiled=parallel.over_examples
+    )
+    held_out = tested.batch(some[:10_000])
+    accuracy = classifier.accuracy(network, held_out['image'], held_out['label'])
+    logging.info(
+        '%s: names %.2f%% of %d held-out images rightly', network.name, 100 * accuracy,
+        len(held_out['label']),
+    )  # fmt: skip
+    return network

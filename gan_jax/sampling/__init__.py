@@ -1,0 +1,1 @@
+"""Samples and translations of trained players."""

@@ -1,0 +1,151 @@
+"""A small run and small sets of images, evaluated and reported as a person would."""
+
+import json
+
+import methods
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_jax.commands import evaluate
+from gan_jax.commands import report as write_report
+from gan_jax.errors import UserError
+from gan_jax.train import train
+
+NETWORK = 'test_evaluation:NETWORK'
+
+
+@pytest.fixture(scope='module')
+def workdir(tmp_path_factory):
+    """Two seeds of the smallest GAN on mnist_5k, evaluated by features while they train."""
+    folder = tmp_path_factory.mktemp('run')
+    config = methods.shrunk('gan', num_replicas=2, steps=4)
+    config |= {'sample_every': 2, 'eval_every': 2, 'log_every': 2, 'checkpoint_every': 2}
+    config['evaluation'] |= {
+        'metrics': ('frechet_distance', 'precision_recall'), 'best': 'recall', 'features': NETWORK
+    }  # fmt: skip
+    assert train(config, folder)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def found(workdir, tmp_path_factory):
+    cache = tmp_path_factory.mktemp('cache')
+    return evaluate.evaluate(workdir, num=120, cache=cache)
+
+
+def test_a_run_is_evaluated_by_features_while_it_trains(workdir):
+    lines = [json.loads(x) for x in (workdir / 'metrics.jsonl').read_text().splitlines()]
+    evaluated = [x for x in lines if 'eval/recall[quarters]' in x]
+    assert [x['step'] for x in evaluated] == [2, 4]
+    each = [evaluated[0][f'eval/frechet_distance[quarters]/seed_{s}'] for s in (0, 1)]
+    assert evaluated[0]['eval/frechet_distance[quarters]'] == pytest.approx(np.mean(each))
+
+
+def test_what_evaluation_json_holds(workdir, found):
+    assert json.loads((workdir / 'evaluation.json').read_text()) == found
+    settings = found['settings']
+    assert settings['features'] == 'quarters'
+    assert settings['features_digest'] == 'abc'
+    assert settings['generated'] == 120
+    assert settings['split'] == 'train'
+    assert settings['floor'] == '60 of train against 60 others of it'
+    assert settings['seeds'] == [0, 1]
+    row = found['figures']['frechet_distance[quarters]']
+    assert row['ema'] != row['raw']
+    assert row['real'] < row['ema']  # nothing was learned in four steps
+    assert row['ema'] == pytest.approx(np.mean(found['each_seed']['frechet_distance[quarters]']))
+    assert row['stderr'] > 0
+    assert 'memorised[quarters]' not in found['figures']
+    assert found['best']['figure'] == 'recall[quarters]'
+    assert found['best']['last']['step'] == 4
+
+
+def test_a_second_evaluation_is_the_same_to_the_last_digit(workdir, found, tmp_path, capsys):
+    assert evaluate.evaluate(workdir, num=120, cache=tmp_path) == found
+    table = capsys.readouterr().out
+    assert '120 samples against 120 images of mnist_5k, train; features: quarters' in table
+    for name in found['figures']:
+        assert name in table
+
+
+def test_metrics_can_be_chosen_and_mistakes_are_named(workdir):
+    one = evaluate.evaluate(workdir, num=20, changes={'metrics': ['sliced_wasserstein']})
+    assert list(one['figures']) == ['sliced_wasserstein']
+    assert one['settings']['features'] is None
+    with pytest.raises(UserError, match="--metrics 'fid' is unknown"):
+        evaluate.evaluate(workdir, num=20, changes={'metrics': ['fid']})
+    with pytest.raises(UserError, match="no split but 'train'"):
+        evaluate.evaluate(workdir, num=20, changes={'split': 'test'})
+    with pytest.raises(UserError, match=r'say package\.module:name'):
+        evaluate.evaluate(workdir, num=20, changes={'features': 'numpy:nothing'})
+
+
+def test_the_report_of_a_run(workdir, found):
+    page = write_report.write_report(workdir, replica=1).read_text()
+    assert 'seed 1' in page
+    for section in ('curves', 'grids', 'interpolation', 'sides', 'nearest', 'blind', 'config'):
+        assert f'id="{section}"' in page, section
+    assert 'frechet_distance[quarters]' in page
+    with pytest.raises(UserError, match=r'--replica=2: .* has 2'):
+        write_report.write_report(workdir, replica=2)
+
+
+def record(**changes):
+    return {'generated': 100, 'real_images': 100, 'width': 4, **changes}
+
+
+def test_warnings_that_cannot_be_missed():
+    fine = {'frechet_distance[x]': {'ema': 10.0, 'raw': 10.0, 'stderr': 0.1, 'real': 1.0}}
+    assert evaluate.warnings_of(fine, record()) == []
+    (few,) = evaluate.warnings_of(fine, record(width=101))
+    assert 'fewer than the 101 features' in few
+    (wide,) = evaluate.warnings_of({'a': {'raw': 10.0, 'stderr': 1.1, 'real': None}}, record())
+    assert wide.startswith('a is 10 with a standard error of 1.1')
+
+
+def images(seed, num=30, size=8):
+    return np.random.default_rng(seed).integers(0, 256, (num, size, size, 3), np.uint8)
+
+
+def folder(path, pictures):
+    path.mkdir()
+    for i, picture in enumerate(pictures):
+        Image.fromarray(picture).save(path / f'{i:02d}.png')
+    return f'folder:{path}'
+
+
+def test_a_folder_and_an_array_of_the_same_images_are_at_zero(tmp_path):
+    real = folder(tmp_path / 'real', images(0))
+    np.savez(tmp_path / 'fake.npz', images=images(0))
+    changes = {'features': NETWORK}
+    fake = str(tmp_path / 'fake.npz')
+    same = evaluate.evaluate_sets(tmp_path, real, fake, num=100, changes=changes)
+    figures = same['figures']
+    assert figures['frechet_distance[quarters]']['raw'] == pytest.approx(0, abs=1e-9)
+    assert figures['precision[quarters]']['raw'] == figures['recall[quarters]']['raw'] == 1
+    assert same['settings']['real_images'] == same['settings']['generated'] == 30
+    assert json.loads((tmp_path / 'evaluation.json').read_text()) == same
+
+
+@pytest.mark.parametrize(
+    ('fake', 'said'),
+    [
+        ('small', 'make them alike'),
+        ('mixed', '2 sizes .6x6, 8x8'),
+        ('none', 'does not exist'),
+        ('floats.npz', 'uint8'),
+        ('wide.npz', 'not squares'),
+        ('broken.npz', 'cannot be read'),
+    ],
+)
+def test_sets_that_cannot_be_compared(tmp_path, fake, said):
+    real = folder(tmp_path / 'real', images(0))
+    folder(tmp_path / 'small', images(0, size=9))
+    folder(tmp_path / 'mixed', [*images(0, 2), *images(1, 2, 6)])
+    np.savez(tmp_path / 'floats.npz', images(0) / 255)
+    np.savez(tmp_path / 'wide.npz', images(0)[:, :4])
+    (tmp_path / 'broken.npz').write_bytes(b'PK')
+    name = str(tmp_path / fake) if fake.endswith('.npz') else f'folder:{tmp_path / fake}'
+    with pytest.raises(UserError, match=said):
+        evaluate.evaluate_sets(tmp_path, real, name, num=100, changes={'features': NETWORK})

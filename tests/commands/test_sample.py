@@ -1,0 +1,65 @@
+"""A run of two seeds on points: what it leaves, what is sampled from it, its animation."""
+
+import json
+
+import methods
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_jax.commands import sample
+from gan_jax.errors import UserError
+from gan_jax.train import train
+
+
+@pytest.fixture(scope='module')
+def workdir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('ring')
+    config = methods.shrunk('ring8', num_replicas=2, seed=5, steps=4)
+    config['data'] = config['data'] | {'channels': None}
+    config |= {'sample_every': 2, 'eval_every': 4, 'log_every': 2, 'checkpoint_every': 4}
+    train(config, folder)
+    return folder
+
+
+def test_each_seed_is_logged_and_pictured(workdir):
+    lines = [json.loads(x) for x in (workdir / 'metrics.jsonl').read_text().splitlines()]
+    for line, names in ((lines[0], ['discriminator/loss']), (lines[-1], ['eval/modes'])):
+        for name in names:
+            each = [line[f'{name}/seed_{seed}'] for seed in (5, 6)]
+            assert line[name] == pytest.approx(np.mean(each), rel=1e-6)
+    assert 'eval/high_quality/stderr' in lines[-1]
+    assert 'eval/reverse_kl' in lines[-1]
+    names = {file.name for file in (workdir / 'samples').iterdir()}
+    assert names == {'real.png'} | {
+        f'0000000{step}_seed_{seed}.png' for step in (2, 4) for seed in (5, 6)
+    }
+
+
+def test_each_seed_is_sampled_by_its_place(workdir):
+    points = []
+    for replica in (0, 1):
+        picture, arrays = sample.sample(workdir, num=7, seed=0, replica=replica)
+        assert arrays.name == f'seed_0_of_{5 + replica}.npz'
+        assert Image.open(picture).size == (480, 480)
+        points.append(np.load(arrays)['points'])
+        assert points[-1].shape == (7, 2)
+        assert points[-1].dtype == np.float32
+    assert not np.array_equal(*points)
+    with pytest.raises(UserError, match=r'--replica=2: .* has 2'):
+        sample.sample(workdir, num=7, seed=0, replica=2)
+
+
+def test_the_pictures_become_an_animation(workdir):
+    file = sample.animate(workdir, replica=1)
+    assert file == workdir / 'generated' / 'training_seed_6.gif'
+    with Image.open(file) as animation:
+        assert animation.n_frames == 2
+    with pytest.raises(UserError, match=r'--replica=9'):
+        sample.animate(workdir, replica=9)
+
+
+def test_a_run_without_pictures_cannot_be_animated(workdir, tmp_path):
+    (tmp_path / 'config.json').write_text((workdir / 'config.json').read_text())
+    with pytest.raises(UserError, match='has no pictures'):
+        sample.animate(tmp_path)

@@ -1,0 +1,73 @@
+import jax
+import numpy as np
+import pytest
+
+from gan_jax.data import pipeline, sources
+from gan_jax.errors import UserError
+from gan_jax.evaluation import extractors as features
+from gan_jax.networks.features import FeatureNetwork, classifier
+
+
+def bright(images):
+    return images.reshape(len(images), -1).astype(np.float32), np.zeros((len(images), 2))
+
+
+OWN = FeatureNetwork('own', 'digest', 'none', bright)
+
+
+def halves(seed, num=300):
+    """Two classes: the upper or the lower half of the image is the brighter one."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, num)
+    images = rng.integers(0, 128, (num, 8, 8, 1), np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[4 * label : 4 * label + 4] += 100
+    return pipeline.load(sources.from_arrays('halves', images, labels), image_size=None)
+
+
+def test_a_classifier_learns_the_labels_once_and_is_kept(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(classifier, 'STEPS', 30)
+    monkeypatch.setattr(classifier.train, '__kwdefaults__', {'steps': 30, 'seed': 0})
+    train, test = halves(0), halves(1)
+    with jax.numpy_dtype_promotion('standard'):  # as Adam needs it
+        network = features.load('classifier', train, test, tmp_path)
+    assert network.name == 'halves-classifier'
+    some = test.batch(np.arange(100))
+    assert classifier.accuracy(network, some['image'], some['label']) > 0.95
+    found, logits = network.apply(some['image'][:3])
+    assert found.shape == (3, 128)
+    assert logits.shape == (3, 2)
+
+    monkeypatch.setattr(classifier, 'train', None)  # it is not called again
+    again = features.load('classifier', train, test, tmp_path)
+    assert again.digest == network.digest
+    np.testing.assert_array_equal(again.apply(some['image'][:3])[0], found)
+    with pytest.raises(TypeError):
+        features.load('classifier', halves(2), test, tmp_path)
+
+
+def test_a_set_without_labels_has_no_classifier(tmp_path):
+    plain = pipeline.load(
+        sources.from_arrays('plain', np.zeros((9, 8, 8, 1), np.uint8)), image_size=None
+    )
+    with pytest.raises(UserError, match=r'no labels .* --features=inception:PATH'):
+        features.load('classifier', plain, None, tmp_path)
+
+
+def test_a_network_or_a_function_of_ones_own():
+    assert features.load('test_features:OWN', None) is OWN
+    network = features.load('test_features:bright', None)
+    assert network.name == 'bright'
+    assert network.apply is bright
+    for name, said in (
+        ('no_module:x', 'No module'),
+        ('test_features:none', 'no attribute'),
+        ('test_features:__name__', 'neither'),
+    ):
+        with pytest.raises(UserError, match=said):
+            features.load(name, None)
+
+
+def test_inception_without_its_file_says_which(tmp_path):
+    with pytest.raises(UserError, match=r'pt_inception-2015-12-05-6726825d\.pth'):
+        features.load(f'inception:{tmp_path / "none.pth"}', None, None, tmp_path)

@@ -1,0 +1,63 @@
+"""Several seeds in one program are the same as one after the other."""
+
+import jax
+import methods
+import numpy as np
+import pytest
+
+from gan_jax import game as game_lib
+from gan_jax.config.experiment import build_players
+from gan_jax.runtime import parallel, replicas
+
+SEEDS = [3, 4, 5]
+
+
+def play(config, seeds, devices=1):
+    """The state after three steps, on batches that belong to each seed."""
+    game = build_players(config).game
+
+    def step(state, batch):
+        return game_lib.update(game, state, batch, axis_name=parallel.AXIS)
+
+    update = parallel.pmap_steps(replicas.step(step, len(seeds)), jax.local_devices()[:devices])
+    state = build_players(config | {'seed': seeds[0], 'num_replicas': len(seeds)}).init()
+    state = parallel.replicate(state, jax.local_devices()[:devices])
+    for i in range(3):
+        each = [methods.batch(config, 100 * i + seed) for seed in seeds]
+        batch = jax.tree.map(lambda *x: np.stack(x, axis=1), *each) if len(seeds) > 1 else each[0]
+        stacked = jax.tree.map(lambda x: x[None], batch)
+        state, metrics = update(state, parallel.shard(stacked, devices))
+    return parallel.to_host(state), parallel.to_host(metrics)
+
+
+@pytest.mark.parametrize('row', ['gan-lazy', 'ring8'])
+def test_three_seeds_together_equal_each_alone(row):
+    config = methods.sgd(methods.method(row))
+    together, metrics = play(config, SEEDS)
+    assert together.step == 3
+    for i, seed in enumerate(SEEDS):
+        alone, own = play(config, [seed])
+        parts = replicas.split(game_lib.current(together), len(SEEDS))
+        methods.assert_trees_close(game_lib.current(alone), parts[i], 1e-5)
+        for name, values in metrics.items():
+            np.testing.assert_allclose(values[..., i], own[name], rtol=1e-4, atol=1e-6)
+
+
+def test_eight_devices_share_the_batches_of_three_seeds():
+    config = methods.sgd(methods.method('gan-lazy', penalties=methods.R1))
+    one, _ = play(config, SEEDS)
+    eight, _ = play(config, SEEDS, devices=8)
+    methods.assert_trees_close(game_lib.current(one), game_lib.current(eight), 1e-5)
+
+
+def test_names_hold_the_seed():
+    assert replicas.seeds({'seed': 3, 'num_replicas': 2}) == [3, 4]
+    assert replicas.named({'loss': 1.5}, [3]) == {'loss': 1.5}
+    found = replicas.with_errors({'loss': [1.0, 2.0, 3.0]}, SEEDS)
+    assert found == {
+        'loss': 2.0, 'loss/seed_3': 1.0, 'loss/seed_4': 2.0, 'loss/seed_5': 3.0,
+        'loss/stderr': pytest.approx(1 / np.sqrt(3)),
+    }  # fmt: skip
+    assert replicas.with_errors({'loss': [1.0]}, [3]) == {'loss': 1.0}
+    assert replicas.suffix(3, 1) == ''
+    assert replicas.suffix(3, 2) == '_seed_3'
