@@ -23,8 +23,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from gan_jax import train
-from gan_jax.commands import evaluate, sample, translate
-from gan_jax.commands import report as write_report
+from gan_jax.commands import evaluate, report, sample, translate
 from gan_jax.config.checks import check_keys
 from gan_jax.errors import UserError
 from gan_jax.runtime import parallel
@@ -164,12 +163,13 @@ def run(mode: str) -> None:
     workdir = pathlib.Path(WORKDIR.value or f'runs/{pathlib.Path(file).stem}')
     best, replica = BEST.value, REPLICA.value
     if mode == 'train':
-        if train.train(CONFIG.value.to_dict(), workdir):
-            write_report.write_report(workdir)
+        experiment = train.train(CONFIG.value.to_dict(), workdir)
+        if experiment is not None:
+            report.write_report(workdir, experiment=experiment)
     elif mode == 'animate':
         sample.animate(workdir, replica)
     elif mode == 'report':
-        write_report.write_report(workdir, replica)
+        report.write_report(workdir, replica)
     elif mode == 'translate':
         if not (INPUT.value and OUTPUT.value):
             raise UserError('--input and --output are missing; give two folders')

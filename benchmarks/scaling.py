@@ -278,7 +278,7 @@ def compiled(game, state, image, devices):
 
     used = jax.local_devices()[:devices]
     batch = {
-        'image': np.zeros((1, CHECK_BATCH, *image), np.float32),
+        'real': np.zeros((1, CHECK_BATCH, *image), np.float32),
         'label': np.zeros((1, CHECK_BATCH), np.int32),
     }
     update = parallel.pmap_steps(step, used)

@@ -110,7 +110,7 @@ class JaxSide:
             latent=functools.partial(latents.normal, size=case.latent),
         )
         adam = {name: optax.adam(RATE, b1=B1) for name in ('generator', 'discriminator')}
-        example = {'image': jnp.zeros((1, *case.shape))}
+        example = {'real': jnp.zeros((1, *case.shape))}
         with self.tracing():
             state = jax.jit(lambda: game_lib.init(game, adam, SEED, example))()
         self.variables = jax.device_get(game_lib.current(state))
@@ -121,7 +121,7 @@ class JaxSide:
         self.state = parallel.replicate(state, devices)
         self.dispatch = 1 if convolve else case.dispatch
         several = np.resize(images(case), (self.dispatch, BATCH, *case.shape))
-        self.batches = parallel.replicate({'image': several}, devices)
+        self.batches = parallel.replicate({'real': several}, devices)
 
     def _first_latents(self, state):
         """Those that game.update will draw in step 1, for the sides that draw otherwise."""

@@ -95,7 +95,7 @@ def batch(config, seed=0, num=None):
     shape = (size, size, channels) if size else (channels,)
     rng = np.random.default_rng(seed)
     images = rng.uniform(-1, 1, (num, *shape)).astype(np.float32)
-    made = {'image': images, 'label': rng.integers(0, 10, num).astype(np.int32)}
+    made = {'real': images, 'label': rng.integers(0, 10, num).astype(np.int32)}
     if inputs.sourced(config):
         shape = inputs.source_shape(config)
         made['source'] = rng.uniform(-1, 1, (num, *shape)).astype(np.float32)

@@ -46,6 +46,9 @@ def default() -> ml_collections.ConfigDict:
     )
     config.corruption = ml_collections.ConfigDict()  # what makes sources of images, for restoration
     config.baseline = ml_collections.ConfigDict()  # what translations are evaluated beside
+    config.modality = ml_collections.ConfigDict()  # what the data are; found with them
+    config.init_from = config_dict.placeholder(str)  # a work directory whose players are taken
+    config.init_config = ml_collections.ConfigDict()  # the config of that run, for the record
     config.precision = 'float32'  # what networks compute in; or bfloat16
     config.game = 'gan'
     config.objective = 'non_saturating'

@@ -8,8 +8,7 @@ from gan_jax.config.checks import check_keys, check_name, check_number
 from gan_jax.config.defaults import GROUPS, INTERVALS, PRECISIONS, default
 from gan_jax.config.resolve import game_keys, submodules
 from gan_jax.errors import UserError
-from gan_jax.evaluation import evaluator as evaluation
-from gan_jax.evaluation import extractors as features
+from gan_jax.evaluation import evaluator, extractors
 
 
 def _check_numbers(config: Mapping[str, Any]) -> None:
@@ -64,6 +63,29 @@ def check_batches(config: Mapping[str, Any], num_devices: int) -> None:
             )
 
 
+def check_metrics(what: str, names: Any) -> None:
+    """Raises UserError naming the nearest valid metric for the first unknown one."""
+    if isinstance(names, str):
+        raise UserError(f"{what}={names!r} must be a tuple of names, such as ('{names}',)")
+    for name in names:
+        check_name(what, name, evaluator.available())
+
+
+def check_best(what: str, best: str, names: Any) -> None:
+    """Raises UserError unless one of the metrics gives the figure that is called best."""
+    check_name(what, best, evaluator.gives(names))
+
+
+def check_features(what: str, name: Any) -> None:
+    """Raises UserError unless the name has a form that `extractors` knows; loads nothing."""
+    if isinstance(name, str) and (name == 'classifier' or name.partition(':')[2]):
+        return
+    raise UserError(
+        f"{what}={name!r} must be 'classifier', '{extractors.INCEPTION}PATH' or "
+        f"'package.module:name'"
+    )
+
+
 def check(config: Mapping[str, Any]) -> None:
     """Raises UserError unless every key is known and every common value makes sense."""
     common = default().to_dict()
@@ -79,9 +101,9 @@ def check(config: Mapping[str, Any]) -> None:
     _check_numbers(config)
     _check_cures(config['cures'])
     chosen = config['evaluation']
-    evaluation.check_metrics('config.evaluation.metrics', chosen['metrics'])
-    evaluation.check_best('config.evaluation.best', chosen['best'], chosen['metrics'])
-    features.check('config.evaluation.features', chosen['features'])
+    check_metrics('config.evaluation.metrics', chosen['metrics'])
+    check_best('config.evaluation.best', chosen['best'], chosen['metrics'])
+    check_features('config.evaluation.features', chosen['features'])
     for key, value in config['augment'].items():
         if not isinstance(value, bool):
             check_number(f'config.augment.{key}', value, float, 0)

@@ -27,7 +27,7 @@ STRONG = {'horizontal_flip': True, 'translation': 0.25}
 CROP = {'image_size': 8, 'data': {'load_size': SIZE}}
 EVERY = {'augment': STRONG} | CROP
 PAIRED, UNPAIRED = {'dataset': 'paired:x'}, {'dataset': 'unpaired:x'}
-NEGATIVES = {'image': IMAGES, 'source': 255 - IMAGES, 'label': LABELS}
+NEGATIVES = {'real': IMAGES, 'source': 255 - IMAGES, 'label': LABELS}
 
 TRANSLATES = game_lib.Game(None, (), {'a_to_b': lambda params, aux, x: x})
 SAMPLES = game_lib.Game(None, (), {'latent': lambda rng: rng, 'sample': lambda *x: {}})
@@ -49,46 +49,46 @@ def prepared(batch=NEGATIVES, rng=KEYS, **changes):
 def every():
     """(keys, images) -> what becomes of images alone with all changes."""
     prepare = jax.jit(inputs.build_prepare(make(**EVERY)))
-    return lambda rng, images: prepare(rng, {'image': images})['image']
+    return lambda rng, images: prepare(rng, {'real': images})['real']
 
 
 # ---- Batches ---------------------------------------------------------------------------------
 def test_ordinary_batches_are_normalised_and_augmented_and_no_more():
-    batch = {'image': IMAGES, 'label': LABELS}
+    batch = {'real': IMAGES, 'label': LABELS}
     found = prepared(batch)
-    assert set(found) == {'image', 'label'}
-    np.testing.assert_allclose(found['image'], IMAGES / 127.5 - 1, atol=1e-6)
+    assert set(found) == {'real', 'label'}
+    np.testing.assert_allclose(found['real'], IMAGES / 127.5 - 1, atol=1e-6)
     np.testing.assert_array_equal(found['label'], LABELS)
     settings = {'horizontal_flip': True, 'brightness': 0.5}
-    changed = prepared(batch, augment=settings)['image']
+    changed = prepared(batch, augment=settings)['real']
     want = augment.compose(settings)(KEYS, data.normalize(IMAGES))
     np.testing.assert_allclose(changed, want, atol=1e-5)
-    assert np.abs(changed - found['image']).max() > 0.5
+    assert np.abs(changed - found['real']).max() > 0.5
     points = np.float32([[3.0, -4.0], [0.5, 0.25]])
-    np.testing.assert_array_equal(prepared({'image': points}, KEYS[:2])['image'], points)
+    np.testing.assert_array_equal(prepared({'real': points}, KEYS[:2])['real'], points)
 
 
 @pytest.mark.parametrize('changes', [{}, EVERY])
 def test_a_source_and_its_true_image_are_changed_as_one(changes):
     found = prepared(**PAIRED, **changes)
-    np.testing.assert_allclose(found['source'], -found['image'], atol=2e-6)
+    np.testing.assert_allclose(found['source'], -found['real'], atol=2e-6)
     alone = every()(KEYS, IMAGES) if changes else data.normalize(IMAGES)
-    np.testing.assert_allclose(found['image'], alone, atol=2e-6)
+    np.testing.assert_allclose(found['real'], alone, atol=2e-6)
     np.testing.assert_array_equal(found['label'], LABELS)
     middle = data.normalize(IMAGES)[:, 2:10, 2:10] if 'data' in changes else data.normalize(IMAGES)
-    assert np.allclose(found['image'], middle, atol=0.1) == (not changes)
+    assert np.allclose(found['real'], middle, atol=0.1) == (not changes)
 
 
 def test_sources_without_true_images_are_changed_apart():
     found = prepared(**UNPAIRED, **EVERY)
-    for name, rng in (('image', KEYS), ('source', keys.of_name(KEYS, 'source'))):
+    for name, rng in (('real', KEYS), ('source', keys.of_name(KEYS, 'source'))):
         np.testing.assert_allclose(found[name], every()(rng, NEGATIVES[name]), atol=2e-6)
-    apart = np.abs(found['source'] + found['image']).max(axis=(1, 2, 3)) > 0.1
+    apart = np.abs(found['source'] + found['real']).max(axis=(1, 2, 3)) > 0.1
     assert apart.all()
 
 
 def test_sources_without_true_images_may_have_other_channels():
-    grey = prepared({'image': IMAGES, 'source': IMAGES[..., :1]}, **UNPAIRED, **CROP)
+    grey = prepared({'real': IMAGES, 'source': IMAGES[..., :1]}, **UNPAIRED, **CROP)
     assert grey['source'].shape == (NUM, 8, 8, 1)
 
 
@@ -100,9 +100,9 @@ def test_sources_without_true_images_may_have_other_channels():
     ],
 )
 def test_sources_are_made_of_the_augmented_images(corruption, function):
-    found = prepared({'image': IMAGES}, corruption=corruption, **EVERY)
-    np.testing.assert_allclose(found['image'], every()(KEYS, IMAGES), atol=2e-6)
-    want = function(keys.of_name(KEYS, 'corruption'), found['image'])
+    found = prepared({'real': IMAGES}, corruption=corruption, **EVERY)
+    np.testing.assert_allclose(found['real'], every()(KEYS, IMAGES), atol=2e-6)
+    want = function(keys.of_name(KEYS, 'corruption'), found['real'])
     np.testing.assert_allclose(found['source'], want, atol=1e-5)
 
 
@@ -113,7 +113,7 @@ def test_crops_are_windows_at_random_places(names):
     places = np.stack([rows, columns], axis=-1)
     numbers = np.broadcast_to(LABELS[:, None, None, None], (NUM, SIZE, SIZE, 1))
     images = np.concatenate([np.broadcast_to(places, (NUM, SIZE, SIZE, 2)), numbers], axis=-1)
-    batch = {'image': images.astype(np.uint8), 'source': images.astype(np.uint8)}
+    batch = {'real': images.astype(np.uint8), 'source': images.astype(np.uint8)}
     found = prepared(batch, **names, **CROP)
     tops = {}
     for name in batch:
@@ -125,7 +125,7 @@ def test_crops_are_windows_at_random_places(names):
             np.testing.assert_array_equal(crop, images[i, top : top + 8, left : left + 8])
         assert {*tops[name][:, 0]} == {*tops[name][:, 1]} == {0, 1, 2, 3, 4}
         assert np.any(tops[name][:, 0] != tops[name][:, 1])
-    assert np.array_equal(tops['image'], tops['source']) == (names is PAIRED)
+    assert np.array_equal(tops['real'], tops['source']) == (names is PAIRED)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_what_cannot_be_prepared_is_refused_at_once(changes, said):
 
 
 def test_a_crop_may_be_the_whole():
-    found = prepared({'image': IMAGES}, image_size=SIZE, data={'load_size': SIZE})['image']
+    found = prepared({'real': IMAGES}, image_size=SIZE, data={'load_size': SIZE})['real']
     np.testing.assert_allclose(found, IMAGES / 127.5 - 1, atol=1e-6)
 
 
@@ -210,9 +210,9 @@ def test_the_shape_of_sources(corruption, want):
     assert inputs.source_shape(config) == want
     batch = inputs.example(config, TRANSLATES)
     assert {key: x.shape for key, x in batch.items()} == {
-        'image': (1, 16, 16, 3), 'label': (1,), 'source': (1, *want),
+        'real': (1, 16, 16, 3), 'label': (1,), 'source': (1, *want),
     }  # fmt: skip
-    assert set(inputs.example(config, SAMPLES)) == {'image', 'label'}
+    assert set(inputs.example(config, SAMPLES)) == {'real', 'label'}
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_evaluations_may_be_of_another_data_set(tmp_path):
     assert (len(held_out), held_out.num_sources) == (3, None)
     batch = held_out.batch(np.arange(3))
     np.testing.assert_array_equal(batch['source'], IMAGES[:3])
-    np.testing.assert_array_equal(batch['image'], IMAGES[3:6])
+    np.testing.assert_array_equal(batch['real'], IMAGES[3:6])
     # What was trained on would be in place of it, perhaps without true images.
     (tmp_path / 'p' / 'test').rename(tmp_path / 'p' / 'val')
     with pytest.raises(NoSplit):
@@ -370,11 +370,11 @@ def test_held_out_images_are_the_middle_of_what_is_cropped_in_training(tmp_path)
         batch = dataset.batch(np.arange(3))
         middle = IMAGES[first : first + 6, 2:10, 2:10]
         np.testing.assert_array_equal(batch['source'], middle[:3])
-        np.testing.assert_array_equal(batch['image'], middle[3:])
+        np.testing.assert_array_equal(batch['real'], middle[3:])
 
 
 def test_points_are_loaded_as_they_are():
     config = make(dataset='ring8', data={'channels': 2})
     assert inputs.load_images(config).shape == (2,)
-    assert inputs.example(config, SAMPLES)['image'].shape == (1, 2)
-    assert jnp.all(inputs.example(config, SAMPLES)['image'] == 0)
+    assert inputs.example(config, SAMPLES)['real'].shape == (1, 2)
+    assert jnp.all(inputs.example(config, SAMPLES)['real'] == 0)

@@ -22,7 +22,7 @@ def numbered(num, size=8):
 
 
 def numbers(batch):
-    return batch['image'][..., 0, 0, 0].ravel().tolist()
+    return batch['real'][..., 0, 0, 0].ravel().tolist()
 
 
 def write(folder, sizes, mode='RGB'):
@@ -41,8 +41,8 @@ def test_a_data_set_says_what_it_is():
     assert dataset.class_names == ('0', '1', '2')
     assert len(dataset) == 10
     batch = dataset.batch(np.array([7, 2]))
-    assert batch['image'].shape == (2, 8, 8, 1)
-    assert batch['image'].dtype == np.uint8
+    assert batch['real'].shape == (2, 8, 8, 1)
+    assert batch['real'].dtype == np.uint8
     assert batch['label'].dtype == np.int32
     assert numbers(batch) == [7, 2]
     np.testing.assert_array_equal(batch['label'], [1, 2])
@@ -71,7 +71,7 @@ def test_a_set_that_does_not_fit_the_memory_gives_the_same_batches(tmp_path):
     limit = 5 * 16 * 16 * 3 / 1e9
     held, read = load(memory_gb=limit * 1.001), load(memory_gb=limit * 0.999)
     indices = np.array([3, 0, 0, 2])
-    np.testing.assert_array_equal(held.batch(indices)['image'], read.batch(indices)['image'])
+    np.testing.assert_array_equal(held.batch(indices)['real'], read.batch(indices)['real'])
     for image in tmp_path.iterdir():
         image.unlink()
     held.batch(indices)
@@ -158,13 +158,13 @@ def test_batches_are_those_of_their_steps():
     )
     for dispatch in range(5):
         element = next(iterator)
-        assert element['image'].shape == (3, 3, 8, 8, 1)
+        assert element['real'].shape == (3, 3, 8, 8, 1)
         assert element['label'].shape == (3, 3)
         for i in range(3):
             batch = data.batch_at(
                 dataset, 3 * dispatch + i, batch_size=6, seed=4, process_index=1, process_count=2
             )
-            np.testing.assert_array_equal(element['image'][i], batch['image'])
+            np.testing.assert_array_equal(element['real'][i], batch['real'])
             np.testing.assert_array_equal(element['label'][i], batch['label'])
 
 
@@ -230,7 +230,7 @@ def test_what_is_cropped_is_the_middle_of_images_and_of_sources(size, top):
     assert (cropped.shape, cropped.num_sources, len(cropped)) == ((size, size, 1), 3, 3)
     batch = cropped.batch(np.array([2, 0]), np.array([1, 1]))
     inside = slice(top, top + size)
-    np.testing.assert_array_equal(batch['image'], images[0][[2, 0], inside, inside])
+    np.testing.assert_array_equal(batch['real'], images[0][[2, 0], inside, inside])
     np.testing.assert_array_equal(batch['source'], images[1][[1, 1], inside, inside])
     np.testing.assert_array_equal(batch['label'], [1, 0])
     assert numbered(3).cropped(size).source is None

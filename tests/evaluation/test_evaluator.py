@@ -176,7 +176,7 @@ def test_the_similarity_of_pairs_of_small_images_is_by_ssim():
     )
     references = {'real': evidence.choose(pair, 9, 0, 'train')}
     against = evaluation.Evaluation(('pair_similarity',), None, references, 0, None)
-    same = np.repeat(pair.batch(np.arange(1))['image'], 9, axis=0)
+    same = np.repeat(pair.batch(np.arange(1))['real'], 9, axis=0)
     assert against([same])['pair_similarity'] == pytest.approx(1, abs=1e-5)
     assert against(references['real'].chunks())['pair_similarity'] < 0.3
 
@@ -227,7 +227,7 @@ def test_a_reference_is_read_from_the_cache_and_made_anew_for_other_images(tmp_p
 def parrot(params, aux, latents):
     """A generator that knows one image by heart, times its one parameter."""
     picture = jnp.asarray(IMAGES[0], jnp.float32) / 127.5 - 1.0
-    return {'image': jnp.broadcast_to(params * picture, (latents.shape[0], *picture.shape))}
+    return {'real': jnp.broadcast_to(params * picture, (latents.shape[0], *picture.shape))}
 
 
 GAME = game_lib.Game(

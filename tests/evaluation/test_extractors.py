@@ -33,15 +33,15 @@ def test_a_classifier_learns_the_labels_once_and_is_kept(tmp_path, monkeypatch, 
         network = features.load('classifier', train, test, tmp_path)
     assert network.name == 'halves-classifier'
     some = test.batch(np.arange(100))
-    assert classifier.accuracy(network, some['image'], some['label']) > 0.95
-    found, logits = network.apply(some['image'][:3])
+    assert classifier.accuracy(network, some['real'], some['label']) > 0.95
+    found, logits = network.apply(some['real'][:3])
     assert found.shape == (3, 128)
     assert logits.shape == (3, 2)
 
     monkeypatch.setattr(classifier, 'train', None)  # it is not called again
     again = features.load('classifier', train, test, tmp_path)
     assert again.digest == network.digest
-    np.testing.assert_array_equal(again.apply(some['image'][:3])[0], found)
+    np.testing.assert_array_equal(again.apply(some['real'][:3])[0], found)
     with pytest.raises(TypeError):
         features.load('classifier', halves(2), test, tmp_path)
 

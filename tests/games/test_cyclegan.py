@@ -117,7 +117,7 @@ def made(**changes):
 
 
 def begun(game, num=2):
-    batch = {'source': jnp.ones((num, *SHAPE)), 'image': 3 * jnp.ones((num, *SHAPE))}
+    batch = {'source': jnp.ones((num, *SHAPE)), 'real': 3 * jnp.ones((num, *SHAPE))}
     params, aux = game.init(RNG, batch)
     return params, aux, batch, keys.per_example(RNG, num)
 
@@ -156,7 +156,7 @@ def test_each_direction_has_its_own_network_and_each_domain_its_own_judge():
     assert float(metrics['adversarial_b']) == pytest.approx(-2 * 2)
     assert float(metrics['adversarial_a']) == pytest.approx(-10 * 2 * 1.5)
     assert float(game.functions['a_to_b'](params, aux, batch['source'])[0, 0, 0, 0]) == 2
-    assert float(game.functions['b_to_a'](params, aux, batch['image'])[0, 0, 0, 0]) == 1.5
+    assert float(game.functions['b_to_a'](params, aux, batch['real'])[0, 0, 0, 0]) == 1.5
 
 
 def test_the_discriminators_see_the_pools():
@@ -166,7 +166,7 @@ def test_the_discriminators_see_the_pools():
     loss, (aux, metrics) = play(params, aux, batch, rng)
     assert float(loss) == pytest.approx((2 * 1.5 - 2 * 1) + (2 * 0.5 - 2 * 3))
     assert numbers(aux['pools']['a']['images'] * 2) == [3]
-    later = {'source': 10 * batch['source'], 'image': 10 * batch['image']}
+    later = {'source': 10 * batch['source'], 'real': 10 * batch['real']}
     seen = set()
     for i in range(8):
         _, (_, metrics) = play(params, aux, later, keys.per_example(jax.random.key(i), 1))
@@ -220,7 +220,7 @@ def test_on_eight_devices_a_batch_passes_the_pools_as_on_one():
         for step in range(3):
             rng = keys.per_example(jax.random.key(step), 16)
             rng = jax.random.key_data(rng).reshape(devices, 16 // devices, -1)
-            batch = dict(zip(('source', 'image'), images + step, strict=True))
+            batch = dict(zip(('source', 'real'), images + step, strict=True))
             parts = jax.tree.map(lambda x: x.reshape(devices, -1, *SHAPE), batch)
 
             def one(kept, batch, rng):

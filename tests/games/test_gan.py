@@ -43,8 +43,8 @@ def softplus(x):
 
 
 def losses(game):
-    params, aux = game.init(jax.random.key(0), {'image': IMAGES})
-    return {turn.label: turn.loss(params, aux, {'image': IMAGES}, RNG) for turn in game.turns}
+    params, aux = game.init(jax.random.key(0), {'real': IMAGES})
+    return {turn.label: turn.loss(params, aux, {'real': IMAGES}, RNG) for turn in game.turns}
 
 
 def test_the_losses_are_algorithm_ones():
@@ -80,12 +80,12 @@ def test_a_penalty_is_added_or_has_a_turn_of_its_own_times_every(every):
 
 def test_functions_sample_and_score():
     game = make()
-    params, aux = game.init(jax.random.key(0), {'image': IMAGES})
+    params, aux = game.init(jax.random.key(0), {'real': IMAGES})
     z = game.functions['latent'](RNG, truncation=0.5)
     assert float(jnp.abs(z).max()) <= 0.5
-    fake = game.functions['sample'](params, aux, z)['image']
+    fake = game.functions['sample'](params, aux, z)['real']
     np.testing.assert_allclose(fake, 0.5 * z, rtol=1e-6)
-    score = game.functions['score'](params, aux, {'image': fake})
+    score = game.functions['score'](params, aux, {'real': fake})
     np.testing.assert_allclose(score, z.sum(-1), rtol=1e-5)
 
 

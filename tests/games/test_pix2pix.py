@@ -13,7 +13,7 @@ from gan_jax.games.pix2pix import Term
 from gan_jax.restoration import heads as outputs
 
 RNG = keys.per_example(jax.random.key(0), 2)
-BATCH = {'source': jnp.full((2, 4, 4, 1), 2.0), 'image': jnp.full((2, 4, 4, 3), 5.0)}
+BATCH = {'source': jnp.full((2, 4, 4, 1), 2.0), 'real': jnp.full((2, 4, 4, 3), 5.0)}
 L1 = Term('l1', losses.l1, 100.0)
 
 
@@ -82,7 +82,7 @@ def test_unless_it_is_not_conditional():
 
 def test_a_smaller_source_is_enlarged_beside_the_image():
     game = made(output=lambda made, source: jnp.repeat(jnp.repeat(made, 2, 1), 2, 2))
-    batch = {'source': BATCH['source'][:, :2, :2], 'image': BATCH['image']}
+    batch = {'source': BATCH['source'][:, :2, :2], 'real': BATCH['real']}
     params, aux = game.init(jax.random.key(0), batch)
     _, (_, metrics) = turns(game)['discriminator'](params, aux, batch, RNG)
     assert float(metrics['real_logit']) == pytest.approx(17)
