@@ -6,6 +6,7 @@ import pathlib
 import jax
 import numpy as np
 
+from gan_jax import modalities
 from gan_jax.config import inputs
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -39,6 +40,8 @@ def shrunk(name, **changes):
         config[player] = network | {key: x for key, x in small.items() if key in network}
     if 'latent' in config:
         config['latent'] = config['latent'] | {'size': 8}
+    shape = [channels] if points else [SIZE, SIZE, channels]
+    config['modality'] = {'name': 'points' if points else 'images', 'shape': shape}
     for key in ('cures', 'discriminator'):
         changes |= {key: config[key] | changes.get(key, {})}
     return config | changes
@@ -90,14 +93,14 @@ def method(row, **changes):
 
 
 def batch(config, seed=0, num=None):
-    size, channels = config['image_size'], config['data']['channels']
     num = num or config['batch_size']
-    shape = (size, size, channels) if size else (channels,)
+    shape = tuple(config['modality']['shape'])
     rng = np.random.default_rng(seed)
     images = rng.uniform(-1, 1, (num, *shape)).astype(np.float32)
     made = {'real': images, 'label': rng.integers(0, 10, num).astype(np.int32)}
     if inputs.sourced(config):
-        shape = inputs.source_shape(config)
+        modality = modalities.make(config['modality'])
+        shape = inputs.source_shape(modality, inputs.degradation(config))
         made['source'] = rng.uniform(-1, 1, (num, *shape)).astype(np.float32)
     return made
 

@@ -1,5 +1,6 @@
 """The common keys of a config, with their defaults."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import ml_collections
@@ -12,6 +13,15 @@ GROUPS = ('data', 'augment', 'cures', 'evaluation')  # dicts of common keys
 
 # Keys with which a run may go on although they differ from those it was begun with.
 MAY_CHANGE = ('steps', *INTERVALS, 'data.data_dir', 'data.memory_gb')
+
+RENAMED_GAMES = {'paired': 'pix2pix'}  # what version 0.1 called them
+
+
+def renewed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config of version 0.1 in the words of this one."""
+    game = config.get('game')
+    renamed = RENAMED_GAMES.get(game, game) if isinstance(game, str) else game
+    return {**config, 'game': renamed} if 'game' in config else dict(config)
 
 
 def default() -> ml_collections.ConfigDict:

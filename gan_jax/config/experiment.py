@@ -14,7 +14,7 @@ from flax.errors import FlaxError
 
 from gan_jax import data, modalities
 from gan_jax import game as game_lib
-from gan_jax.config import inputs, resolve, saved, validate
+from gan_jax.config import defaults, inputs, resolve, saved, validate
 from gan_jax.config.checks import imported
 from gan_jax.errors import UserError, one_line
 from gan_jax.evaluation import evaluator, extractors
@@ -161,7 +161,7 @@ class Experiment:
         )
 
     def evaluated(self, evaluation: evaluator.Evaluation, seed: int, num: int) -> Any:
-        """What an evaluation's examples are made of: a prior's draws, or the references' sources."""
+        """What an evaluation's examples are made of: draws of the prior, or the sources."""
         if not translation.translates(self.game):
             return sampler.draw_inputs(self.game, seed, num)
         real = evaluation.references['real']
@@ -196,6 +196,7 @@ def build(config: Mapping[str, Any]) -> Experiment:
     Raises:
       UserError: if anything in it is wrong, or its data set cannot be used.
     """
+    config = defaults.renewed(config)
     validate.check(config)
     validate.check_batches(config, parallel.num_devices())
     inputs.check_augment(config)

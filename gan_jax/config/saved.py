@@ -6,13 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gan_jax.config.defaults import GROUPS, MAY_CHANGE, default
+from gan_jax.config.defaults import GROUPS, MAY_CHANGE, default, renewed
 from gan_jax.errors import UserError, one_line
 from gan_jax.runtime import files
 
 CONFIG = 'config.json'
-# What a later version calls otherwise: games, and arrays of a checkpoint.
-RENAMED_GAMES = {'paired': 'pix2pix'}
+# What version 0.1 called arrays of a checkpoint.
 _FORMER_PATHS = (
     (r'aux\.adversary\.anchors\.(\w+)', r'aux.anchors.\1'),
     (r'aux\.adversary_(a|b)\.anchors\.(\w+)', r'aux.anchors.\1.\2'),
@@ -50,15 +49,14 @@ def read_config(workdir: pathlib.Path) -> dict[str, Any]:
 
 def _completed(config: dict[str, Any]) -> dict[str, Any]:
     """With the defaults of keys that came after the run: they leave it as it was."""
-    if config.get('game') in RENAMED_GAMES:
-        config['game'] = RENAMED_GAMES[config['game']]
+    config = renewed(config)
     for key, value in json.loads(json.dumps(default().to_dict())).items():
         if key not in config:
             config[key] = value
         elif key in GROUPS:
             config[key] = {**value, **config[key]}
-    if not config['modality']:
-        size, channels = config['image_size'], config['data']['channels']
+    size, channels = config['image_size'], config['data']['channels']
+    if not config['modality'] and channels is not None:
         points = {'name': 'points', 'shape': [channels]}
         images = {'name': 'images', 'shape': [size, size, channels]}
         config['modality'] = images if size else points

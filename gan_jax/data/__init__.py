@@ -1,6 +1,6 @@
 """Data: load a set once, draw batches without end, and go between uint8 and [-1, 1]."""
 
-from gan_jax.data.batches import batch_at, batches
+from gan_jax.data.batching import batch_at, batches
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.loading import load
 from gan_jax.data.synthetic import Mixture

@@ -146,8 +146,8 @@ def test_batches_of_points_go_on_exactly():
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        ({'image_size': 32}, r'config\.image_size=32: ring8 has points, not images; leave it None'),
-        ({'channels': 1}, r'config\.data\.channels=1: ring8 has points'),
+        ({'image_size': 32}, r'config\.image_size=32: ring8 has no images; leave it None'),
+        ({'channels': 1}, r'config\.data\.channels=1: ring8 has no images'),
         ({'split': 'valid'}, r"config\.data\.split='valid' is no split of ring8; valid: train, te"),
     ],
 )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gan_jax import keys, latents, objectives, penalties
-from gan_jax.games import gan
+from gan_jax.games import gan, network
 from gan_jax.games.adversary import Adversary, Penalty
 
 
@@ -25,10 +25,10 @@ class Scale(nn.Module):
 
 def make(generator_every=1, **kwargs):
     return gan.make(
-        generator=Scale(False, 0.5),
-        discriminator=Scale(True, 2.0),
+        generator=network.of_module(Scale(False, 0.5)),
+        discriminator=network.of_module(Scale(True, 2.0)),
         adversary=Adversary(objectives.non_saturating, **kwargs),
-        latent=lambda rng, **options: latents.normal(rng, 3, **options),
+        prior=lambda rng, **options: {'latent': latents.normal(rng, 3, **options)},
         generator_every=generator_every,
     )
 
@@ -81,12 +81,15 @@ def test_a_penalty_is_added_or_has_a_turn_of_its_own_times_every(every):
 def test_functions_sample_and_score():
     game = make()
     params, aux = game.init(jax.random.key(0), {'real': IMAGES})
-    z = game.functions['latent'](RNG, truncation=0.5)
+    inputs = game.functions['prior'](RNG, truncation=0.5)
+    z = inputs['latent']
     assert float(jnp.abs(z).max()) <= 0.5
-    fake = game.functions['sample'](params, aux, z)['real']
+    fake = game.functions['sample'](params, aux, inputs)
     np.testing.assert_allclose(fake, 0.5 * z, rtol=1e-6)
     score = game.functions['score'](params, aux, {'real': fake})
     np.testing.assert_allclose(score, z.sum(-1), rtol=1e-5)
+    verdict = game.functions['verdict'](params, aux, {'real': fake})
+    np.testing.assert_array_equal(verdict.logits, score)
 
 
 def test_the_generator_plays_when_asked():
