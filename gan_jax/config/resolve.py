@@ -11,7 +11,6 @@ resolver gives a function of what is built in.
 import dataclasses
 import functools
 import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
@@ -42,6 +41,7 @@ from gan_jax.config.checks import (
     functions_with,
     imported,
     named,
+    submodules,
 )
 from gan_jax.errors import UserError, one_line
 from gan_jax.game import Game
@@ -64,13 +64,6 @@ BUILT_IN = ('adversary',)  # what a game is given that is no key of a config
 CALLED = {'prior': 'latent'}  # arguments of games that a config calls otherwise
 FIELDS = ('shape', 'dtype', 'axis_name', 'classes')  # of networks, that a config cannot set
 LABEL = 'label'
-
-
-def submodules(package: ModuleType, *, with_: str = '') -> list[str]:
-    """The names of a package's modules; only those that have an attribute `with_`, if given."""
-    names = [module.name for module in pkgutil.iter_modules(package.__path__) if not module.ispkg]
-    loaded = {name: importlib.import_module(f'{package.__name__}.{name}') for name in names}
-    return [name for name in names if not with_ or hasattr(loaded[name], with_)]
 
 
 def game_module(name: str) -> ModuleType:
@@ -234,16 +227,18 @@ def _every(what: str, value: Any) -> Later:
     return _at_once(value)
 
 
-def _output(what: str, value: Any) -> Later:
-    valid = functions_with(heads, 'made', 'source')
-    check_name(what, value, valid)
-    return _at_once(valid[value])
+def _one_of(module: ModuleType, *arguments: str) -> Callable[[str, Any], Later]:
+    """The resolver of a module's functions that take these arguments."""
+
+    def resolve(what: str, value: Any) -> Later:
+        valid = functions_with(module, *arguments)
+        check_name(what, value, valid)
+        return _at_once(valid[value])
+
+    return resolve
 
 
-def _distance(what: str, value: Any) -> Later:
-    valid = functions_with(losses, 'x', 'y')
-    check_name(what, value, valid)
-    return _at_once(valid[value])
+_distance = _one_of(losses, 'x', 'y')
 
 
 def _reconstruction(what: str, value: Any) -> Later:
@@ -290,7 +285,7 @@ _RESOLVE = {
     'discriminator': _network,
     'latent': _prior,
     'generator_every': _every,
-    'output': _output,
+    'output': _one_of(heads, 'made', 'source'),
     'distance': _distance,
     'reconstruction': _reconstruction,
     'perceptual': _perceptual,
@@ -312,18 +307,17 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
       UserError: if a name or an argument is unknown; the function, if these do not fit the data.
     """
     make = game_module(config['game']).make
-    own = {CALLED.get(key, key): key for key in arguments(make, BUILT_IN)}
     later: dict[str, Later] = {}
-    for key in (x for x in own if x in config):
-        if key in _RESOLVE:
-            later[own[key]] = _RESOLVE[key](f'config.{key}', config[key])
+    for argument, parameter in arguments(make, BUILT_IN).items():
+        key = CALLED.get(argument, argument)
+        if key not in config:
+            if parameter.default is parameter.empty:
+                raise UserError(f'config.{key} is missing')
+        elif key in _RESOLVE:
+            later[argument] = _RESOLVE[key](f'config.{key}', config[key])
         else:
-            check_options('config', make, {own[key]: config[key]}, 0)
-            later[own[key]] = _at_once(config[key])
-    for key, argument in own.items():
-        if argument not in later and key in CALLED.values():
-            raise UserError(f'config.{key} is missing')
-    check_arguments('config', make, later, BUILT_IN)
+            check_options('config', make, {argument: config[key]}, 0)
+            later[argument] = _at_once(config[key])
     takes_adversary = 'adversary' in arguments(make)
     adversary = {'adversary': _adversary(config)} if takes_adversary else {}
     dtype = jnp.dtype(config['precision'])

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gan_jax import games
-from gan_jax.config.checks import check_keys, check_name, check_number
+from gan_jax.config.checks import check_keys, check_name, check_number, submodules
 from gan_jax.config.defaults import GROUPS, INTERVALS, PRECISIONS, default
-from gan_jax.config.resolve import game_keys, submodules
+from gan_jax.config.resolve import game_keys
 from gan_jax.errors import UserError
 from gan_jax.evaluation import evaluator, extractors
 

@@ -4,7 +4,8 @@ Source: Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial N
 al., 2017), sections 3 and 4, and the authors' code.
 """
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import chex
@@ -18,6 +19,7 @@ from gan_jax.games.turns import Opponent, Scene, adversarial_turns
 from gan_jax.networks import verdict
 
 Distance = Callable[[chex.Array, chex.Array], chex.Array]
+Translators = Mapping[str, Role]
 
 DOMAINS = {'a': 'source', 'b': 'real'}  # and what they are called in a batch
 DIRECTIONS = {'a_to_b': ('a', 'b'), 'b_to_a': ('b', 'a')}  # and whence they lead whither
@@ -83,33 +85,6 @@ def make(
             aux |= opponent.adversary.init(image)
         return params, aux
 
-    def to_each(params, aux, images, rng, name):
-        """{domain: what becomes of the images of the other one}, in training; and aux."""
-        made = {}
-        for direction, (start, end) in DIRECTIONS.items():
-            drawn = keys.of_name(rng, f'{name} {direction}'.strip())
-            translated = translators[direction](params, aux, images[start], rng=drawn)
-            made[end], aux = translated
-        return made, aux
-
-    def show(params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
-        real = {domain: batch[name] for domain, name in DOMAINS.items()}
-        made, aux = to_each(params, aux, real, rng, '')
-        return {domain: Scene(real[domain], made[domain]) for domain in DOMAINS}, made, aux
-
-    def terms(params, aux, batch, made, verdicts, rng):
-        back, aux = to_each(params, aux, made, rng, 'back')
-        compared = {'cycle': (back, cycle_weight)}
-        if identity_weight:
-            own = {'a': batch[DOMAINS['b']], 'b': batch[DOMAINS['a']]}  # of the target's domain
-            same, aux = to_each(params, aux, own, rng, 'identity')
-            compared['identity'] = (same, cycle_weight * identity_weight)
-        return {
-            f'{term}_{domain}': (weight, jnp.mean(distance(images[domain], batch[name])))
-            for term, (images, weight) in compared.items()
-            for domain, name in DOMAINS.items()
-        }, aux
-
     def direction(name: str) -> Callable:
         role = translators[name]
         return lambda params, aux, images: role(params, aux, images, train=False)[0]
@@ -119,9 +94,43 @@ def make(
         found, _ = opponents['b'].role(params, aux, shown, train=False)
         return verdict.per_example(verdict.of(found).logits)
 
-    first, *others = adversarial_turns(
-        show, [*opponents.values()], generator_terms=terms, generator_every=generator_every
+    weights = {'cycle': cycle_weight, 'identity': cycle_weight * identity_weight}
+    discriminators, *lazy, generators = adversarial_turns(
+        functools.partial(_show, translators),
+        [*opponents.values()],
+        generator_terms=functools.partial(_terms, translators, distance, weights),
+        generator_every=generator_every,
     )
-    *lazy, last = others
     functions = {name: direction(name) for name in DIRECTIONS} | {'score': score}
-    return Game(init, (last, first, *lazy), functions, simultaneous=True)
+    return Game(init, (generators, discriminators, *lazy), functions, simultaneous=True)
+
+
+def _to_each(
+    translators: Translators, params: Params, aux: Aux, images: Any, rng: chex.PRNGKey, name: str
+) -> tuple[dict[str, Any], Aux]:
+    """{domain: what becomes of the images of the other one}, in training; and aux."""
+    made = {}
+    for direction, (start, end) in DIRECTIONS.items():
+        drawn = keys.of_name(rng, f'{name} {direction}'.strip())
+        made[end], aux = translators[direction](params, aux, images[start], rng=drawn)
+    return made, aux
+
+
+def _show(translators: Translators, params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
+    real = {domain: batch[name] for domain, name in DOMAINS.items()}
+    made, aux = _to_each(translators, params, aux, real, rng, '')
+    return {domain: Scene(real[domain], made[domain]) for domain in DOMAINS}, made, aux
+
+
+def _terms(translators, distance, weights, params, aux, batch, made, verdicts, rng):
+    """The cycle's and the identity's losses, for each domain."""
+    back, aux = _to_each(translators, params, aux, made, rng, 'back')
+    compared = {'cycle': back}
+    if weights['identity']:
+        own = {'a': batch[DOMAINS['b']], 'b': batch[DOMAINS['a']]}  # of the target's domain
+        compared['identity'], aux = _to_each(translators, params, aux, own, rng, 'identity')
+    return {
+        f'{term}_{domain}': (weights[term], jnp.mean(distance(images[domain], batch[name])))
+        for term, images in compared.items()
+        for domain, name in DOMAINS.items()
+    }, aux
