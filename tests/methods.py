@@ -31,8 +31,8 @@ def shrunk(name, **changes):
     config |= {'steps_per_dispatch': 1, 'image_size': None if points else SIZE}
     config |= {'batch_size': 16, 'num_samples': 4, 'eval_samples': 16}
     coloured = inputs.sourced(config) or config['dataset'].startswith('stacked:')
-    channels = 2 if points else 3 if coloured else 1
-    config['data'] = config['data'] | {'channels': channels, 'load_size': None}
+    channels = 3 if coloured else 1
+    config['data'] |= {'channels': None if points else channels, 'load_size': None}
     for player in ('generator', 'discriminator'):
         small = {'width': 4, 'max_width': 8, 'hidden': 8, 'features': [16, 8]}
         small |= {'depth': 3, 'layers': 1, 'blocks': 1}
@@ -40,8 +40,7 @@ def shrunk(name, **changes):
         config[player] = network | {key: x for key, x in small.items() if key in network}
     if 'latent' in config:
         config['latent'] = config['latent'] | {'size': 8}
-    shape = [channels] if points else [SIZE, SIZE, channels]
-    config['modality'] = {'name': 'points' if points else 'images', 'shape': shape}
+    config['modality'] = modalities.settings_from(*((None, 2) if points else (SIZE, channels)))
     for key in ('cures', 'discriminator'):
         changes |= {key: config[key] | changes.get(key, {})}
     return config | changes

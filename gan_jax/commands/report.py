@@ -158,9 +158,7 @@ def _samples(experiment: experiment_lib.Experiment, variables: Any, seed: int) -
     made, fresh = made[:SHOWN], made[SHOWN:][: len(unseen)]
     between = make(*variables, sampler.interpolation(sampler.draw_inputs(game, seed, 16)))
     everything = dataset.batch(order)['real']
-    index, distance = metrics.nearest_neighbors(
-        *(_flat(modality.thumbnails(x)) for x in (made, everything))
-    )
+    index, distance = metrics.nearest_neighbors(_flat(modality, made), _flat(modality, everything))
     worst = np.argsort(distance[:, 0], kind='stable')[:PAIRS]
     near = _singles(modality, dataset.batch(order[index[worst, 0]])['real'])
     return {
@@ -180,5 +178,6 @@ def _singles(modality: Modality, examples: np.ndarray) -> list[bytes]:
     return [files.png(x) for x in modality.thumbnails(examples)]  # type: ignore[misc]
 
 
-def _flat(images: np.ndarray) -> np.ndarray:
+def _flat(modality: Modality, examples: np.ndarray) -> np.ndarray:
+    images = modality.thumbnails(examples)  # type: ignore[misc]
     return images.reshape(len(images), -1).astype(np.float32) / 255.0

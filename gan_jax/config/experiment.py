@@ -209,12 +209,13 @@ def build(config: Mapping[str, Any]) -> Experiment:
         init_config = saved.read_config(pathlib.Path(config['init_from']))
     fed = inputs.load_fed(config)
     dataset = inputs.as_shown(config, fed)
-    *sides, channels = dataset.shape
+    settings = modalities.settings_of(dataset)
+    size, channels = modalities.image_options(settings)
     resolved = {
         **config,
-        'image_size': sides[0] if sides else None,
+        'image_size': size,
         'data': {**config['data'], 'channels': channels},
-        'modality': modalities.settings_of(dataset),
+        'modality': settings,
         'init_config': init_config,
     }
     experiment = _assembled(resolved, make_game)

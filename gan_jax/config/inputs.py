@@ -28,8 +28,6 @@ def load_fed(config: Mapping[str, Any]) -> data.Dataset:
     """
     options = dict(config['data'])
     size = options.pop('load_size') or config['image_size']
-    if options['channels'] not in (1, 3):  # of points it is the number of coordinates
-        options['channels'] = None
     return data.load(config['dataset'], image_size=size, **options)
 
 

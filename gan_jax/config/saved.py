@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from gan_jax import modalities
 from gan_jax.config.defaults import GROUPS, MAY_CHANGE, default, renewed
 from gan_jax.errors import UserError, one_line
 from gan_jax.runtime import files
@@ -56,10 +57,9 @@ def _completed(config: dict[str, Any]) -> dict[str, Any]:
         elif key in GROUPS:
             config[key] = {**value, **config[key]}
     size, channels = config['image_size'], config['data']['channels']
-    if not config['modality'] and channels is not None:
-        points = {'name': 'points', 'shape': [channels]}
-        images = {'name': 'images', 'shape': [size, size, channels]}
-        config['modality'] = images if size else points
+    if not config['modality'] and channels is not None:  # of version 0.1
+        config['modality'] = modalities.settings_from(size, channels)
+        config['data'] = {**config['data'], 'channels': channels if size else None}
     return config
 
 

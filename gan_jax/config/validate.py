@@ -21,8 +21,7 @@ def _check_numbers(config: Mapping[str, Any]) -> None:
         raise UserError(f'config.seed={config["seed"]} must be below 2**32')
     if config['image_size'] is not None:
         check_number('config.image_size', config['image_size'], int, 1)
-    # Points have no size, and as many channels as coordinates.
-    if config['data']['channels'] not in (None, 1, 3, *(() if config['image_size'] else (2,))):
+    if config['data']['channels'] not in (None, 1, 3):
         raise UserError(f'config.data.channels={config["data"]["channels"]!r} must be 1, 3 or None')
     if config['data']['load_size'] is not None:
         check_number('config.data.load_size', config['data']['load_size'], int, 1)

@@ -126,7 +126,8 @@ class Adversary(NamedTuple):
             for i, x in enumerate(leaves):
                 drawn = keys.of_name(rng, f'noise on {name}' + (f' {i}' if i else ''))
                 leaves[i] = stabilization.instance_noise(x, drawn, stddev)
-        return structure.unflatten([stabilization.pack(x, self.packing) for x in leaves])
+        packs = [stabilization.pack(x, self.packing) for x in leaves]
+        return jax.tree.unflatten(structure, packs)
 
     def discriminator(
         self, judge: Judge, aux: Any, real: Any, fake: Any, rng: chex.PRNGKey
@@ -177,13 +178,14 @@ class Adversary(NamedTuple):
 
     def _augmented(self, judge, aux, rng, name):
         """The judge of augmented packs, with the same draws at each call."""
-        if self.augmentation is None:
+        augmentation = self.augmentation
+        if augmentation is None:
             return judge
         drawn, state = keys.of_name(rng, f'augmentation {name}'), aux[self.place][AUGMENTATION]
 
         def augmented(aux, packs):
             examples = jax.tree.map(lambda x: stabilization.unpack(x, self.packing), packs)
-            examples = self.augmentation.apply(drawn, examples, state)
+            examples = augmentation.apply(drawn, examples, state)
             return judge(aux, jax.tree.map(lambda x: stabilization.pack(x, self.packing), examples))
 
         return augmented
@@ -209,9 +211,9 @@ class Adversary(NamedTuple):
                 anchors = {x: decay * anchors[x] + (1 - decay) * logits[x] for x in anchors}
                 aux = self._with(aux, {ANCHORS: anchors})
         if self.augmentation is not None:
-            logits = jax.lax.stop_gradient(verdict.rows(real_logits))
+            rows = jax.lax.stop_gradient(verdict.rows(real_logits))
             state = aux[self.place][AUGMENTATION]
-            state = self.augmentation.update(state, logits, self.axis_name)
+            state = self.augmentation.update(state, rows, self.axis_name)
             aux = self._with(aux, {AUGMENTATION: state})
         return aux
 

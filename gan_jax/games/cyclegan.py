@@ -78,7 +78,7 @@ def make(
 
     def init(rng: chex.PRNGKey, batch: Batch) -> tuple[dict[str, Any], Aux]:
         image = batch['real']
-        cast = [(role, image, {}) for role in translators.values()]
+        cast: list[Any] = [(role, image, {}) for role in translators.values()]
         cast += [(x.role, x.adversary.repeated(image), {}) for x in opponents.values()]
         params, aux = begin(rng, cast)
         for opponent in opponents.values():

@@ -80,8 +80,8 @@ def make(
 
     def init(rng: chex.PRNGKey, batch: Batch) -> tuple[dict[str, Any], Aux]:
         pair = shown(batch['source'], batch['real'])
-        cast = (translator, batch['source'], {}), (opponent.role, adversary.repeated(pair), {})
-        params, aux = begin(rng, cast)
+        judged = adversary.repeated(pair)
+        params, aux = begin(rng, [(translator, batch['source'], {}), (opponent.role, judged, {})])
         return params, {**aux, **adversary.init(pair)}
 
     def show(params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):

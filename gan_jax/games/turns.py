@@ -136,7 +136,9 @@ def discriminator_loss(
 ):
     """The sum of the discriminators' losses and their terms."""
     scenes, made, _ = show(params, aux, batch, rng)
-    losses, metrics, verdicts = [], {}, {}
+    losses: list[chex.Array] = []
+    metrics: dict[str, chex.Array] = {}
+    verdicts = {}
     for opponent in opponents:
         scene, adversary = scenes[opponent.name], opponent.adversary
         pooled = keys.of_name(rng, f'pool {opponent.name}'.strip())
@@ -163,7 +165,8 @@ def lazy_loss(
 ):
     """The sum of one lazy penalty over the discriminators that have it."""
     scenes, _, _ = show(params, aux, batch, rng)
-    losses, metrics = [], {}
+    losses: list[chex.Array] = []
+    metrics: dict[str, chex.Array] = {}
     for opponent in opponents:
         scene, adversary = scenes[opponent.name], opponent.adversary
         judge = opponent.judge(params, scene.conditions)
@@ -189,7 +192,9 @@ def generator_loss(
 ):
     """The weighted sum of the generator's losses against each discriminator, and its terms."""
     scenes, made, aux = show(params, aux, batch, rng)
-    losses, metrics, verdicts = [], {}, {}
+    losses: list[chex.Array] = []
+    metrics: dict[str, chex.Array] = {}
+    verdicts = {}
     for opponent in opponents:
         scene = scenes[opponent.name]
         judge = opponent.judge(params, scene.conditions)

@@ -11,18 +11,29 @@ from typing import Any
 from gan_jax.data import Dataset
 from gan_jax.modalities.modality import Modality
 
-__all__ = ['Modality', 'make', 'settings_of']
+__all__ = ['Modality', 'image_options', 'make', 'settings_from', 'settings_of']
 
 
 def settings_of(dataset: Dataset) -> dict[str, Any]:
     """The settings of a data set's modality, its name among them: what a config keeps."""
     classes = len(dataset.class_names)
-    return {
-        'name': dataset.kind,
-        'shape': list(dataset.shape),
-        'classes': classes if classes > 1 else None,
-        **dataset.fitted,
-    }
+    settings = {'name': dataset.kind, 'shape': list(dataset.shape)}
+    return settings | {'classes': classes if classes > 1 else None, **dataset.fitted}
+
+
+def settings_from(size: int | None, channels: int) -> dict[str, Any]:
+    """Those of a config of version 0.1: of points, which had no size, or of images."""
+    if size is None:
+        return {'name': 'points', 'shape': [channels]}
+    return {'name': 'images', 'shape': [size, size, channels]}
+
+
+def image_options(settings: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """A config's image_size and channels that load such examples again; None of other kinds."""
+    if settings['name'] != 'images':
+        return None, None
+    height, _, channels = settings['shape']
+    return height, channels
 
 
 def make(settings: Mapping[str, Any]) -> Modality:
