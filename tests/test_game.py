@@ -1,3 +1,5 @@
+import zlib
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -42,6 +44,17 @@ def test_turns_alternate_each_with_its_own_gradient():
     assert int(state.step) == 1
 
 
+def test_simultaneous_turns_meet_the_others_as_they_were_before_the_step():
+    game = Game(init, (bilinear(1.0, 'a'), bilinear(-1.0, 'b')), {}, simultaneous=True)
+    state, metrics = game_lib.update(game, state_of(game), BATCH)
+    np.testing.assert_allclose(state.players['a'].params['w'], 0.8, rtol=1e-6)
+    np.testing.assert_allclose(state.players['b'].params['w'], 2.1, rtol=1e-6)
+    np.testing.assert_allclose(metrics['b/product'], -2.0)
+    state, metrics = game_lib.update(game, state, BATCH)
+    np.testing.assert_allclose(state.players['a'].params['w'], 0.8 - 0.21, rtol=1e-6)
+    np.testing.assert_allclose(state.players['b'].params['w'], 2.1 + 0.08, rtol=1e-6)
+
+
 @pytest.mark.parametrize('every', [1, 2, 3])
 def test_a_turn_is_played_at_multiples_of_every(every):
     game = Game(init, (bilinear(1.0, 'a'), bilinear(-1.0, 'b')._replace(every=every)), {})
@@ -76,6 +89,18 @@ def test_no_key_is_used_twice():
     assert len({*seen}) == 6
 
 
+def test_keys_are_folded_from_the_root_the_step_the_turns_name_and_the_place():
+    game = noise_game()
+    state = state_of(game)
+    for step in (1, 2):
+        state, metrics = game_lib.update(game, state, BATCH)
+        for name in ('a', 'again'):
+            of_turn = jax.random.fold_in(jax.random.key(0), step)
+            of_turn = jax.random.fold_in(of_turn, zlib.crc32(name.encode()))
+            draws = [jax.random.normal(jax.random.fold_in(of_turn, i)) for i in range(4)]
+            np.testing.assert_allclose(metrics[f'{name}/noise'], np.mean(draws), rtol=1e-5)
+
+
 def test_a_step_can_be_replayed_from_its_number():
     game = noise_game()
     state = state_of(game)
@@ -93,6 +118,22 @@ def test_micro_batches_draw_the_same_noise():
     parts, part_metrics = game_lib.update(game, state_of(game), BATCH, micro_batches=2)
     chex.assert_trees_all_close(whole.players['a'].params, parts.players['a'].params, rtol=1e-6)
     chex.assert_trees_all_close(metrics, part_metrics, rtol=1e-5)
+
+
+def test_of_several_devices_gradients_and_metrics_are_the_means():
+    def loss(params, aux, batch, rng):
+        return params['a']['w'] * batch['x'].mean(), (aux, {})
+
+    game = Game(init, (Turn('a', loss),), {})
+    start = state_of(game)
+
+    def update(x):
+        return game_lib.update(game, start, {'x': x}, axis_name='data')
+
+    state, metrics = jax.vmap(update, axis_name='data')(jnp.arange(8.0).reshape(2, 4))
+    np.testing.assert_allclose(state.players['a'].params['w'], [0.65, 0.65], rtol=1e-6)
+    np.testing.assert_allclose(metrics['a/loss'], [3.5, 3.5])
+    np.testing.assert_allclose(metrics['a/gradient_norm'], [3.5, 3.5])
 
 
 def test_batches_are_prepared_first():

@@ -61,6 +61,13 @@ def test_top_k_keeps_the_likeliest_samples_and_the_mean(share, kept):
     assert sorted(np.flatnonzero(found)) == sorted(best)
 
 
+def test_samples_as_likely_as_the_last_that_is_kept_are_kept_too():
+    logits, losses = jnp.array([1.0, 1.0, 1.0, 0.0]), jnp.array([1.0, 2.0, 3.0, 40.0])
+    found = cures.top_k(losses, logits, 0.5)
+    np.testing.assert_allclose(found, [4 / 3, 8 / 3, 4.0, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(found.mean(), 2.0, rtol=1e-6)
+
+
 def test_top_k_over_devices_is_that_of_the_whole_batch():
     logits = jax.random.normal(jax.random.key(0), (8,))
     losses = jnp.arange(8.0) + 1

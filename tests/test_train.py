@@ -71,7 +71,8 @@ def test_every_config_trains_two_steps(name, pictures, tmp_path):
     assert (tmp_path / 'checkpoints' / '2').is_dir()
     assert list(tmp_path.glob('events.out.*'))
     grid = np.asarray(Image.open(tmp_path / 'samples' / '00000002.png'))
-    assert grid.shape == (480, 480, 3) if points else (2 * (methods.SIZE + 2) + 2,) * 2
+    side = 2 * (methods.SIZE + 2) + 2
+    assert grid.shape == ((480, 480, 3) if points else (side, side))
     saved = json.loads((tmp_path / 'config.json').read_text())
     assert saved['generator'] == config['generator']
 

@@ -23,9 +23,20 @@ class Scale(nn.Module):
         return y.sum(axis=-1) if self.logit else y
 
 
-def make(generator_every=1, **kwargs):
+class Remembering(nn.Module):
+    """x -> x / 2; keeps the mean of what it saw in training."""
+
+    @nn.compact
+    def __call__(self, x, train):
+        seen = self.variable('batch_stats', 'mean', jnp.zeros, ())
+        if train and not self.is_initializing():
+            seen.value = x.mean()
+        return Scale(False, 0.5)(x, train)
+
+
+def make(generator_every=1, generator=None, **kwargs):
     return gan.make(
-        generator=network.of_module(Scale(False, 0.5)),
+        generator=network.of_module(generator or Scale(False, 0.5)),
         discriminator=network.of_module(Scale(True, 2.0)),
         adversary=Adversary(objectives.non_saturating, **kwargs),
         prior=lambda rng, **options: {'latent': latents.normal(rng, 3, **options)},
@@ -76,6 +87,15 @@ def test_a_penalty_is_added_or_has_a_turn_of_its_own_times_every(every):
         loss, (_, metrics) = found['discriminator_r1']
         assert float(loss) == 16 * 60.0
         assert float(metrics['r1']) == 12.0
+
+
+def test_only_the_generators_turn_moves_its_batch_statistics():
+    found = losses(make(generator=Remembering()))
+    _, (of_generator, _) = found['generator']
+    _, (of_discriminator, _) = found['discriminator']
+    mean = of_generator['generator']['batch_stats']['mean']
+    np.testing.assert_allclose(mean, NOISE.mean(), rtol=1e-5)
+    assert of_discriminator['generator']['batch_stats']['mean'] == 0
 
 
 def test_functions_sample_and_score():

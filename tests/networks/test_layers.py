@@ -51,6 +51,15 @@ def test_every_convolution_goes_through_one_function(monkeypatch):
     assert len(calls) == 3
 
 
+def test_batch_statistics_move_by_a_tenth():
+    layer = layers.BatchNorm(use_running_average=False)
+    x = jnp.array([[8.0], [12.0]])
+    variables = layer.init(KEY, x)
+    _, moved = layer.apply(variables, x, mutable=['batch_stats'])
+    np.testing.assert_allclose(moved['batch_stats']['mean'], [0.1 * 10.0], rtol=1e-6)
+    np.testing.assert_allclose(moved['batch_stats']['var'], [0.9 + 0.1 * 4.0], rtol=1e-6)
+
+
 def test_batch_norm_is_exact_where_the_mean_is_large():
     x = 100 + 0.01 * jax.random.normal(KEY, (4096, 1))
     layer = layers.BatchNorm(use_running_average=False, epsilon=0.0)

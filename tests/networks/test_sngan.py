@@ -129,6 +129,28 @@ def test_wgan_gps_critic_takes_the_mean_over_the_pixels():
     np.testing.assert_allclose(critic.apply({'params': params}, x, train=True), [6.5], rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ('kernels', 'logit'),
+    [
+        # The first block has no ReLU before it: -2 becomes 2, then 6.
+        ({(0, 0): -1.0, (0, 1): 3.0}, 6.5),
+        # The second has one: the -6 that come in become 0 on the way, and stay beside it.
+        ({(0, 2): 3.0, (1, 0): -1.0, (1, 1): 3.0}, 0.5),
+    ],
+)
+def test_only_the_first_block_has_no_relu_before_it(kernels, logit):
+    """Of kernels of zero but for their middles."""
+    critic = sngan.Discriminator((16, 16, 1), 1, spectral=False)
+    x = jnp.full((1, 16, 16, 1), -2.0)
+    params = jax.tree.map(lambda x: jnp.zeros(x.shape), shapes(critic, x)['params'])
+    for (block, conv), value in kernels.items():
+        layer = params[f'DownBlock_{block}'][f'Conv_{conv}']
+        middle = layer['kernel'].shape[0] // 2
+        layer['kernel'] = layer['kernel'].at[middle, middle].set(value)
+    params['Dense_0'] = {'kernel': jnp.ones((1, 1)), 'bias': jnp.array([0.5])}
+    np.testing.assert_allclose(critic.apply({'params': params}, x, train=True), [logit], rtol=1e-6)
+
+
 def test_the_critics_initialisation_is_the_same():
     critic = sngan.Discriminator((16, 16, 3), 32, spectral=False)
     block = critic.init(KEY, jnp.zeros((2, 16, 16, 3)), train=True)['params']['DownBlock_0']
