@@ -160,7 +160,7 @@ class State(struct.PyTreeNode):
     Attributes:
       step: how many steps have been played.
       players: {name: Player}.
-      aux: batch statistics ({player: collections}), running means, image pools, ...
+      aux: batch statistics ({player: collections}), running means, pools, ...
       rng: the root key's data, uint32; it never changes.
     """
 

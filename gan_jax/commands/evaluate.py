@@ -15,7 +15,6 @@ from gan_jax import data, modalities
 from gan_jax import game as game_lib
 from gan_jax.config import experiment as experiment_lib
 from gan_jax.config import saved, validate
-from gan_jax.data import sources
 from gan_jax.errors import UserError
 from gan_jax.evaluation import evaluator, extractors, statistics
 from gan_jax.evaluation.evaluator import Evaluation
@@ -144,7 +143,7 @@ def evaluate_sets(
     config = config_lib.default().to_dict()
     chosen = {**config['evaluation'], **_given(changes or {})}
     validate.check_features('--features', chosen['features'])
-    sets = [load_set(flag, name) for flag, name in (('--real', real), ('--fake', fake))]
+    sets = [data.load_as_is(flag, name) for flag, name in (('--real', real), ('--fake', fake))]
     if sets[0].shape != sets[1].shape:
         raise UserError(
             f'--real has images of {sets[0].shape} and --fake of {sets[1].shape}; make them alike: '
@@ -167,47 +166,6 @@ def evaluate_sets(
     workdir.mkdir(parents=True, exist_ok=True)
     record = {'fake': fake, 'generated': len(generated.places), **_settings(against, how)}
     return _write(workdir, record, found, floor, against)
-
-
-def load_set(flag: str, name: str) -> data.Dataset:
-    """Images to compare as they are.
-
-    Raises:
-      UserError: if there are none, or they are not all of one size.
-    """
-    if name.endswith('.npz'):
-        try:
-            with np.load(pathlib.Path(name).expanduser()) as stored:
-                images = stored['images' if 'images' in stored.files else stored.files[0]]
-                labels = stored['labels'] if 'labels' in stored.files else None
-        except (OSError, ValueError, KeyError, IndexError) as error:
-            raise UserError(f'{flag}={name}: cannot be read as images ({error})') from error
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
-            raise UserError(
-                f'{flag}={name} holds {images.dtype} {images.shape}; uint8 [n, height, width, 1 or '
-                f'3] is needed'
-            )
-        if images.shape[1] != images.shape[2]:
-            raise UserError(f'{flag}={name} has images of {images.shape[1:3]}, not squares')
-        return data.load(sources.from_arrays(name, images, labels), image_size=None, min_size=1)
-    source = sources.open_source(name)
-    if not all(source.shape[:2]):
-        found = {size for i in range(len(source)) if (size := _size(source, i))}
-        if len(found) > 1:
-            some = ', '.join(f'{w}x{h}' for w, h in sorted(found)[:3])
-            raise UserError(
-                f'{flag}={name} has images of {len(found)} sizes ({some}, ...); make them alike: '
-                f'figures of rescaled images are figures of the rescaling'
-            )
-    return data.load(source, image_size=None, min_size=1)
-
-
-def _size(source: sources.Source, index: int) -> tuple[int, int] | None:
-    try:
-        picture = source.record(index)[0]  # not decoded yet
-    except Exception:  # cleaning names it
-        return None
-    return (picture.shape[1], picture.shape[0]) if isinstance(picture, np.ndarray) else picture.size
 
 
 def _given(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,7 +46,9 @@ def write_report(
     curves = _curves(workdir)
     judged = _evaluation(workdir)
     suffix = replicas.suffix(seeds[replica], len(seeds))
-    figures = _figures(config, curves, judged, seeds[replica])
+    figures = _figures(curves, judged, seeds[replica])
+    if not run.experiment.zero_divides:
+        figures = {key: x for key, x in figures.items() if not key.endswith('_sign')}
     hints = diagnostics.hints(figures)
     for hint in hints:
         logging.warning(hint)
@@ -94,7 +96,6 @@ def _grids(workdir: pathlib.Path, suffix: str) -> list[tuple[int, bytes]]:
 
 
 def _figures(
-    config: Mapping[str, Any],
     curves: Mapping[str, list[tuple[int, float]]],
     judged: Mapping[str, Any] | None,
     seed: int,
@@ -110,10 +111,6 @@ def _figures(
         latest[f'{name.figure}/{name.turn}' if by_player else _hinted(name)] = points[-1][1]
     for text, row in (judged or {}).get('figures', {}).items():
         latest[names.parse(text).figure] = row.get('ema', row['raw'])
-    objective = config['objective']
-    loss = objective if isinstance(objective, str) else objective['name']
-    if loss.startswith(('wasserstein', 'relativistic')):  # whose logits no zero divides
-        latest = {key: x for key, x in latest.items() if not key.endswith('_sign')}
     return latest
 
 

@@ -54,6 +54,13 @@ class Experiment:
         """The seeds that are trained: seed, seed + 1, ..."""
         return replicas.seeds(self.config['seed'], self.config['num_replicas'])
 
+    @property
+    def zero_divides(self) -> bool:
+        """Whether the sign of a logit says real or generated, as the objective has it."""
+        objective = self.config['objective']
+        name = objective if isinstance(objective, str) else objective['name']
+        return not name.startswith(('wasserstein', 'relativistic'))
+
     @functools.cached_property
     def fed(self) -> data.Dataset:
         """What is trained on, perhaps larger than what networks see, to be cropped."""
@@ -266,9 +273,9 @@ def _check_networks(
             for loss in losses:
                 jax.eval_shape(loss, params, {**aux, 'step': jnp.int32(1)}, example, keys)
     except (TypeError, ValueError, ArithmeticError, AssertionError, FlaxError) as error:
-        flat = '' if len(modality.shape) > 1 else ' (use networks of mixture or mlp)'
         raise UserError(
-            f'the networks cannot be built for {modality.name}: {one_line(error)}{flat}'
+            f'the networks cannot be built for {modality.name}: {one_line(error)} '
+            f'(those of mixture and mlp take any shape)'
         ) from error
     if made.shape != example['real'].shape:
         raise UserError(

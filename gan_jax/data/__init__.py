@@ -2,8 +2,17 @@
 
 from gan_jax.data.batching import batch_at, batches
 from gan_jax.data.dataset import Dataset
-from gan_jax.data.loading import load
+from gan_jax.data.loading import load, load_as_is
 from gan_jax.data.synthetic import Mixture
 from gan_jax.data.transforms import denormalize, normalize
 
-__all__ = ['Dataset', 'Mixture', 'batch_at', 'batches', 'denormalize', 'load', 'normalize']
+__all__ = [
+    'Dataset',
+    'Mixture',
+    'batch_at',
+    'batches',
+    'denormalize',
+    'load',
+    'load_as_is',
+    'normalize',
+]

@@ -1,6 +1,7 @@
 """Loading a data set once: every record is decoded, and what cannot be used is left out."""
 
 import os
+import pathlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -210,3 +211,48 @@ def _decoder(
         return np.stack(list(pool.map(decode, records, source.fetch(records))))
 
     return fetch
+
+
+def load_as_is(flag: str, name: str) -> Dataset:
+    """Images to compare as they are: nothing is cropped or resized.
+
+    Args:
+      flag: what names them, for messages.
+      name: a data set, 'folder:PATH', or PATH.npz of uint8 images [n, height, width, 1 or 3].
+
+    Raises:
+      UserError: if there are none, or they are not all of one size.
+    """
+    if name.endswith('.npz'):
+        try:
+            with np.load(pathlib.Path(name).expanduser()) as stored:
+                images = stored['images' if 'images' in stored.files else stored.files[0]]
+                labels = stored['labels'] if 'labels' in stored.files else None
+        except (OSError, ValueError, KeyError, IndexError) as error:
+            raise UserError(f'{flag}={name}: cannot be read as images ({error})') from error
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+            raise UserError(
+                f'{flag}={name} holds {images.dtype} {images.shape}; uint8 [n, height, width, 1 or '
+                f'3] is needed'
+            )
+        if images.shape[1] != images.shape[2]:
+            raise UserError(f'{flag}={name} has images of {images.shape[1:3]}, not squares')
+        return load(sources.from_arrays(name, images, labels), image_size=None, min_size=1)
+    source = sources.open_source(name)
+    if not all(source.shape[:2]):
+        found = {size for i in range(len(source)) if (size := _size(source, i))}
+        if len(found) > 1:
+            some = ', '.join(f'{w}x{h}' for w, h in sorted(found)[:3])
+            raise UserError(
+                f'{flag}={name} has images of {len(found)} sizes ({some}, ...); make them alike: '
+                f'figures of rescaled images are figures of the rescaling'
+            )
+    return load(source, image_size=None, min_size=1)
+
+
+def _size(source: sources.Source, index: int) -> tuple[int, int] | None:
+    try:
+        picture = source.record(index)[0]  # not decoded yet
+    except Exception:  # cleaning names it
+        return None
+    return (picture.shape[1], picture.shape[0]) if isinstance(picture, np.ndarray) else picture.size

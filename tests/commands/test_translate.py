@@ -344,8 +344,8 @@ def test_what_cannot_be_translated_is_told_in_one_line(tmp_path):
     empty.mkdir()
     (empty / '.hidden.png').write_text('x')
     before = noise(5, 9)
-    save(full / 'x.png', before)
-    save(full / 'full' / 'x.png', before)
+    for name in ('x.png', 'full/x.png'):
+        save(full / name, before)
     fails('does not exist; name a folder', tmp_path / 'missing')
     fails('holds no files; put images there', empty)
     fails('same folder', full, full)
@@ -370,14 +370,9 @@ def restored(monkeypatch):
     def a_to_b(params, aux, x):
         return params['generator']['scale'] * x
 
-    functions = {'a_to_b': a_to_b, 'prior': None}
-    of = types.SimpleNamespace(
-        config={'game': 'pix2pix'},
-        seeds=[0, 1],
-        game=types.SimpleNamespace(functions=functions),
-        source_shape=(8, 4, 3),
-    )
-    bests = []
+    functions, bests = {'a_to_b': a_to_b, 'prior': None}, []
+    of = types.SimpleNamespace(config={'game': 'pix2pix'}, seeds=[0, 1], source_shape=(8, 4, 3))
+    of.game = types.SimpleNamespace(functions=functions)
 
     def restore(workdir, best):
         bests.append(best)

@@ -126,7 +126,7 @@ def test_a_discriminator_is_no_generator():
 def test_networks_of_images_are_refused_for_points():
     config = methods.shrunk('dcgan') | {'image_size': None}
     config['modality'] = {'name': 'points', 'shape': [2]}
-    with pytest.raises(UserError, match=r'cannot be built for points: .*mixture or mlp'):
+    with pytest.raises(UserError, match=r'cannot be built for points: .*mixture and mlp'):
         check(config)
 
 
