@@ -271,7 +271,9 @@ def _check_networks(
             keys = jax.random.split(jax.random.key(0), 1)
             losses = [turn.loss for turn in game.turns if 'generator' in turn.players]
             for loss in losses:
-                jax.eval_shape(loss, params, {**aux, 'step': jnp.int32(1)}, example, keys)
+                # Batch statistics ask for the axis of the devices.
+                alone = jax.vmap(loss, None, axis_name=parallel.AXIS, axis_size=1)
+                jax.eval_shape(alone, params, {**aux, 'step': jnp.int32(1)}, example, keys)
     except (TypeError, ValueError, ArithmeticError, AssertionError, FlaxError) as error:
         raise UserError(
             f'the networks cannot be built for {modality.name}: {one_line(error)} '

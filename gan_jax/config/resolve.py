@@ -323,7 +323,8 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
     dtype = jnp.dtype(config['precision'])
 
     def build(shape: tuple[int, ...] | None, **fields: Any) -> Game:
-        built_in = {'shape': shape, 'dtype': dtype, 'axis_name': parallel.AXIS, **fields}
+        known = {'shape': shape, 'dtype': dtype, 'axis_name': parallel.AXIS, **fields}
+        built_in = dict.fromkeys(FIELDS) | known
         kwargs = {key: later[key](built_in) for key in later if key != 'prior'}
         networks = {key: x for key, x in kwargs.items() if _RESOLVE.get(key) is _network}
         asked = {name for network in networks.values() for name in network.asks}

@@ -1,0 +1,144 @@
+"""What a config stands for: data read once, players of another run, networks with labels."""
+
+import shutil
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import methods
+import numpy as np
+import pytest
+
+from gan_jax import data, networks, train
+from gan_jax import game as game_lib
+from gan_jax.commands import report
+from gan_jax.config import experiment, inputs, resolve
+from gan_jax.errors import UserError
+from gan_jax.networks import mlp
+
+TIMES = {'steps': 2, 'log_every': 2, 'sample_every': 2, 'checkpoint_every': 2, 'eval_every': 2}
+EMA = {'ema': {'generator': {'half_life': 1000, 'ramp_up': None}}}
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+    """A run of the smallest GAN on digits, its report, and how often data were read."""
+    workdir, load, calls = tmp_path_factory.mktemp('run'), data.load, []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, 'load', lambda *a, **k: calls.append(k['split']) or load(*a, **k))
+        done = train.train(methods.shrunk('gan', **TIMES, **EMA), workdir)
+        report.write_report(workdir, experiment=done)
+    return workdir, calls
+
+
+def test_a_data_set_is_read_once_for_training_pictures_evaluation_and_the_report(finished):
+    _, calls = finished
+    assert calls == ['train', 'test']  # digits have no such split, which is found once, too
+
+
+def test_a_saved_run_needs_no_data(finished, monkeypatch):
+    monkeypatch.setattr(data, 'load', None)
+    run = experiment.restore(finished[0])
+    assert run.experiment.modality.shape == (methods.SIZE, methods.SIZE, 1)
+    assert run.step == 2
+
+
+def from_run(workdir, **changes):
+    return methods.shrunk('gan', **TIMES, **changes, init_from=str(workdir), seed=7)
+
+
+def test_another_runs_players_are_taken_as_its_samples_have_them(finished, tmp_path):
+    other = experiment.restore(finished[0])
+    params, _ = game_lib.averaged(other.state)
+    begun = experiment.build(from_run(finished[0]))
+    state = begun.begin()
+    methods.assert_trees_equal(state.players['generator'].params, params['generator'])
+    methods.assert_trees_equal(state.players['discriminator'].params, params['discriminator'])
+    plain = begun.init()
+    assert methods.any_difference(plain.players['generator'].params, params['generator'])
+    np.testing.assert_array_equal(state.rng, plain.rng)
+    assert begun.config['init_config']['seed'] == other.experiment.config['seed'] == 0
+
+
+def test_a_run_so_begun_goes_on_without_the_other(finished, tmp_path):
+    workdir, source = tmp_path / 'run', tmp_path / 'source'
+    shutil.copytree(finished[0], source)
+    config = from_run(source)
+    assert train.train(config, workdir)
+    shutil.rmtree(source / 'checkpoints')
+    assert train.train(config | {'steps': 4}, workdir)
+    assert experiment.restore(workdir).step == 4
+
+
+@pytest.mark.parametrize(
+    ('changes', 'said'),
+    [
+        ({'generator': {'name': 'mlp.Generator', 'features': [4]}}, 'its generator has other'),
+        ({'init_from': 'nowhere'}, 'nowhere holds no run'),
+    ],
+)
+def test_a_run_that_does_not_fit_is_refused(finished, changes, said):
+    config = from_run(finished[0]) | changes
+    with pytest.raises(UserError, match=said):
+        experiment.build(config).begin()
+
+
+class Labelled(nn.Module):
+    """A generator, or with a logit a discriminator, of examples and their labels."""
+
+    shape: tuple
+    classes: int
+    logit: bool = False
+
+    @nn.compact
+    def __call__(self, x, label, train):
+        told = jnp.concatenate([x.reshape(len(x), -1), jax.nn.one_hot(label, self.classes)], -1)
+        player = mlp.Discriminator if self.logit else mlp.Generator
+        return player(self.shape, [8])(told, train)
+
+
+@pytest.fixture
+def labelled(monkeypatch):
+    """A config whose networks ask for the class."""
+    monkeypatch.setattr(networks.mlp, 'Labelled', Labelled, raising=False)
+    monkeypatch.setattr(Labelled, '__module__', mlp.__name__)
+    config = methods.shrunk('gan')
+    for player in ('generator', 'discriminator'):
+        config[player] = {'name': 'mlp.Labelled', 'logit': player == 'discriminator'}
+    config['modality'] = {**config['modality'], 'classes': 10}
+    return config
+
+
+def test_networks_that_ask_for_a_label_are_given_it(labelled):
+    """The batch's in training, for both sides; the prior's in samples."""
+    game = experiment.rebuild(labelled).game
+    batch = methods.batch(labelled)
+    params, aux = game.init(jax.random.key(0), batch)
+    rng = jax.random.split(jax.random.key(1), len(batch['label']))
+    drawn = game.functions['prior'](rng)
+    assert drawn['label'].dtype == np.int32
+    assert {*np.unique(drawn['label'])} <= {*range(10)}
+    loss = jax.jit(lambda batch: game.turns[0].loss(params, aux, batch, rng)[0])
+    other = batch | {'label': (batch['label'] + 1) % 10}
+    assert loss(batch) != loss(other)
+    one, two = (
+        game.functions['sample'](params, aux, drawn | {'label': jnp.full(16, k)}) for k in (0, 1)
+    )
+    assert np.abs(one - two).max() > 1e-4
+    same = game.functions['sample'](params, aux, drawn)
+    np.testing.assert_array_equal(same, game.functions['sample'](params, aux, {**drawn}))
+
+
+def test_what_cannot_be_labelled_is_refused(labelled):
+    plain = labelled | {'modality': {**labelled['modality'], 'classes': None}}
+    with pytest.raises(UserError, match='the data set has no classes'):
+        experiment.rebuild(plain)
+    packed = labelled | {'cures': labelled['cures'] | {'packing': 2}}
+    with pytest.raises(UserError, match=r'packing=2: networks that ask for a label'):
+        experiment.rebuild(packed)
+
+
+def test_a_draft_of_a_game_knows_its_functions_before_the_data_are_read(labelled):
+    draft = resolve.resolve_game(labelled)(shape=None)
+    assert {'prior', 'sample'} <= draft.functions.keys()
+    inputs.check_sources(labelled, draft)
