@@ -228,7 +228,7 @@ def load_as_is(flag: str, name: str) -> Dataset:
             with np.load(pathlib.Path(name).expanduser()) as stored:
                 images = stored['images' if 'images' in stored.files else stored.files[0]]
                 labels = stored['labels'] if 'labels' in stored.files else None
-        except (OSError, ValueError, KeyError, IndexError) as error:
+        except Exception as error:  # foreign bytes: anything may be raised
             raise UserError(f'{flag}={name}: cannot be read as images ({error})') from error
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
             raise UserError(
