@@ -25,6 +25,7 @@ SMALL = (
     '--config.batch_size=16',
     '--config.steps_per_dispatch=1',
     '--config.num_samples=4',
+    '--config.eval_samples=100',
 )
 
 

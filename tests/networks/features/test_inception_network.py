@@ -181,12 +181,16 @@ def test_batchnorm_is_folded():
 def test_the_parts_are_put_together_as_their_types_say(small):
     params = inception.convert(random_weights())
     x = np.random.default_rng(0).standard_normal((2, 21, 21, 3), np.float32)
-    stem = inception.forward(inception.MAX, {}, inception.forward(SMALL[0], params, x))
-    assert stem.shape == (2, 4, 4, 4)
-    left = inception.forward(SMALL[2][0], params, stem)
-    right = inception.forward(SMALL[2][1], params, stem)
+
+    @jax.jit
+    def branches(params, x):
+        stem = inception.forward(inception.MAX, {}, inception.forward(SMALL[0], params, x))
+        assert stem.shape == (2, 4, 4, 4)
+        return [inception.forward(branch, params, stem) for branch in SMALL[2]]
+
+    left, right = branches(params, x)
     want = np.concatenate([left, right], -1).mean((1, 2))
-    found, logits = inception.features_and_logits(params, x)
+    found, logits = jax.jit(inception.features_and_logits)(params, x)
     np.testing.assert_allclose(found, want, rtol=1e-5)
     np.testing.assert_allclose(logits, want @ params['fc.kernel'], rtol=1e-4)
 
@@ -224,7 +228,8 @@ def test_a_file_is_loaded_and_named(file, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (3, 9, 8, 1), np.uint8)
     found, logits = network.apply(images)
     params = inception.convert(torch_file.read(file))
-    want = inception.features_and_logits(params, inception.preprocess(images))
+    pixels = jax.jit(inception.preprocess)(images)
+    want = jax.jit(inception.features_and_logits)(params, pixels)
     np.testing.assert_allclose(found, want[0], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(logits, want[1], rtol=1e-4, atol=1e-6)
     assert network.name != 'inception-2015-12-05'
