@@ -4,13 +4,14 @@ import json
 import os
 import pathlib
 import select
+import signal
 import subprocess
 import sys
 import tempfile
 
 import methods
 
-TIMEOUT = 300  # seconds
+TIMEOUT = 900  # seconds: only what hangs takes them, on a busy machine too
 CACHE = tempfile.TemporaryDirectory()
 ENVIRONMENT = {
     **os.environ,
@@ -66,6 +67,7 @@ class Server:
         self._process = subprocess.Popen(
             [sys.executable, '-c', SERVER], cwd=methods.ROOT, env=ENVIRONMENT | environment,
             text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )  # fmt: skip
 
     def run(self, *arguments, devices=1):
@@ -77,7 +79,9 @@ class Server:
             job['environment'] = {'XLA_FLAGS': flags if devices > 1 else ENVIRONMENT['XLA_FLAGS']}
             self._process.stdin.write(json.dumps(job) + '\n')
             self._process.stdin.flush()
-            assert select.select([self._process.stdout], [], [], TIMEOUT)[0], arguments
+            if not select.select([self._process.stdout], [], [], TIMEOUT)[0]:
+                os.killpg(self._process.pid, signal.SIGKILL)  # its child, too
+                raise TimeoutError(arguments)
             return int(self._process.stdout.readline()), out.read_text()
 
     def close(self):
