@@ -1,6 +1,7 @@
 """Eight virtual devices, strict types and shapes."""
 
 import gc
+import importlib.metadata
 import os
 import pathlib
 
@@ -11,9 +12,14 @@ DEVICES = 8
 os.environ['XLA_FLAGS'] = (
     f'--xla_force_host_platform_device_count={DEVICES} --xla_backend_optimization_level=0'
 )
+if importlib.metadata.version('jaxlib').startswith('0.10.'):
+    # Its new emitters of fusions take most of the time there; later versions have no such flag, and
+    # end the process at one that they do not know.
+    os.environ['XLA_FLAGS'] += ' --xla_cpu_use_fusion_emitters=false'
 os.environ['PJRT_NPROC'] = '16'
 os.environ['JAX_PLATFORMS'] = 'cpu'
 
+import command_line  # noqa: E402
 import jax  # noqa: E402
 import pytest  # noqa: E402
 
@@ -33,6 +39,33 @@ def _apply_gradients_with_standard_promotion(self, **kwargs):
 
 
 game.Player.apply_gradients = _apply_gradients_with_standard_promotion
+
+
+# Longest first, so that no process ends with one of them while the other is done.
+HEAVIEST = (
+    'test_conformance.py',
+    'test_pairs.py',
+    'test_cli.py',
+    'test_penalties.py',
+    'test_convolution.py',
+    'test_mistakes.py',
+    'test_train.py',
+    'test_translate.py',
+    'test_game.py',
+)
+
+
+def pytest_collection_modifyitems(items):
+    places = {name: i for i, name in enumerate(HEAVIEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+@pytest.fixture(scope='session')
+def server():
+    """Runs command lines, one after the other, sooner than new processes would."""
+    started = command_line.Server()
+    yield started
+    started.close()
 
 
 @pytest.fixture(scope='session', autouse=True)

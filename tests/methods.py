@@ -13,6 +13,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 CONFIGS = sorted(file.stem for file in (ROOT / 'configs').glob('*.py'))
 SIZE = 16
 POINTS = ('ring8', 'grid25', 'spiral', 'two_moons')
+STANDARD = {'names': ['a', 'b', 'c'], 'means': [5.0, -1.0, 0.0], 'deviations': [2.0, 0.1, 1.0]}
 # Larger steps multiply by thousands what one activation at a kink makes of a rounding.
 SGD = {'name': 'sgd', 'learning_rate': 0.02, 'clip_norm': None}
 
@@ -27,12 +28,13 @@ def load_config(name):
 def shrunk(name, **changes):
     """A real config, small enough for a test: tiny images, networks, batches."""
     config = load_config(name).to_dict()
-    points = config['dataset'] in POINTS
-    config |= {'steps_per_dispatch': 1, 'image_size': None if points else SIZE}
+    table = config['dataset'].startswith('vectors:')
+    flat = table or config['dataset'] in POINTS
+    config |= {'steps_per_dispatch': 1, 'image_size': None if flat else SIZE}
     config |= {'batch_size': 16, 'num_samples': 4, 'eval_samples': 16}
     coloured = inputs.sourced(config) or config['dataset'].startswith('stacked:')
     channels = 3 if coloured else 1
-    config['data'] |= {'channels': None if points else channels, 'load_size': None}
+    config['data'] |= {'channels': None if flat else channels, 'load_size': None}
     for player in ('generator', 'discriminator'):
         small = {'width': 4, 'max_width': 8, 'hidden': 8, 'features': [16, 8]}
         small |= {'depth': 3, 'layers': 1, 'blocks': 1}
@@ -40,10 +42,19 @@ def shrunk(name, **changes):
         config[player] = network | {key: x for key, x in small.items() if key in network}
     if 'latent' in config:
         config['latent'] = config['latent'] | {'size': 8}
-    config['modality'] = modalities.settings_from(*((None, 2) if points else (SIZE, channels)))
+    config['modality'] = modalities.settings_from(*((None, 2) if flat else (SIZE, channels)))
+    if table:
+        config['modality'] = {'name': 'vectors', 'shape': [3], **STANDARD}
     for key in ('cures', 'discriminator'):
         changes |= {key: config[key] | changes.get(key, {})}
     return config | changes
+
+
+def table(file, num=64):
+    """Writes normal rows of the columns of STANDARD; returns the data set's name."""
+    rows = np.random.default_rng(0).normal(STANDARD['means'], STANDARD['deviations'], (num, 3))
+    np.savez(file, train=rows, names=STANDARD['names'])
+    return f'vectors:{file}'
 
 
 # Instance norm after kernels of 0.02 makes gradients of 70, ten times the parameters' own norm.

@@ -82,6 +82,7 @@ def test_pix2pix(pairs, tmp_path):
     assert 'id="blind"' not in page  # all four stand in the grids already
 
 
+@pytest.mark.slow
 def test_cyclegan_trains_without_pairs_and_is_judged_by_them(pairs, tmp_path):
     workdir = tmp_path / 'run'
     config = methods.shrunk('cyclegan_emoji', dataset=f'unpaired:{pairs}', **EVERY)
@@ -96,6 +97,7 @@ def test_cyclegan_trains_without_pairs_and_is_judged_by_them(pairs, tmp_path):
         assert translated(workdir, tmp_path, direction).size == (21, 30)
 
 
+@pytest.mark.slow
 def test_super_resolution_enlarges(pairs, tmp_path):
     workdir = tmp_path / 'run'
     config = methods.shrunk('super_resolution', dataset=f'folder:{pairs}/train', **EVERY)

@@ -2,6 +2,7 @@ import json
 import os
 import signal
 
+import jax
 import methods
 import numpy as np
 import pytest
@@ -10,13 +11,13 @@ from PIL import Image
 from gan_jax import game as game_lib
 from gan_jax import train
 from gan_jax.commands import sample
-from gan_jax.config import inputs
-from gan_jax.config.experiment import build, build_players
+from gan_jax.config import inputs, saved
+from gan_jax.config.experiment import build, rebuild, restore
 from gan_jax.errors import UserError
-from gan_jax.evaluation import evaluator as evaluation
-from gan_jax.runtime import checkpoint
-from gan_jax.runtime import metric_writer as log_lib
-from gan_jax.sampling import sampler as sampling
+from gan_jax.evaluation import evaluator
+from gan_jax.modalities import images as image_modality
+from gan_jax.runtime import checkpoint, metric_writer
+from gan_jax.sampling import sampler
 
 
 @pytest.fixture(scope='session')
@@ -44,9 +45,9 @@ def lines(workdir):
 
 def computed(workdir):
     """What a run computed: its lines without the timing, and its last state."""
-    kept = [{k: v for k, v in x.items() if k not in log_lib.TIMING} for x in lines(workdir)]
+    kept = [{k: v for k, v in x.items() if k not in metric_writer.TIMING} for x in lines(workdir)]
     config = json.loads((workdir / 'config.json').read_text())
-    template = build_players(config).init()
+    template = jax.eval_shape(rebuild(config).init)
     return kept, checkpoint.Checkpoints(workdir / 'checkpoints').restore(template)
 
 
@@ -57,13 +58,20 @@ OF_SOURCES = [x for x in methods.CONFIGS if inputs.sourced(methods.load_config(x
 TRAINED = [name for name in methods.CONFIGS if name not in (*SHARING, *OF_SOURCES)]
 
 
-@pytest.mark.parametrize('name', TRAINED)
+FAST = ('dcgan', 'ring8')
+
+
+@pytest.mark.parametrize(
+    'name', [pytest.param(x, marks=() if x in FAST else pytest.mark.slow) for x in TRAINED]
+)
 def test_every_config_trains_two_steps(name, pictures, tmp_path):
     dataset = methods.load_config(name).dataset
-    points = dataset in methods.POINTS
-    config = small(
-        name, pictures, steps=2, eval_every=0, **({'dataset': dataset} if points else {})
-    )
+    own, size = {}, (2 * (methods.SIZE + 2) + 2,) * 2
+    if dataset in methods.POINTS:
+        own, size = {'dataset': dataset}, (480, 480)
+    elif name == 'vectors':
+        own, size = {'dataset': methods.table(tmp_path / 'table.npz')}, (288, 436)
+    config = small(name, pictures, steps=2, eval_every=0, **own)
     config['data'] = config['data'] | {'channels': None}
     train.train(config, tmp_path)
     steps = [line['step'] for line in lines(tmp_path)]
@@ -71,10 +79,9 @@ def test_every_config_trains_two_steps(name, pictures, tmp_path):
     assert (tmp_path / 'checkpoints' / '2').is_dir()
     assert list(tmp_path.glob('events.out.*'))
     grid = np.asarray(Image.open(tmp_path / 'samples' / '00000002.png'))
-    side = 2 * (methods.SIZE + 2) + 2
-    assert grid.shape == ((480, 480, 3) if points else (side, side))
-    saved = json.loads((tmp_path / 'config.json').read_text())
-    assert saved['generator'] == config['generator']
+    assert grid.shape == ((*size, 3) if own else size)
+    kept = json.loads((tmp_path / 'config.json').read_text())
+    assert kept['generator'] == config['generator']
 
 
 def test_the_log_says_what_was_promised(pictures, tmp_path):
@@ -92,7 +99,7 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_same_end(pictures, tmp_path, mo
     config = small('dcgan', pictures, steps=6, eval_every=0, checkpoint_every=0)
     config |= {'log_every': 6, 'sample_every': 6}
     train.train(config, tmp_path / 'whole')
-    add, counted = log_lib.Means.add, []
+    add, counted = metric_writer.Means.add, []
 
     def add_and_stop(self, metrics):
         add(self, metrics)
@@ -100,12 +107,12 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_same_end(pictures, tmp_path, mo
         if len(counted) == 3:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(log_lib.Means, 'add', add_and_stop)
+    monkeypatch.setattr(metric_writer.Means, 'add', add_and_stop)
     before = signal.getsignal(signal.SIGTERM)
     train.train(config, tmp_path / 'stopped')
     assert signal.getsignal(signal.SIGTERM) is before
     assert sorted(os.listdir(tmp_path / 'stopped' / 'checkpoints')) == ['4']
-    monkeypatch.setattr(log_lib.Means, 'add', add)
+    monkeypatch.setattr(metric_writer.Means, 'add', add)
     train.train(config, tmp_path / 'stopped')
     (whole_lines, whole), (lines_, resumed) = (computed(tmp_path / x) for x in ('whole', 'stopped'))
     assert whole_lines == lines_
@@ -157,7 +164,7 @@ def test_divergence_is_named_and_the_last_checkpoint_stays(pictures, tmp_path, m
 
 def test_a_burst_state_is_not_saved(pictures, tmp_path, monkeypatch):
     """A NaN that no metric shows."""
-    monkeypatch.setattr(train.log_lib, 'not_finite', lambda metrics: [])
+    monkeypatch.setattr(train.metric_writer, 'not_finite', lambda metrics: [])
     optimizers = {x: methods.SGD | {'learning_rate': 1e30} for x in ('generator', 'discriminator')}
     with pytest.raises(train.Diverged, match=r'step 2: players\.\S+ is not finite'):
         train.train(small('gan', pictures, optimizers=optimizers), tmp_path)
@@ -187,21 +194,20 @@ def test_samples_come_from_the_running_average(pictures, tmp_path):
     fast = {'name': 'adam', 'learning_rate': 0.05}
     optimizers = {'generator': fast, 'discriminator': fast}
     train.train(small('dcgan', pictures, optimizers=optimizers), tmp_path)
-    players = build_players(json.loads((tmp_path / 'config.json').read_text()))
-    _, state, _ = checkpoint.Checkpoints(tmp_path / 'checkpoints').restore(players.init())
-    latents = sampling.draw_latents(players.game, 1, 4)
-    sampler = sampling.make_sampler(players.game)
-    want = sampler(*game_lib.averaged(state), latents)
+    run = restore(tmp_path)
+    inputs = sampler.draw_inputs(run.experiment.game, 1, 4)
+    make = sampler.make_sampler(run.experiment.game, run.experiment.modality)
+    want = make(*game_lib.averaged(run.state), inputs)
     np.testing.assert_array_equal(
         np.load(sample.sample(tmp_path, num=4, seed=1)[1])['images'], want
     )
-    assert (sampler(*game_lib.current(state), latents) != want).any()
+    assert (make(*game_lib.current(run.state), inputs) != want).any()
 
 
 def test_sampling_without_a_run_says_what_to_do(tmp_path, pictures):
     with pytest.raises(UserError, match='holds no run'):
         sample.sample(tmp_path, num=1, seed=0)
-    train.workdir_lib.prepare(tmp_path, build(small('gan', pictures)).config)
+    saved.prepare(tmp_path, build(small('gan', pictures)).config)
     with pytest.raises(UserError, match='no checkpoint yet'):
         sample.sample(tmp_path, num=1, seed=0)
 
@@ -228,12 +234,12 @@ def test_the_best_checkpoint_is_kept(pictures, tmp_path, monkeypatch):
     def found(params, aux):
         return {'sliced_wasserstein': next(values)}
 
-    monkeypatch.setattr(evaluation, 'of_game', lambda *_: found)
+    monkeypatch.setattr(evaluator, 'of_game', lambda *_: found)
     train.train(small('gan', pictures, steps=8), tmp_path)
     kept = sorted(int(x.name) for x in (tmp_path / 'checkpoints').iterdir() if x.name.isdigit())
     assert kept == [4, 6, 8]
     config = json.loads((tmp_path / 'config.json').read_text())
-    template = build_players(config).init()
+    template = jax.eval_shape(rebuild(config).init)
     checkpoints = checkpoint.Checkpoints(tmp_path / 'checkpoints')
     assert checkpoints.restore(template, best=True)[0] == 4
     assert checkpoints.restore(template)[0] == 8
@@ -241,7 +247,7 @@ def test_the_best_checkpoint_is_kept(pictures, tmp_path, monkeypatch):
 
 def test_the_grid_is_row_by_row():
     images = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 3, 1), np.uint8)
-    grid = sampling.grid(images, gap=1)
+    grid = image_modality.grid(images, gap=1)
     assert grid.shape == (2 * 3 + 1, 3 * 4 + 1, 1)
     assert grid[1, 1] == 0
     assert grid[1, 5] == 1

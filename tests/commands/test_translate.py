@@ -151,9 +151,8 @@ def test_formats_and_names_are_kept(tmp_path, log):
     formats = {'a.bmp': 'BMP', 'b.PPM': 'PPM', 'c.tif': 'TIFF', 'd.webp': 'WEBP', 'e.jpeg': 'JPEG'}
     for name in formats:
         save(folder / name, image)
-    save(
-        folder / 'f.jpg', image, format='MPO', save_all=True, append_images=[Image.new('L', (2, 2))]
-    )
+    more = [Image.new('L', (2, 2))]
+    save(folder / 'f.jpg', image, format='MPO', save_all=True, append_images=more)
     save(folder / 'g.jpg', image, format='PNG')
     frames = [Image.fromarray(np.full((6, 7), x, np.uint8)) for x in (10, 200)]
     frames[0].save(folder / 'moving.gif', save_all=True, append_images=frames[1:])
@@ -312,10 +311,8 @@ def test_one_file_can_be_translated(tmp_path):
     image = noise(5, 9)
     save(tmp_path / 'in' / 'x.png', image)
     save(tmp_path / 'in' / 'y.png', image)
-    found = translate.translate_folder(
-        negative, NOTHING, tmp_path / 'in' / 'x.png', tmp_path / 'out', size=(8, 8), channels=3
-    )
-    assert found == 1
+    arguments = (negative, NOTHING, tmp_path / 'in' / 'x.png', tmp_path / 'out')
+    assert translate.translate_folder(*arguments, size=(8, 8), channels=3) == 1
     assert [x.name for x in (tmp_path / 'out').iterdir()] == ['x.png']
     with pytest.raises(UserError, match='same folder'):
         translate.find_files(tmp_path / 'in' / 'x.png', tmp_path / 'in')
@@ -324,20 +321,17 @@ def test_one_file_can_be_translated(tmp_path):
 def test_an_output_within_the_input_is_not_translated_again(tmp_path):
     save(tmp_path / 'x.png', noise(5, 9))
     (tmp_path / 'circle').symlink_to(tmp_path)
+    arguments = (negative, NOTHING, tmp_path, tmp_path / 'out')
     for _ in range(2):
-        found = translate.translate_folder(
-            negative, NOTHING, tmp_path, tmp_path / 'out', size=(8, 8), channels=3
-        )
-        assert found == 1
+        assert translate.translate_folder(*arguments, size=(8, 8), channels=3) == 1
     assert [x.name for x in (tmp_path / 'out').rglob('*')] == ['x.png']
 
 
 def test_what_cannot_be_translated_is_told_in_one_line(tmp_path):
     def fails(match, folder_in, folder_out=tmp_path / 'out'):
+        arguments = (negative, NOTHING, folder_in, folder_out)
         with pytest.raises(UserError, match=match) as info:
-            translate.translate_folder(
-                negative, NOTHING, folder_in, folder_out, size=(8, 8), channels=3
-            )
+            translate.translate_folder(*arguments, size=(8, 8), channels=3)
         assert '\n' not in str(info.value)
 
     empty, full = tmp_path / 'empty', tmp_path / 'full'

@@ -65,7 +65,7 @@ def test_groups_of_one_are_refused():
 
 def test_stddev_has_finite_derivatives_where_the_examples_are_equal():
     x = jnp.ones((4, 3))
-    first = jax.grad(lambda x: layers.minibatch_stddev(x)[:, -1].sum())
+    first = jax.jit(jax.grad(lambda x: layers.minibatch_stddev(x)[:, -1].sum()))
     np.testing.assert_array_equal(first(x), np.zeros((4, 3)))
     assert np.isfinite(jax.jit(jax.jacobian(first))(x)).all()
     np.testing.assert_allclose(layers.minibatch_stddev(x)[:, -1], 1e-4, rtol=1e-3)
@@ -77,9 +77,10 @@ def test_derivatives_in_64_bits():
         assert layers.minibatch_stddev(x).dtype == jnp.float64
         check_grads(jax.jit(layers.minibatch_stddev), (x,), order=2, modes=['rev'], rtol=1e-4)
         layer = layers.MinibatchDiscrimination(3, 2)
-        params = jax.tree.map(np.float64, layer.init(KEY, x))
-        assert layer.apply(params, x).dtype == jnp.float64
-        check_grads(jax.jit(layer.apply), (params, x), order=2, modes=['rev'], rtol=1e-4)
+        params = jax.tree.map(np.float64, jax.jit(layer.init)(KEY, x))
+        apply = jax.jit(layer.apply)
+        assert apply(params, x).dtype == jnp.float64
+        check_grads(apply, (params, x), order=2, modes=['rev'], rtol=1e-4)
 
 
 def discriminated(x, kernel, kernels, size):
@@ -96,7 +97,7 @@ def discriminated(x, kernel, kernels, size):
 def test_discrimination_is_the_papers_sum_over_the_others(jit):
     x = features(5, 3)
     layer = layers.MinibatchDiscrimination(num_kernels=4, kernel_size=2)
-    variables = layer.init(KEY, x)
+    variables = jax.jit(layer.init)(KEY, x)
     y = (jax.jit(layer.apply) if jit else layer.apply)(variables, x)
     kernel = variables['params']['kernel']
     assert kernel.shape == (3, 8)
@@ -105,14 +106,15 @@ def test_discrimination_is_the_papers_sum_over_the_others(jit):
 
 
 def test_of_equal_examples_every_other_counts_one():
-    y, _ = layers.MinibatchDiscrimination(6, 5).init_with_output(KEY, jnp.ones((4, 3)))
+    layer = layers.MinibatchDiscrimination(6, 5)
+    y, _ = jax.jit(layer.init_with_output)(KEY, jnp.ones((4, 3)))
     np.testing.assert_array_equal(y[:, 3:], np.full((4, 6), 3.0))
 
 
 def test_the_directions_are_of_about_unit_length():
     """As in the authors' code, which divides each column by its length."""
     layer = layers.MinibatchDiscrimination()
-    kernel = layer.init(KEY, jnp.ones((2, 400)))['params']['kernel']
+    kernel = jax.jit(layer.init)(KEY, jnp.ones((2, 400)))['params']['kernel']
     assert kernel.shape == (400, 500)
     np.testing.assert_allclose(jnp.linalg.norm(kernel, axis=0), 1, atol=0.2)
 
@@ -122,7 +124,7 @@ def test_two_devices_see_the_whole_batch_as_one_does(mapped):
     x = features(6, 3)
     layer = layers.MinibatchDiscrimination(4, 2, axis_name='devices')
     alone = layer.clone(axis_name=None)
-    variables = layer.init(KEY, x)  # without the axis, as before a run
+    variables = jax.jit(layer.init)(KEY, x)  # without the axis, as before a run
 
     def loss(network, variables, x):
         return jnp.mean(jnp.sin(network.apply(variables, x)))
@@ -139,7 +141,8 @@ def test_two_devices_see_the_whole_batch_as_one_does(mapped):
     else:
         over = jax.jit(jax.vmap(share, axis_name='devices'))
     y, (value, gradients) = over(shards)
-    np.testing.assert_allclose(y.reshape(6, -1), alone.apply(variables, x), rtol=1e-5)
+    whole = jax.jit(alone.apply)(variables, x)
+    np.testing.assert_allclose(y.reshape(6, -1), whole, rtol=1e-5)
     np.testing.assert_allclose(value, [want, want], rtol=1e-5)
     found, wanted = gradients['params']['kernel'], gradient['params']['kernel']
     for device in (0, 1):
@@ -157,7 +160,7 @@ class Appended(nn.Module):
 @pytest.mark.parametrize('kind', ['stddev', 'discrimination'])
 def test_half_precision_comes_out_as_it_went_in(kind):
     def append(x):
-        return Appended(kind).init_with_output(KEY, x)[0]
+        return jax.jit(Appended(kind).init_with_output)(KEY, x)[0]
 
     x = jnp.asarray(features(4, 8), jnp.bfloat16)
     y = append(x)
@@ -186,10 +189,7 @@ def test_examples_meet_by_this_alone_and_gradients_are_finite(network, kind):
     images = features(4, *IMAGE)
     # Not far apart, where exp(-distance) would round to nothing.
     steps = 0.3 * np.arange(4, dtype=np.float32).reshape(4, 1, 1, 1)
-    batches = {
-        'near': images[:1] + steps * features(4, *IMAGE, seed=2),
-        'copies': np.repeat(images[:1], 4, 0),
-    }
+    near, copies = images[:1] + steps * features(4, *IMAGE, seed=2), np.repeat(images[:1], 4, 0)
 
     @jax.jit
     def run(variables):
@@ -197,16 +197,15 @@ def test_examples_meet_by_this_alone_and_gradients_are_finite(network, kind):
             logits = network.apply(variables, x, train=True)
             return jnp.sum(jnp.sin(logits)), logits
 
-        found = {}
-        for name, x in batches.items():
-            gradients, found[name] = jax.grad(judge, (0, 1), has_aux=True)(variables, x)
-        return found, gradients
+        differentiated = jax.grad(judge, (0, 1), has_aux=True)
+        # One after the other: the network is compiled once.
+        return jax.lax.map(lambda x: differentiated(variables, x), jnp.stack([near, copies]))
 
-    logits, gradients = run(random(network))
-    assert logits['near'].shape == (4,)
-    assert logits['near'].dtype == jnp.float32
-    np.testing.assert_allclose(logits['copies'], np.full(4, logits['copies'][0]), rtol=1e-5)
-    moved = abs(float(logits['near'][0] - logits['copies'][0]))
+    gradients, logits = run(random(network))
+    assert logits.shape == (2, 4)
+    assert logits.dtype == jnp.float32
+    np.testing.assert_allclose(logits[1], np.full(4, logits[1, 0]), rtol=1e-5)
+    moved = abs(float(logits[0, 0] - logits[1, 0]))
     assert (moved > 1e-5) == (kind != '')
     assert all(np.isfinite(g).all() for g in jax.tree.leaves(gradients))
 

@@ -10,6 +10,7 @@ from report import browser, test_page
 from gan_jax import report
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(
         browser.find() is None, reason='no Chromium in the PATH, and $CHROMIUM is not set'
     ),

@@ -122,19 +122,20 @@ def test_images_are_resized_as_torch_fidelity_resizes(size, want):
 
 def test_resizing_keeps_channels_and_images_apart_and_takes_uint8():
     images = np.random.default_rng(0).integers(0, 256, (2, 5, 9, 3), np.uint8)
-    found = bilinear_tensorflow1(images, 7)
+    resize = jax.jit(bilinear_tensorflow1, static_argnums=1)
+    found = resize(images, 7)
     for n in range(2):
         for c in range(3):
-            alone = bilinear_tensorflow1(images[n : n + 1, :, :, c : c + 1].astype(np.float32), 7)
+            alone = resize(images[n : n + 1, :, :, c : c + 1].astype(np.float32), 7)
             np.testing.assert_array_equal(found[n, :, :, c], alone[0, :, :, 0])
     # Every third pixel, unsmoothed.
-    thirds = bilinear_tensorflow1(np.arange(81.0).reshape(1, 9, 9, 1), 3)
+    thirds = resize(np.arange(81.0).reshape(1, 9, 9, 1), 3)
     np.testing.assert_array_equal(thirds[0, :, :, 0], np.arange(81).reshape(9, 9)[::3, ::3])
 
 
 def test_pixels_lie_around_128_and_grey_is_repeated():
     images = np.array([0, 128, 255], np.uint8).reshape(3, 1, 1, 1)
-    found = inception.preprocess(images)
+    found = jax.jit(inception.preprocess)(images)
     assert found.shape == (3, 299, 299, 3)
     np.testing.assert_array_equal(found[:, 7, 9], [[-1] * 3, [0] * 3, [127 / 128] * 3])
 
@@ -153,7 +154,7 @@ def test_pools_see_no_margin(kind, size):
         ]
         for i in range(-margin, size[0] - 2 + margin, stride)
     ]
-    found = inception.forward(kind, {}, x)
+    found = jax.jit(lambda x: inception.forward(kind, {}, x))(x)
     np.testing.assert_allclose(found, np.array(want).transpose(2, 0, 1, 3), rtol=1e-6)
 
 
@@ -180,12 +181,16 @@ def test_batchnorm_is_folded():
 def test_the_parts_are_put_together_as_their_types_say(small):
     params = inception.convert(random_weights())
     x = np.random.default_rng(0).standard_normal((2, 21, 21, 3), np.float32)
-    stem = inception.forward(inception.MAX, {}, inception.forward(SMALL[0], params, x))
-    assert stem.shape == (2, 4, 4, 4)
-    left = inception.forward(SMALL[2][0], params, stem)
-    right = inception.forward(SMALL[2][1], params, stem)
+
+    @jax.jit
+    def branches(params, x):
+        stem = inception.forward(inception.MAX, {}, inception.forward(SMALL[0], params, x))
+        assert stem.shape == (2, 4, 4, 4)
+        return [inception.forward(branch, params, stem) for branch in SMALL[2]]
+
+    left, right = branches(params, x)
     want = np.concatenate([left, right], -1).mean((1, 2))
-    found, logits = inception.features_and_logits(params, x)
+    found, logits = jax.jit(inception.features_and_logits)(params, x)
     np.testing.assert_allclose(found, want, rtol=1e-5)
     np.testing.assert_allclose(logits, want @ params['fc.kernel'], rtol=1e-4)
 
@@ -223,7 +228,8 @@ def test_a_file_is_loaded_and_named(file, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (3, 9, 8, 1), np.uint8)
     found, logits = network.apply(images)
     params = inception.convert(torch_file.read(file))
-    want = inception.features_and_logits(params, inception.preprocess(images))
+    pixels = jax.jit(inception.preprocess)(images)
+    want = jax.jit(inception.features_and_logits)(params, pixels)
     np.testing.assert_allclose(found, want[0], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(logits, want[1], rtol=1e-4, atol=1e-6)
     assert network.name != 'inception-2015-12-05'

@@ -1,0 +1,88 @@
+"""launch.py in a process of its own, or in a fork of one that has imported everything."""
+
+import json
+import os
+import pathlib
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+
+import methods
+
+TIMEOUT = 900  # seconds: only what hangs takes them, on a busy machine too
+CACHE = tempfile.TemporaryDirectory()
+ENVIRONMENT = {
+    **os.environ,
+    'XLA_FLAGS': '--xla_backend_optimization_level=0',
+    'XDG_CACHE_HOME': CACHE.name,
+}
+
+
+def launch(*arguments):
+    """A new process: where how it starts, is signalled or dies is under test."""
+    return subprocess.Popen(
+        [sys.executable, 'launch.py', *map(str, arguments)],
+        cwd=methods.ROOT,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process):
+    out, err = process.communicate(timeout=TIMEOUT)
+    return process.returncode, out + err
+
+
+# What a command imports late is imported here early. Nothing may start JAX's backend before a fork.
+SERVER = """
+import json, os, sys
+import launch
+import tensorflow_datasets
+from absl import app
+from gan_jax.data import sources
+from gan_jax.networks import dcgan, mixture, mlp, r3gan, resnet, sngan, srresnet, unet
+sources.mnist_5k()  # keeps what it reads
+for line in sys.stdin:
+    job = json.loads(line)
+    child = os.fork()
+    if not child:
+        out = os.open(job['out'], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        os.environ.update(job['environment'])
+        sys.argv = ['launch.py', *job['arguments']]
+        app.run(launch.main, flags_parser=launch.parse)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Server:
+    """Imports once and forks for each command line: Python's start takes longer than the rest."""
+
+    def __init__(self, **environment):
+        self._process = subprocess.Popen(
+            [sys.executable, '-c', SERVER], cwd=methods.ROOT, env=ENVIRONMENT | environment,
+            text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+
+    def run(self, *arguments, devices=1):
+        """(exit code, what was printed) of a command line."""
+        flags = f'{ENVIRONMENT["XLA_FLAGS"]} --xla_force_host_platform_device_count={devices}'
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder) / 'out.txt'
+            job = {'out': str(out), 'arguments': [*map(str, arguments)]}
+            job['environment'] = {'XLA_FLAGS': flags if devices > 1 else ENVIRONMENT['XLA_FLAGS']}
+            self._process.stdin.write(json.dumps(job) + '\n')
+            self._process.stdin.flush()
+            if not select.select([self._process.stdout], [], [], TIMEOUT)[0]:
+                os.killpg(self._process.pid, signal.SIGKILL)  # its child, too
+                raise TimeoutError(arguments)
+            return int(self._process.stdout.readline()), out.read_text()
+
+    def close(self):
+        self._process.communicate(timeout=60)
