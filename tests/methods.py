@@ -14,7 +14,8 @@ CONFIGS = sorted(file.stem for file in (ROOT / 'configs').glob('*.py'))
 SIZE = 16
 POINTS = ('ring8', 'grid25', 'spiral', 'two_moons')
 # Larger steps multiply by thousands what one activation at a kink makes of a rounding.
-SGD = {'name': 'sgd', 'learning_rate': 0.02, 'clip_norm': None}
+# A momentum of 0 changes nothing and keeps the last gradient in the state.
+SGD = {'name': 'sgd', 'learning_rate': 0.02, 'clip_norm': None, 'momentum': 0.0}
 
 
 def load_config(name):

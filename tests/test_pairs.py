@@ -206,10 +206,8 @@ def batch(seed, num=16):
 
 def switching(name):
     """The game of two networks with its pairs of TRAINED; aux['which'] says which is played."""
-    of_objectives, of_penalties = (
-        tuple(dict.fromkeys(x)) for x in zip(*TRAINED[name], strict=True)
-    )
-    chosen = Chosen(of_objectives, of_penalties, parallel.AXIS)
+    parts = (tuple(dict.fromkeys(x)) for x in zip(*TRAINED[name], strict=True))
+    chosen = Chosen(*parts, parallel.AXIS)
 
     def with_adversary(which):
         generator, discriminator = map(of_module, NETWORKS[name])

@@ -263,8 +263,10 @@ def _check_networks(
         if config.get('feature_matching'):
             keys = jax.random.split(jax.random.key(0), 1)
             losses = [turn.loss for turn in game.turns if 'generator' in turn.players]
-            for loss in losses:
-                jax.eval_shape(loss, params, {**aux, 'step': jnp.int32(1)}, example, keys)
+            given = params, {**aux, 'step': jnp.int32(1)}, example, keys
+            for loss in losses:  # with an axis, for what is averaged over devices
+                on_devices = jax.vmap(loss, None, axis_name=parallel.AXIS, axis_size=1)
+                jax.eval_shape(on_devices, *given)
     except (TypeError, ValueError, ArithmeticError, AssertionError, FlaxError) as error:
         flat = '' if len(modality.shape) > 1 else ' (use networks of mixture or mlp)'
         raise UserError(

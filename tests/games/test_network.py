@@ -98,7 +98,7 @@ def test_keys_for_dropout_are_there_in_training_with_keys_only():
 def test_a_role_finds_its_players_parameters_and_collections():
     role, other = Role(of_module(Counting()), 'one'), Role(of_module(Counting()), 'two')
     params, aux = begin(jax.random.key(0), [(role, X, {}), (other, X, {})])
-    assert params == dict.fromkeys(('one', 'two'), {'Plain_0': {'w': 2.0}})
+    assert params == {name: {'Plain_0': {'w': 2.0}} for name in ('one', 'two')}
     params['one'] = {'Plain_0': {'w': jnp.float32(5.0)}}
     made, after = role(params, {**aux, 'kept': 7}, X)
     np.testing.assert_array_equal(made, 5 * X)
@@ -112,7 +112,7 @@ def test_a_role_finds_its_players_parameters_and_collections():
 def test_a_role_with_a_part_finds_it_among_its_players_networks():
     roles = {part: Role(of_module(Counting()), 'both', part) for part in ('left', 'right')}
     params, aux = begin(jax.random.key(0), [(role, X, {}) for role in roles.values()])
-    assert params == {'both': dict.fromkeys(roles, {'Plain_0': {'w': 2.0}})}
+    assert params == {'both': {part: {'Plain_0': {'w': 2.0}} for part in roles}}
     params['both']['right'] = {'Plain_0': {'w': jnp.float32(5.0)}}
     for part, w, calls in (('right', 5, (0, 1)), ('left', 2, (1, 0))):
         made, after = roles[part](params, aux, X)

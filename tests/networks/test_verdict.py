@@ -23,9 +23,8 @@ def test_a_verdict_stays_as_it_is():
 
 def test_every_scale_counts_alike():
     np.testing.assert_allclose(verdict.mean((FINE, COARSE)), (3.5 + 20.0) / 2)
-    np.testing.assert_allclose(
-        verdict.per_example((FINE, COARSE)), [(1.5 + 10) / 2, (5.5 + 30) / 2]
-    )
+    means = [(1.5 + 10) / 2, (5.5 + 30) / 2]
+    np.testing.assert_allclose(verdict.per_example((FINE, COARSE)), means)
     np.testing.assert_array_equal(
         verdict.rows((FINE, COARSE)), [[0, 1, 2, 3, 10], [4, 5, 6, 7, 30]]
     )
