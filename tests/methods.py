@@ -15,7 +15,8 @@ SIZE = 16
 POINTS = ('ring8', 'grid25', 'spiral', 'two_moons')
 STANDARD = {'names': ['a', 'b', 'c'], 'means': [5.0, -1.0, 0.0], 'deviations': [2.0, 0.1, 1.0]}
 # Larger steps multiply by thousands what one activation at a kink makes of a rounding.
-SGD = {'name': 'sgd', 'learning_rate': 0.02, 'clip_norm': None}
+# A momentum of 0 changes nothing and keeps the last gradient in the state.
+SGD = {'name': 'sgd', 'learning_rate': 0.02, 'clip_norm': None, 'momentum': 0.0}
 
 
 def load_config(name):

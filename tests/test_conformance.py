@@ -1,4 +1,9 @@
-"""What every method must do, whatever it is: one table, many tests."""
+"""What every method must do, whatever it is: one table, many tests.
+
+What `update` does with any game (turns in their order, every, metrics, several devices, a scan of
+steps, micro-batches) is in test_turn.py, with games of a few numbers. Here is what a method's own
+losses and networks could break. Each method is compiled once for one device and once for eight.
+"""
 
 import functools
 import json
@@ -6,101 +11,116 @@ import json
 import jax
 import methods
 import numpy as np
+import optax
 import pytest
 
 from gan_jax import game as game_lib
-from gan_jax.config import resolve
-from gan_jax.config.experiment import build_players
+from gan_jax.config import experiment
 from gan_jax.runtime import checkpoint, parallel
 
 
-def compile_update(game, config, devices=1, traces=None):
-    """The pmapped update on so many devices; appends to `traces` whenever it is traced."""
-
-    def step(state, batch):
-        if traces is not None:
-            traces.append(devices)
-        return game_lib.update(
-            game, state, batch, axis_name=parallel.AXIS, micro_batches=config['micro_batches']
-        )
-
-    return parallel.pmap_steps(step, jax.local_devices()[:devices])
+def step_of(game, config):
+    """(state, batch) -> (state, metrics) on each device."""
+    return functools.partial(
+        game_lib.update, game, axis_name=parallel.AXIS, micro_batches=config['micro_batches']
+    )
 
 
-TRACES = []
+@functools.cache
+def built(config_json):
+    """The game and its first state on the host."""
+    players = experiment.rebuild(json.loads(config_json))
+    return players.game, jax.tree.map(np.asarray, players.init())
 
 
 @functools.cache
 def compiled(config_json, devices):
-    """Compiled once for all tests of a method: the game, its update, its first state."""
-    config = json.loads(config_json)
-    players = build_players(config)
-    state = parallel.replicate(players.init(), jax.local_devices()[:1])
-    return (
-        players.game,
-        compile_update(players.game, config, devices, TRACES),
-        parallel.to_host(state),
-    )
+    """The update, compiled once for all tests of a method, and a list of its traces."""
+    config, traces = json.loads(config_json), []
+    step = step_of(built(config_json)[0], config)
+
+    def traced(state, batch):
+        traces.append(devices)
+        return step(state, batch)
+
+    return parallel.pmap_steps(traced, jax.local_devices()[:devices]), traces
 
 
-def play(config, num_steps, devices=1, several=1, state=None):
+def first_state(config):
+    return built(json.dumps(config))[1]
+
+
+def play(config, num_steps, devices=1, state=None):
     """The state after so many steps, on the host, and the last metrics."""
-    _, update, first_state = compiled(json.dumps(config), devices)
-    state = first_state if state is None else state
+    update, _ = compiled(json.dumps(config), devices)
+    state = first_state(config) if state is None else state
     start = int(state.step)
     state = parallel.replicate(state, jax.local_devices()[:devices])
-    for first in range(start, num_steps, several):
-        batches = [methods.batch(config, seed) for seed in range(first, first + several)]
-        stacked = jax.tree.map(lambda *x: np.stack(x), *batches)
-        state, metrics = update(state, parallel.shard(stacked, devices))
+    for seed in range(start, num_steps):
+        batch = jax.tree.map(lambda x: x[None], methods.batch(config, seed))
+        state, metrics = update(state, parallel.shard(batch, devices))
     return parallel.to_host(state), parallel.to_host(metrics)
+
+
+def row_config(row, **changes):
+    return methods.sgd(methods.method(row, **changes))
 
 
 @pytest.mark.parametrize('row', methods.METHODS)
 class TestMethod:
     def test_a_turn_changes_only_its_own_players_parameters(self, row):
-        config = methods.method(row)
-        game, _, state = compiled(json.dumps(config), 1)
-        params, aux = game_lib.current(state)
-        batches = parallel.shard({k: v[None] for k, v in methods.batch(config).items()}, 1)
+        """Nor the other players' part of aux: a traced turn hands on the very variables."""
+        config = row_config(row)
+        game, state = built(json.dumps(config))
         for turn in game.turns:
-            alone = game._replace(turns=(turn._replace(every=1),))
-            replicated = parallel.replicate(state, jax.local_devices()[:1])
-            after, _ = compile_update(alone, config)(replicated, batches)
-            after_params, after_aux = game_lib.current(parallel.to_host(after))
-            for name in params:
-                if name == turn.player:
-                    assert methods.any_difference(params[name], after_params[name])
-                else:
-                    methods.assert_trees_equal(params[name], after_params[name])
-                    methods.assert_trees_equal(aux[name], after_aux[name])
+            alone = game._replace(turns=(turn._replace(every=1, start=0, stop=None),))
+            step = step_of(alone, config)
+            batch = methods.batch(config)
+            traced, shape = jax.make_jaxpr(step, axis_env=[(parallel.AXIS, 1)], return_shape=True)(
+                state, batch
+            )
+            names = jax.tree.unflatten(jax.tree.structure((state, batch)), traced.jaxpr.invars)
+            before = game_lib.current(names[0])
+            outcome = jax.tree.unflatten(jax.tree.structure(shape), traced.jaxpr.outvars)
+            after = game_lib.current(outcome[0])
+            for player in before[0]:
+                same = [x is y for x, y in leaves(before[0][player], after[0][player])]
+                assert not any(same) if player in turn.players else all(same), player
+                if player not in turn.players:
+                    assert all(x is y for x, y in leaves(before[1][player], after[1][player]))
 
     def test_every_parameter_is_trained(self, row):
-        config = methods.method(row)
-        before = game_lib.current(compiled(json.dumps(config), 1)[2])[0]
-        after = game_lib.current(play(config, 3)[0])[0]
-        same = jax.tree.map(lambda x, y: np.array_equal(x, y), before, after)
-        assert not any(jax.tree.leaves(same)), same
+        """Each has a gradient, which a step of SGD may be too small to show."""
+        config = row_config(row)
+        game, before = built(json.dumps(config))
+        after, _ = play(config, 2)
+        assert before.players.keys() == game.movers
+        for name, player in after.players.items():
+            assert methods.any_difference(before.players[name].params, player.params)
+            gradients = optax.tree.get(player.opt_state, 'trace')
+            still = jax.tree.map(lambda x: not np.any(x), gradients)
+            assert jax.tree.structure(still) == jax.tree.structure(player.params)
+            assert not any(jax.tree.leaves(still)), still
 
     def test_the_second_step_is_not_compiled_again(self, row):
-        config = methods.method(row)
-        _, update, state = compiled(json.dumps(config), 1)
+        config = row_config(row)
+        update, traces = compiled(json.dumps(config), 1)
         compilations = []
-        state = parallel.replicate(state, jax.local_devices()[:1])
+        state = parallel.replicate(first_state(config), jax.local_devices()[:1])
         batch = parallel.shard({k: v[None] for k, v in methods.batch(config).items()}, 1)
         state, _ = update(state, batch)
-        traced = len(TRACES)
+        traced = len(traces)
         jax.monitoring.register_event_duration_secs_listener(
             lambda event, *_, **__: compilations.append(event) if 'compile' in event else None
         )
         for _ in range(2):
             state, _ = update(state, batch)
         jax.monitoring.clear_event_listeners()
-        assert len(TRACES) == traced > 0
+        assert len(traces) == traced > 0
         assert not compilations
 
     def test_resumed_equals_uninterrupted(self, row, tmp_path):
-        config = methods.method(row)
+        config = row_config(row)
         whole, whole_metrics = play(config, 4)
         half, _ = play(config, 2)
         checkpoints = checkpoint.Checkpoints(tmp_path)
@@ -113,51 +133,31 @@ class TestMethod:
         methods.assert_trees_equal(whole_metrics, metrics)
 
     def test_one_device_equals_eight(self, row):
-        config = methods.sgd(methods.method(row))
-        one, metrics_one = play(config, 10)
-        eight, metrics_eight = play(config, 10, devices=8)
+        """After two steps: the second meets the other player, and the pools, as they moved."""
+        config = row_config(row)
+        one, metrics_one = play(config, 2)
+        eight, metrics_eight = play(config, 2, devices=8)
         relative = 1e-5
         methods.assert_trees_close(game_lib.current(one), game_lib.current(eight), relative)
         methods.assert_trees_close(game_lib.averaged(one), game_lib.averaged(eight), relative)
         assert methods.relative_error(metrics_one, metrics_eight) < 10 * relative
 
-    def test_a_scan_of_steps_equals_the_loop(self, row):
-        config = methods.sgd(methods.method(row))
-        loop, _ = play(config, 6)
-        scan, _ = play(config, 6, several=3)
-        methods.assert_trees_close(game_lib.current(loop), game_lib.current(scan), 1e-6)
-
-    def test_all_devices_hold_the_same_state(self, row):
-        config = methods.sgd(methods.method(row))
-        _, update, state = compiled(json.dumps(config), 8)
-        batches = jax.tree.map(lambda x: x[None], methods.batch(config))
-        state, _ = update(parallel.replicate(state), parallel.shard(batches, 8))
-        for leaf in jax.tree.leaves(state):
-            copies = np.asarray(leaf)
-            np.testing.assert_array_equal(copies, np.broadcast_to(copies[:1], copies.shape))
-
-    def test_metrics_are_of_the_turns_played(self, row):
-        config = methods.method(row)
-        game, _, _ = compiled(json.dumps(config), 1)
-        _, metrics = play(config, 1)
-        for step in range(1, 7):
-            kept = game_lib.played(game, metrics, step)
-            for turn in game.turns:
-                assert (f'{turn.label}/loss' in kept) == (step % turn.every == 0)
-
     def test_another_seed_is_another_game(self, row):
-        config = methods.method(row)
-        state = compiled(json.dumps(config), 1)[2]
-        seeded = state.replace(rng=np.asarray(jax.random.key_data(jax.random.key(1))))
+        config = row_config(row)
+        key = np.asarray(jax.random.key_data(jax.random.key(1)))
         one, _ = play(config, 3)  # CycleGAN draws nothing before its pools are full
-        other, _ = play(config, 3, state=seeded)
+        other, _ = play(config, 3, state=first_state(config).replace(rng=key))
         assert methods.any_difference(game_lib.current(one)[0], game_lib.current(other)[0])
+
+
+def leaves(one, other):
+    return zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
 
 
 def test_in_bfloat16_only_the_networks_compute_so():
     """State and metrics stay in float32, and a step is that of float32 to two digits."""
-    half, half_metrics = play(methods.method('dcgan', **methods.HALF), 1)
-    whole, whole_metrics = play(methods.method('dcgan', penalties=methods.R1), 1)
+    half, half_metrics = play(row_config('dcgan', **methods.HALF), 1)
+    whole, whole_metrics = play(row_config('dcgan', penalties=methods.R1), 1)
     for leaf in jax.tree.leaves((half.players, half.aux, half_metrics)):
         assert leaf.dtype != jax.numpy.bfloat16
     for name in ('discriminator/loss', 'generator/loss', 'discriminator/r1'):
@@ -168,21 +168,18 @@ def test_in_bfloat16_only_the_networks_compute_so():
 
 def test_in_bfloat16_one_device_equals_eight_to_two_digits():
     """A gradient has 8 bits on each device."""
-    config = methods.sgd(methods.method('dcgan', **methods.HALF))
+    config = row_config('dcgan', **methods.HALF)
     one, eight = (play(config, 1, devices=n)[0] for n in (1, 8))
     methods.assert_trees_close(game_lib.current(one), game_lib.current(eight), 2e-3)
 
 
 def test_in_bfloat16_the_products_of_matrices_are_in_bfloat16():
     """On other platforms than CPUs, where there is something to be gained."""
-    config = methods.method('dcgan', **methods.HALF)
-    batch = methods.batch(config)
-    shape = batch['real'].shape[1:]
-    game = resolve.build_game(config, shape=shape, axis_name=None, dtype=jax.numpy.bfloat16)
-    optimizers, _ = resolve.build_optimizers(config, game, config['optimizers'])
-    state = jax.eval_shape(lambda: game_lib.init(game, optimizers, 0, batch))
-    traced = jax.jit(lambda s, b: game_lib.update(game, s, b)).trace(state, batch)
-    text = traced.lower(lowering_platforms=('cuda',)).as_text()
+    config = row_config('dcgan', **methods.HALF)
+    game, state = built(json.dumps(config))
+    step = jax.pmap(step_of(game, config), axis_name=parallel.AXIS, devices=jax.devices()[:1])
+    given = jax.tree.map(lambda x: x[None], (state, methods.batch(config)))
+    text = step.trace(*given).lower(lowering_platforms=('cuda',)).as_text()
     lines = [x for x in text.splitlines() if 'stablehlo.convolution' in x]
     assert len(lines) > 10
     assert all('xbf16>' in line.split('->')[1] for line in lines)
@@ -191,13 +188,13 @@ def test_in_bfloat16_the_products_of_matrices_are_in_bfloat16():
 @pytest.mark.parametrize('row', ['gan-lazy'])
 def test_micro_batches_equal_the_whole_batch(row):
     """Without batch statistics, accumulation is exact."""
-    config = methods.sgd(methods.method(row))
+    config = row_config(row)
     whole, _ = play(config, 3)
     parts, _ = play(config | {'micro_batches': 4}, 3)
     methods.assert_trees_close(game_lib.current(whole), game_lib.current(parts), 1e-5)
 
 
 def test_micro_batches_carry_batch_statistics_on():
-    config = methods.method('dcgan', micro_batches=2)
+    config = row_config('dcgan', micro_batches=2)
     state, _ = play(config, 1)
-    assert methods.any_difference(state.aux, compiled(json.dumps(config), 1)[2].aux)
+    assert methods.any_difference(state.aux, first_state(config).aux)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from gan_jax import keys, objectives, penalties
-from gan_jax.games.adversary import Adversary, Penalty
+from gan_jax.games.adversary import Adversary, Augmentation, Penalty
+from gan_jax.runtime import parallel
 
 RNG = keys.per_example(jax.random.key(0), 6)
 REAL = np.random.default_rng(0).normal(size=(6, 2)).astype(np.float32)
@@ -110,3 +111,84 @@ def test_a_lazy_penalty_is_left_out_of_the_loss_and_weighs_more_in_its_turn(ever
     value, metrics = adversary.lazy(r2, judge, {}, REAL, FAKE, RNG)
     assert float(value) == 3.0 * every * 2.0
     assert float(metrics['r2']) == 2.0
+
+
+def shift_grows(state, logits, axis_name):
+    sign = parallel.mean(jnp.mean(jnp.sign(logits)), axis_name)
+    return {'shift': state['shift'] + 0.25 * sign}
+
+
+SHIFT = Augmentation(
+    lambda: {'shift': jnp.zeros(())}, lambda rng, x, state: x + state['shift'], shift_grows
+)
+SHIFTED = {'adversary': {'augmentation': {'shift': jnp.float32(0.5)}}, 'other': 7}
+SEEN = Penalty('seen', lambda critic, real, *_: critic(real), 2.0)
+
+
+def test_an_augmentation_is_of_all_that_is_judged_in_both_turns_and_in_penalties():
+    """Two coordinates, each 0.5 more."""
+    adversary = Adversary(objectives.wasserstein, (SEEN,), augmentation=SHIFT)
+    assert adversary.init(REAL) == {'adversary': {'augmentation': {'shift': 0.0}}}
+    real, fake = REAL.sum(-1) + 1.0, FAKE.sum(-1) + 1.0
+    loss, (_, metrics), _ = adversary.discriminator(judge, SHIFTED, REAL, FAKE, RNG)
+    np.testing.assert_allclose(metrics['real_logit'], real.mean(), rtol=1e-5)
+    np.testing.assert_allclose(metrics['fake_logit'], fake.mean(), rtol=1e-5)
+    np.testing.assert_allclose(metrics['seen'], real.mean(), rtol=1e-5)
+    np.testing.assert_allclose(loss, fake.mean() + real.mean(), rtol=1e-5)
+    value, verdicts = adversary.generator(judge, SHIFTED, REAL, FAKE, RNG)
+    np.testing.assert_allclose(value, -fake.mean(), rtol=1e-5)
+    for found, logits in zip(verdicts, (real, fake), strict=True):
+        np.testing.assert_allclose(found.logits, logits, rtol=1e-5, atol=1e-6)
+    value, metrics = adversary.lazy(SEEN, judge, SHIFTED, REAL, FAKE, RNG)
+    np.testing.assert_allclose(value, 2.0 * real.mean(), rtol=1e-5)
+
+
+def test_an_augmentations_state_follows_the_real_logits_of_the_discriminators_turn():
+    adversary = Adversary(objectives.wasserstein, augmentation=SHIFT)
+    _, (aux, _), _ = adversary.discriminator(judge, SHIFTED, REAL, FAKE, RNG)
+    want = 0.5 + 0.25 * np.sign(REAL.sum(-1) + 1.0).mean()
+    assert want != 0.5
+    np.testing.assert_allclose(aux['adversary']['augmentation']['shift'], want, rtol=1e-6)
+    assert aux['other'] == 7
+    assert SHIFTED['adversary']['augmentation']['shift'] == 0.5
+
+
+def test_an_augmentations_state_is_the_same_on_eight_devices():
+    """The generator's turn gives back no aux; packs are augmented one by one and mean the same."""
+    real, fake = np.random.default_rng(3).normal(size=(2, 16, 2)).astype(np.float32)
+    rng = keys.per_example(jax.random.key(0), 16)
+    alone = Adversary(objectives.wasserstein, packing=2, augmentation=SHIFT)
+    shared = alone._replace(axis_name=parallel.AXIS)
+
+    def state_of(adversary, *given):
+        return adversary.discriminator(judge, SHIFTED, *given)[1][0]['adversary']['augmentation']
+
+    split = [x.reshape(8, 2, *x.shape[1:]) for x in (real, fake, rng)]
+    copies = jax.pmap(lambda *x: state_of(shared, *x), axis_name=parallel.AXIS)(*split)['shift']
+    logits = real.reshape(8, 4).sum(-1) + 4 * 0.5
+    want = 0.5 + 0.25 * np.sign(logits).mean()
+    assert len({*np.sign(logits)}) == 2
+    np.testing.assert_allclose(copies, [want] * 8, rtol=1e-6)
+    np.testing.assert_array_equal(copies, [copies[0]] * 8)
+    np.testing.assert_allclose(state_of(alone, real, fake, rng)['shift'], want, rtol=1e-6)
+
+
+def test_r1_is_taken_before_the_augmentation_and_passes_through_it():
+    """Of v sum(s x) the squared gradient is 2 (s v)^2, and its derivative by v is 4 s^2 v."""
+    scaled = Augmentation(
+        lambda: {'scale': jnp.float32(3.0)}, lambda rng, x, state: state['scale'] * x,
+        lambda state, logits, axis_name: state,
+    )  # fmt: skip
+    r1 = Penalty('r1', lambda critic, real, *_: penalties.r1(critic, real), 1.0, every=2)
+    adversary = Adversary(objectives.wasserstein, (r1,), augmentation=scaled)
+    aux = adversary.init(REAL)
+
+    def value(v):
+        def judged(aux, x):
+            return v * x.sum(-1), aux
+
+        return adversary.lazy(r1, judged, aux, REAL, FAKE, RNG)[1]['r1']
+
+    found, slope = jax.value_and_grad(value)(0.5)
+    np.testing.assert_allclose(found, 2 * (3.0 * 0.5) ** 2, rtol=1e-6)
+    np.testing.assert_allclose(slope, 4 * 3.0**2 * 0.5, rtol=1e-6)

@@ -1,0 +1,138 @@
+"""Networks as functions, and who holds which, with modules small enough to write out."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gan_jax import keys
+from gan_jax.games.network import Role, begin, of_module
+
+X = np.arange(6, dtype=np.float32).reshape(3, 2)
+RNG = keys.per_example(jax.random.key(0), 3)
+LABEL = np.array([0, 1, 0], np.int32)
+
+
+class Plain(nn.Module):
+    """x -> w x; asks for nothing."""
+
+    start: float = 2.0
+
+    @nn.compact
+    def __call__(self, x):
+        return self.param('w', nn.initializers.constant(self.start), ()) * x
+
+
+class Labelled(nn.Module):
+    """x -> x + label; it needs a label and has no parameters."""
+
+    @nn.compact
+    def __call__(self, x, label):
+        return x + label[:, None].astype(jnp.float32)
+
+
+class Counting(nn.Module):
+    """x -> w x; counts its calls in training."""
+
+    @nn.compact
+    def __call__(self, x, train):
+        calls = self.variable('statistics', 'calls', jnp.zeros, ())
+        if train and not self.is_initializing():
+            calls.value += 1.0
+        return Plain()(x)
+
+
+class Drawing(nn.Module):
+    """x -> x plus a draw of each example's own key, where it is given keys."""
+
+    @nn.compact
+    def __call__(self, x, train, rng=None):
+        return x if rng is None else x + jax.vmap(jax.random.uniform)(rng)[:, None]
+
+
+def test_a_module_is_given_only_what_it_asks_for():
+    plain, labelled = of_module(Plain()), of_module(Labelled())
+    params, collections = plain.init(jax.random.key(0), X, label=LABEL, other=3)
+    assert params == {'w': 2.0}
+    assert collections == {}
+    made, _ = plain.apply(params, collections, X, label=LABEL, other=3, rng=RNG, train=True)
+    np.testing.assert_array_equal(made, 2 * X)
+    assert labelled.init(jax.random.key(0), X, label=LABEL, other=3) == ({}, {})
+    made, _ = labelled.apply({}, {}, X, label=LABEL, other=3, rng=RNG, train=False)
+    np.testing.assert_array_equal(made, X + LABEL[:, None])
+
+
+def test_a_network_names_what_it_asks_for():
+    assert of_module(Plain()).asks == {'x'}
+    assert of_module(Labelled()).asks == {'x', 'label'}
+    assert of_module(Drawing()).asks == {'x'}
+
+
+def test_what_a_module_needs_must_be_given():
+    with pytest.raises(TypeError, match='label'):
+        of_module(Labelled()).apply({}, {}, X)
+
+
+def test_collections_come_back_in_training_and_not_after_it():
+    network = of_module(Counting())
+    params, before = network.init(jax.random.key(0), X)
+    assert before == {'statistics': {'calls': 0.0}}
+    _, after = network.apply(params, before, X)
+    assert after == {'statistics': {'calls': 1.0}}
+    made, same = network.apply(params, after, X, train=False)
+    assert same is after
+    np.testing.assert_array_equal(made, 2 * X)
+
+
+def test_keys_for_dropout_are_there_in_training_with_keys_only():
+    network = of_module(Drawing())
+    noisy, _ = network.apply({}, {}, X, rng=RNG)
+    drawn = jax.vmap(jax.random.uniform)(keys.of_name(RNG, 'dropout'))
+    np.testing.assert_allclose(noisy, X + drawn[:, None], rtol=1e-6)
+    for options in ({}, {'train': False}):
+        np.testing.assert_array_equal(network.apply({}, {}, X, **options)[0], X)
+    assert network.init(jax.random.key(0), X) == ({}, {})
+
+
+def test_a_role_finds_its_players_parameters_and_collections():
+    role, other = Role(of_module(Counting()), 'one'), Role(of_module(Counting()), 'two')
+    params, aux = begin(jax.random.key(0), [(role, X, {}), (other, X, {})])
+    assert params == {name: {'Plain_0': {'w': 2.0}} for name in ('one', 'two')}
+    params['one'] = {'Plain_0': {'w': jnp.float32(5.0)}}
+    made, after = role(params, {**aux, 'kept': 7}, X)
+    np.testing.assert_array_equal(made, 5 * X)
+    assert after == {
+        'one': {'statistics': {'calls': 1.0}}, 'two': {'statistics': {'calls': 0.0}}, 'kept': 7
+    }  # fmt: skip
+    assert aux['one'] == {'statistics': {'calls': 0.0}}  # the given one is not written to
+    assert role(params, after, X, train=False)[1] == after
+
+
+def test_a_role_with_a_part_finds_it_among_its_players_networks():
+    roles = {part: Role(of_module(Counting()), 'both', part) for part in ('left', 'right')}
+    params, aux = begin(jax.random.key(0), [(role, X, {}) for role in roles.values()])
+    assert params == {'both': {part: {'Plain_0': {'w': 2.0}} for part in roles}}
+    params['both']['right'] = {'Plain_0': {'w': jnp.float32(5.0)}}
+    for part, w, calls in (('right', 5, (0, 1)), ('left', 2, (1, 0))):
+        made, after = roles[part](params, aux, X)
+        np.testing.assert_array_equal(made, w * X)
+        counted = [after['both'][name]['statistics']['calls'] for name in roles]
+        assert counted == [*calls]
+
+
+class Random(nn.Module):
+    """x -> w x, with w drawn."""
+
+    @nn.compact
+    def __call__(self, x):
+        return self.param('w', nn.initializers.normal(), ()) * x
+
+
+def test_each_role_begins_with_a_key_of_its_own():
+    names = ('one', ''), ('two', ''), ('three', 'a'), ('three', 'b')
+    cast = [(Role(of_module(Random()), *name), X, {}) for name in names]
+    drawn = [float(x) for x in jax.tree.leaves(begin(jax.random.key(0), cast)[0])]
+    assert len({*drawn}) == 4
+    again = jax.tree.leaves(begin(jax.random.key(0), cast[::-1])[0])
+    assert sorted(map(float, again)) == sorted(drawn)  # not of its place among the others
