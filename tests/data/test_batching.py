@@ -4,35 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from data.test_loading import numbered, numbers
 
 from gan_jax import data
-from gan_jax.data import batching, sources
+from gan_jax.data import batching
 from gan_jax.errors import UserError
 
 
-def numbered(num, size=8):
-    """A data set whose image i is all i, labelled i % 3."""
-    images = (
-        np.zeros((num, size, size, 1), np.uint8)
-        + np.arange(num, dtype=np.uint8)[:, None, None, None]
-    )
-    return data.load(sources.from_arrays('numbered', images, np.arange(num) % 3), image_size=None)
-
-
-def numbers(batch):
-    return batch['real'][..., 0, 0, 0].ravel().tolist()
-
-
-def write(folder, sizes, mode='RGB'):
-    rng = np.random.default_rng(0)
-    for i, (height, width) in enumerate(sizes):
-        image = Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
-        image.convert(mode).save(folder / f'{i}.png')
-    return f'folder:{folder}'
-
-
-# ---- Loading ---------------------------------------------------------------------------------
 # ---- The stream ------------------------------------------------------------------------------
 def test_every_example_comes_once_an_epoch_and_each_epoch_in_another_order():
     dataset = numbered(12)
