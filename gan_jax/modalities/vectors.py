@@ -18,6 +18,8 @@ from gan_jax.runtime import files
 BINS, MOST_COLUMNS = 24, 36  # of a histogram; how many columns are shown
 PANEL, GAP, TITLE = (200, 110), 12, 16  # pixels
 PAPER, REAL, FAKE = (255, 255, 255), (120, 128, 140), (222, 12, 96)
+TEXT = (38, 44, 56)
+LEGEND = {'real': REAL, 'generated': FAKE}
 
 
 def make(settings: Mapping[str, Any]) -> Modality:
@@ -85,13 +87,15 @@ def histograms(
     shown = min(len(names), MOST_COLUMNS)
     columns = columns or math.ceil(math.sqrt(shown))
     width, height = PANEL[0] + GAP, PANEL[1] + GAP + TITLE
-    size = columns * width + GAP, math.ceil(shown / columns) * height + GAP
+    size = columns * width + GAP, math.ceil(shown / columns) * height + GAP + TITLE
     image = Image.new('RGB', size, PAPER)
     draw, font = ImageDraw.Draw(image), ImageFont.load_default()
+    for left, (name, colour) in zip((GAP, GAP + 40), LEGEND.items(), strict=True):
+        draw.text((left, GAP // 2), name, fill=colour, font=font)
     for i in range(shown):
         row, column = divmod(i, columns)
-        left, top = GAP + column * width, GAP + row * height
-        draw.text((left, top), names[i][:28], fill=REAL, font=font)
+        left, top = GAP + column * width, GAP + TITLE + row * height
+        draw.text((left, top), names[i][:28], fill=TEXT, font=font)
         _panel(draw, (left, top + TITLE), made[:, i], real[:, i])
     return np.asarray(image)
 

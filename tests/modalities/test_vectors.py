@@ -88,7 +88,8 @@ def test_a_run_of_wines_is_logged_pictured_evaluated_and_reported(workdir):
 def column(picture, place):
     """Where a colour of a histogram's panel is, of the only row: (count real, count generated)."""
     left = vectors.GAP + place * (vectors.PANEL[0] + vectors.GAP)
-    panel = picture[vectors.GAP + vectors.TITLE : -vectors.GAP, left : left + vectors.PANEL[0] + 1]
+    top = vectors.GAP + 2 * vectors.TITLE  # below the legend and the column's name
+    panel = picture[top : -vectors.GAP, left : left + vectors.PANEL[0] + 1]
     return [(panel == np.uint8(x)).all(axis=-1) for x in (vectors.REAL, vectors.FAKE)]
 
 
@@ -97,7 +98,7 @@ def test_histograms_show_real_rows_filled_and_generated_ones_as_a_line():
     made = np.ones((8, 2), np.float32)
     picture = vectors.histograms(made, real, ['left', 'right'], columns=2)
     (width, height), gap = vectors.PANEL, vectors.GAP
-    assert picture.shape == (2 * gap + height + vectors.TITLE, 2 * (width + gap) + gap, 3)
+    assert picture.shape == (2 * gap + height + 2 * vectors.TITLE, 2 * (width + gap) + gap, 3)
     assert picture.dtype == np.uint8
     bars, line = column(picture, 0)
     # Bins 2 and 21 of 24: 3/4 and 1/4 of the real rows, all of the generated ones in the latter.
@@ -117,6 +118,7 @@ def test_histograms_of_nothing_real_of_nothing_at_all_and_of_many_columns():
     square = 6 * (vectors.PANEL[0] + vectors.GAP) + vectors.GAP
     assert vectors.histograms(rows, rows[:0], names).shape[1] == square  # 36 in six rows
     empty = vectors.histograms(rows[:0, :2], rows[:0, :2], names[:2])
-    assert not (empty == np.uint8(vectors.FAKE)).all(axis=-1).any()
+    below = empty[vectors.GAP + vectors.TITLE :]  # the legend
+    assert not (below == np.uint8(vectors.FAKE)).all(axis=-1).any()
     constant = vectors.histograms(rows[:, :1] * 0 + 3, rows[:, :1] * 0 + 3, names[:1])
     assert (constant == np.uint8(vectors.FAKE)).all(axis=-1).any()
