@@ -18,6 +18,7 @@ import numpy as np
 from jax import lax
 
 from gan_jax.networks.layers import convolution
+from gan_jax.networks.layers.convolution import matmul
 from gan_jax.runtime import process
 
 # (batch, size, channels in, channels out, kernel, stride, padding)
@@ -68,7 +69,7 @@ def measure(shape, rounds):
     y = lax.conv_general_dilated(x, k, **arguments)
     forms = {}
     for name, worth in (('winograd', True), ('patches', False)):
-        with mock.patch.object(convolution, '_worth_winograd', lambda *_, worth=worth: worth):
+        with mock.patch.object(matmul, 'worth_winograd', lambda *_, worth=worth: worth):
             # A function of its own for each form, since JAX keeps what it has traced.
             forms[name] = both(lambda x, k: convolution.convolve(x, k, **arguments), x, k, y)
             jax.clear_caches()
@@ -80,7 +81,7 @@ def measure(shape, rounds):
             form()
             times[name].append(time.perf_counter() - start)
     blocks = -(-kernel // stride)
-    rule = convolution._worth_winograd((blocks, blocks), stride * stride * c, o)
+    rule = matmul.worth_winograd((blocks, blocks), stride * stride * c, o)
     return {name: min(x[1:]) for name, x in times.items()}, 'winograd' if rule else 'patches'
 
 

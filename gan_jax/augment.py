@@ -6,7 +6,6 @@ batch is split. Strengths are Python numbers, not traced; a strength of 0 change
 the bit. The geometric ones resample bilinearly and repeat the border's pixels outside it.
 """
 
-import difflib
 import math
 from collections.abc import Callable, Mapping
 
@@ -247,8 +246,8 @@ def compose(
     """
     for name in settings:
         if name not in _AUGMENTATIONS:
-            near = difflib.get_close_matches(name, _AUGMENTATIONS, 1, 0)[0]
-            raise ValueError(f'{name!r} is not an augmentation; did you mean {near!r}?')
+            names = ', '.join(_AUGMENTATIONS)
+            raise ValueError(f'{name!r} is not an augmentation (all: {names})')
         _check_strength(name, settings[name])
     chosen = [(name, settings[name]) for name in _AUGMENTATIONS if settings.get(name)]
 

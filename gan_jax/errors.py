@@ -1,4 +1,7 @@
-"""The one exception that the command line turns into a line for a person."""
+"""The one exception that the command line turns into a line for a person, and what lines say."""
+
+import difflib
+from collections.abc import Iterable
 
 
 class UserError(Exception):
@@ -12,3 +15,13 @@ class NoSplit(UserError):
 def one_line(error: Exception) -> str:
     """What another library's error says, short enough to stand within a line."""
     return ' '.join(str(error).split())[:300] or type(error).__name__
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """The valid name that looks most like `name`, or '(none)' if there is none.
+
+    By difflib's ratio of matching characters, however small it is; of several that are as near, the
+    last in the order of the alphabet.
+    """
+    matches = difflib.get_close_matches(name, valid, n=1, cutoff=0.0)
+    return matches[0] if matches else '(none)'

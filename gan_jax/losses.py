@@ -13,12 +13,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from gan_jax.arrays import floats
+
 Distance = Callable[[chex.Array, chex.Array], chex.Array]
-
-
-def _float(x: chex.Array) -> jax.Array:
-    x = jnp.asarray(x)
-    return x if x.dtype == jnp.float64 else x.astype(jnp.float32)
 
 
 def _absolute(x: jax.Array) -> jax.Array:
@@ -30,7 +27,7 @@ def _pair(x: chex.Array, y: chex.Array) -> tuple[jax.Array, jax.Array]:
     """Both as [batch, entries]."""
     chex.assert_equal_shape([x, y])
     chex.assert_rank([x, y], set(range(1, 8)))
-    x, y = _float(x), _float(y)
+    x, y = floats(x), floats(y)
     return x.reshape(x.shape[0], -1), y.reshape(y.shape[0], -1)
 
 
@@ -150,7 +147,7 @@ def total_variation(images: chex.Array) -> chex.Array:
       AssertionError: if the images are not of rank 4.
     """
     chex.assert_rank(images, 4)
-    images = _float(images)
+    images = floats(images)
 
     def mean(differences):
         size = differences[0].size
@@ -216,7 +213,7 @@ def feature_statistics_matching(
       AssertionError: if the trees or shapes differ, or there is no array.
     """
     leaves = _leaves(real_features, fake_features)
-    gaps = [jnp.mean(_float(x) - _float(y), axis=0) for x, y in leaves]
+    gaps = [jnp.mean(floats(x) - floats(y), axis=0) for x, y in leaves]
     if axis_name is not None:
         gaps = lax.pmean(gaps, axis_name)
     return jnp.mean(jnp.stack([jnp.sum(jnp.square(gap)) for gap in gaps]))

@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from gan_jax.arrays import floats
+
 
 class LogitLoss(Protocol):
     """A loss per logit."""
@@ -72,8 +74,7 @@ def _options(side: LogitLoss) -> set[str]:
 def _logits(*logits: chex.Array) -> tuple[jax.Array, ...]:
     """The logits in float32, or in float64 if they are."""
     chex.assert_equal_shape(logits)
-    arrays = map(jnp.asarray, logits)
-    return tuple(x if x.dtype == jnp.float64 else x.astype(jnp.float32) for x in arrays)
+    return tuple(map(floats, logits))
 
 
 # The loss of a real logit y; that of a generated one is the same function of -y.

@@ -25,20 +25,16 @@ import jax.numpy as jnp
 from jax import lax
 
 from gan_jax import keys
+from gan_jax.arrays import floats
 
 Critic = Callable[[chex.Array], chex.Array]
 Transform = Callable[[chex.PRNGKey, chex.Array], chex.Array]
 
 
-def _float(x: chex.Array) -> jax.Array:
-    x = jnp.asarray(x)
-    return x if x.dtype == jnp.float64 else x.astype(jnp.float32)
-
-
 def _images(*images: chex.Array) -> tuple[jax.Array, ...]:
     chex.assert_equal_shape(images)
     chex.assert_rank(images, set(range(2, 8)))
-    return tuple(map(_float, images))
+    return tuple(map(floats, images))
 
 
 def _per_example(rng: chex.PRNGKey, draw: Callable, images: jax.Array) -> jax.Array:
@@ -54,7 +50,7 @@ def _sqrt(x: jax.Array) -> jax.Array:
 
 
 def _squared_gradients(critic: Critic, images: jax.Array) -> jax.Array:
-    gradients = jax.grad(lambda x: jnp.sum(_float(critic(x))))(images)
+    gradients = jax.grad(lambda x: jnp.sum(floats(critic(x))))(images)
     return jnp.sum(jnp.square(gradients), axis=range(1, images.ndim))
 
 
@@ -72,7 +68,7 @@ def _distance_to_target(
 
 def _scores(critic: Critic, images: jax.Array) -> jax.Array:
     """One logit per row: the mean of those an example has."""
-    logits = _float(critic(images))
+    logits = floats(critic(images))
     return jnp.mean(logits, axis=range(1, logits.ndim))
 
 

@@ -342,18 +342,12 @@ def _total(ramp: np.ndarray, starts: list[int], factor: int) -> np.ndarray:
     return total
 
 
-def _encode(image: np.ndarray, format: str) -> bytes:
-    buffer = io.BytesIO()
-    transforms.from_array(image).save(buffer, format=format, quality=QUALITY)
-    return buffer.getvalue()
-
-
 def _write(file: pathlib.Path, image: np.ndarray, format: str) -> None:
     """Writes uint8 [h, w, 1 or 3] in a format, or as .png if it cannot be written in that one."""
     try:
-        content = _encode(image, format)
+        content = files.encode(image, format, quality=QUALITY)
     except (KeyError, OSError, ValueError):  # it is only read, or has no room for so many pixels
-        file, content = file.with_name(f'{file.name}.png'), _encode(image, 'PNG')
+        file, content = file.with_name(f'{file.name}.png'), files.png(image)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         files.replace(file, lambda temporary: temporary.write_bytes(content))

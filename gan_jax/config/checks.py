@@ -1,6 +1,5 @@
 """Checks of what a config says: each mistake is one line that names the nearest valid thing."""
 
-import difflib
 import importlib
 import inspect
 import math
@@ -9,14 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
-from gan_jax.errors import UserError, one_line
-
-
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """The valid name that looks most like `name`."""
-    valid = sorted(valid)
-    matches = difflib.get_close_matches(name, valid, n=1, cutoff=0.0)
-    return matches[0] if matches else '(none)'
+from gan_jax.errors import UserError, nearest, one_line
 
 
 def check_name(what: str, name: Any, valid: Iterable[str]) -> None:

@@ -4,7 +4,6 @@ In batches b is the 'real' and a the 'source'. Sets are aligned, pair by pair, o
 """
 
 import dataclasses
-import difflib
 import functools
 import pathlib
 import re
@@ -17,7 +16,7 @@ from PIL import Image
 from gan_jax.data import cleaning, sources, synthetic, transforms
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.sources import Record, Source
-from gan_jax.errors import NoSplit, UserError
+from gan_jax.errors import NoSplit, UserError, nearest
 
 CHUNK = 1024  # records that are fetched at once when their labels are looked up
 LISTED = 20
@@ -311,7 +310,7 @@ def _no_class(source: Source, name: str) -> UserError:
     classes = source.class_names
     if classes == ('',):
         return UserError(f'{source.name} has no classes; leave out [{name}]')
-    near = difflib.get_close_matches(name, classes, 1, 0.0)[0]
+    near = nearest(name, classes)
     every = f' (all: {", ".join(classes)})' if len(classes) <= LISTED else ''
     return UserError(f'{source.name} has no class {name!r}; the nearest is {near!r}{every}')
 

@@ -6,10 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.scipy import special
 
-
-def _floats(x: chex.Array) -> jax.Array:
-    x = jnp.asarray(x)
-    return x if x.dtype == jnp.float64 else x.astype(jnp.float32)
+from gan_jax.arrays import floats
 
 
 @jax.jit
@@ -30,7 +27,7 @@ def pairwise_distance(x: chex.Array) -> chex.Array:
     chex.assert_rank(x, set(range(1, 8)))
     num = x.shape[0]
     assert num > 1, 'a distance needs two examples'
-    x = _floats(x).reshape(num, -1)
+    x = floats(x).reshape(num, -1)
     # |x|^2 - 2 x y + |y|^2 cancels where examples are close and far from 0, hence the centering.
     x = x - jnp.mean(x, axis=0, keepdims=True)
     squares = jnp.sum(jnp.square(x), axis=1)
@@ -60,7 +57,7 @@ def diversity_ratio(real: chex.Array, fake: chex.Array) -> chex.Array:
     """
     chex.assert_equal_shape_suffix([real, fake], len(real.shape) - 1)
     chex.assert_equal_rank([real, fake])
-    return pairwise_distance(fake) / pairwise_distance(real).astype(_floats(fake).dtype)
+    return pairwise_distance(fake) / pairwise_distance(real).astype(floats(fake).dtype)
 
 
 def class_entropy(histogram: chex.Array) -> chex.Array:
@@ -81,7 +78,7 @@ def class_entropy(histogram: chex.Array) -> chex.Array:
     """
     chex.assert_rank(histogram, 1)
     assert histogram.shape[0] > 1, 'entropy needs two classes'
-    p = _floats(histogram)
+    p = floats(histogram)
     entropies = special.entr(p / jnp.sum(p))
     return jnp.sum(entropies) / jnp.log(jnp.asarray(p.size, p.dtype))
 
@@ -105,7 +102,7 @@ def sign_rate(logits: chex.Array) -> chex.Array:
     Raises:
       AssertionError: if there is no logit.
     """
-    logits = _floats(logits)
+    logits = floats(logits)
     assert logits.size, 'there are no logits'
     return jnp.mean(jnp.sign(logits))
 
@@ -135,7 +132,7 @@ def overfitting(
     Raises:
       AssertionError: if there are no logits of a kind.
     """
-    logits = [_floats(x) for x in (train_logits, held_out_logits, fake_logits)]
+    logits = [floats(x) for x in (train_logits, held_out_logits, fake_logits)]
     assert all(x.size for x in logits), 'there are no logits of a kind'
     train, held_out, fake = (jnp.mean(x) for x in logits)
     gap = train - fake

@@ -13,15 +13,10 @@ section 4, after VEEGAN: Reducing Mode Collapse in GANs using Implicit Variation
 """
 
 import chex
-import jax
 import jax.numpy as jnp
 from jax.scipy import special
 
-
-def _floats(x: chex.Array) -> jax.Array:
-    x = jnp.asarray(x)
-    wide = jnp.issubdtype(x.dtype, jnp.floating) and x.dtype.itemsize >= 4
-    return x if wide else x.astype(jnp.float32)
+from gan_jax.arrays import floats
 
 
 def nearest_mode(samples: chex.Array, centers: chex.Array) -> tuple[chex.Array, chex.Array]:
@@ -40,7 +35,7 @@ def nearest_mode(samples: chex.Array, centers: chex.Array) -> tuple[chex.Array, 
     """
     chex.assert_rank([samples, centers], 2)
     chex.assert_equal_shape_suffix([samples, centers], 1)
-    samples, centers = _floats(samples), _floats(centers).astype(_floats(samples).dtype)
+    samples, centers = floats(samples), floats(centers).astype(floats(samples).dtype)
     # Differences, not |x|^2 - 2 x c + |c|^2: that cancels where distances are small.
     squares = jnp.sum(jnp.square(samples[:, None] - centers[None]), axis=-1)
     return jnp.argmin(squares, axis=1).astype(jnp.int32), jnp.sqrt(jnp.min(squares, axis=1))
@@ -148,7 +143,7 @@ def reverse_kl(histogram: chex.Array, target: chex.Array | None = None) -> chex.
       AssertionError: if `histogram` is not of rank 1 or the shapes differ.
     """
     chex.assert_rank(histogram, 1)
-    p = _floats(histogram)
-    q = jnp.ones_like(p) if target is None else _floats(target).astype(p.dtype)
+    p = floats(histogram)
+    q = jnp.ones_like(p) if target is None else floats(target).astype(p.dtype)
     chex.assert_equal_shape([p, q])
     return jnp.sum(special.rel_entr(p / jnp.sum(p), q / jnp.sum(q)))

@@ -8,13 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax import keys
+from gan_jax.arrays import floats
 
 Interpolation = Callable[[chex.Array, chex.Array, chex.Array], chex.Array]
-
-
-def _floats(x: chex.Array) -> jax.Array:
-    x = jnp.asarray(x)
-    return x if x.dtype == jnp.float64 else x.astype(jnp.float32)
 
 
 def perceptual_path_length(
@@ -64,7 +60,7 @@ def perceptual_path_length(
     chex.assert_rank([latents_1, latents_2], set(range(2, 8)))
     if epsilon <= 0:
         raise ValueError(f'epsilon must be above 0, not {epsilon}')
-    start, end = _floats(latents_1), _floats(latents_2)
+    start, end = floats(latents_1), floats(latents_2)
     num = start.shape[0]
     draw = jax.vmap(lambda key: jax.random.uniform(key, dtype=start.dtype))
     fraction = draw(keys.per_example(rng, num)).reshape(num, *(1 for _ in start.shape[1:]))
@@ -73,7 +69,7 @@ def perceptual_path_length(
     def at(t):
         latents = interpolate(start, end, t)
         chex.assert_equal_shape([latents, start])
-        return _floats(features(sample(latents))).reshape(num, -1)
+        return floats(features(sample(latents))).reshape(num, -1)
 
     return jnp.sum(jnp.square((at(fraction + epsilon) - at(fraction)) / epsilon), axis=1)
 
@@ -103,7 +99,7 @@ def trimmed_mean(distances: chex.Array, lower: float = 0.01, upper: float = 0.99
     chex.assert_rank(distances, 1)
     if not 0 <= lower <= upper <= 1:
         raise ValueError(f'0 <= lower <= upper <= 1 must hold, not of {lower} and {upper}')
-    ordered = jnp.sort(_floats(distances))
+    ordered = jnp.sort(floats(distances))
     assert ordered.size, 'there are no distances'
     last = ordered.size - 1
     low, high = ordered[math.floor(lower * last)], ordered[math.ceil(upper * last)]

@@ -51,6 +51,11 @@ def psnr(x: chex.Array, y: chex.Array, data_range: float = 2.0) -> chex.Array:
 
 
 def _gaussian(window: int, sigma: float) -> tuple[float, ...]:
+    """Weights of a window of so many pixels, of sum 1.
+
+    It is not the filter of restoration, whose window grows with sigma and goes on over the border:
+    that of SSIM is of a given size and counts only where it is inside the image.
+    """
     if window < 1 or window % 2 == 0:
         raise ValueError(f'window must be odd and above 0, not {window}')
     if sigma <= 0:

@@ -9,36 +9,23 @@ or the number of channels is not among those that the function's arguments say.
 """
 
 import functools
-import math
 from collections.abc import Callable
 
 import chex
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
-
-def _float(sources: chex.Array) -> jax.Array:
-    """The sources in float32, or in float64 if they are."""
-    chex.assert_rank(sources, 4)
-    chex.assert_type(sources, float)
-    sources = jnp.asarray(sources)
-    return sources if sources.dtype == jnp.float64 else sources.astype(jnp.float32)
+from gan_jax.restoration import _arrays
 
 
 def _clip(images: jax.Array) -> jax.Array:
     return jnp.clip(images, -1.0, 1.0)
 
 
-def _check(name: str, value: float, valid: bool, what: str) -> None:
-    if not (valid and math.isfinite(value)):
-        raise ValueError(f'{name} must be {what}, not {value}')
-
-
 def _check_count(name: str, value: int, least: int = 1) -> None:
     valid = value >= least and value % 1 == 0
-    _check(name, value, valid, f'a whole number, at least {least}')
+    _arrays.check(name, value, valid, f'a whole number, at least {least}')
 
 
 def identity(sources: chex.Array, channels: int = 3) -> chex.Array:
@@ -51,7 +38,7 @@ def identity(sources: chex.Array, channels: int = 3) -> chex.Array:
     Returns:
       Images [n, h, w, c] in [-1, 1], float32.
     """
-    sources = _float(sources)
+    sources = _arrays.images(sources)
     _check_count('channels', channels)
     if 1 < sources.shape[-1] < channels:
         raise ValueError(f'sources of {sources.shape[-1]} channels cannot be images of {channels}')
@@ -72,7 +59,7 @@ def grey(sources: chex.Array, channels: int = 3) -> chex.Array:
     Returns:
       Images [n, h, w, c] in [-1, 1], float32.
     """
-    sources = _float(sources)
+    sources = _arrays.images(sources)
     _check_count('channels', channels)
     if sources.shape[-1] not in (1, 3):
         raise ValueError(f'sources must have 1 or 3 channels, not {sources.shape[-1]}')
@@ -97,7 +84,7 @@ def bicubic(sources: chex.Array, factor: int = 4) -> chex.Array:
     Returns:
       Images [n, f h, f w, c] in [-1, 1], float32.
     """
-    sources = _float(sources)
+    sources = _arrays.images(sources)
     _check_count('factor', factor)
     num, height, width, channels = sources.shape
     shape = (num, height * int(factor), width * int(factor), channels)
@@ -109,7 +96,7 @@ def _known(sources: chex.Array) -> tuple[jax.Array, jax.Array]:
 
     Where nothing is known the mean is 0.
     """
-    sources = _float(sources)
+    sources = _arrays.images(sources)
     if sources.shape[-1] < 2:
         raise ValueError('sources must have a channel of the mask beside those of the image')
     missing = sources[..., -1:] > 0.5
@@ -232,8 +219,8 @@ def median(sources: chex.Array, size: int = 3) -> chex.Array:
     Returns:
       Images [n, h, w, c] in [-1, 1], float32.
     """
-    sources = _float(sources)
-    _check('size', size, size > 0 and size % 2 == 1, 'odd and above 0')
+    sources = _arrays.images(sources)
+    _arrays.check('size', size, size > 0 and size % 2 == 1, 'odd and above 0')
     size, (height, width) = int(size), sources.shape[1:3]
     half = size // 2
     padded = jnp.pad(sources, ((0, 0), (half, half), (half, half), (0, 0)), mode='edge')
@@ -256,15 +243,6 @@ def gaussian(sources: chex.Array, stddev: float = 1.0) -> chex.Array:
     Returns:
       Images [n, h, w, c] in [-1, 1], float32.
     """
-    sources = _float(sources)
-    _check('stddev', stddev, stddev > 0, 'above 0')
-    radius = int(4 * stddev + 0.5)
-    weights = np.exp(-0.5 * np.square(np.arange(-radius, radius + 1) / stddev))
-    weights, matrices = weights / weights.sum(), []
-    for size in sources.shape[1:3]:
-        padded = np.pad(np.eye(size), ((radius, radius), (0, 0)), 'edge')
-        matrix = sum(weight * padded[k : k + size] for k, weight in enumerate(weights))
-        matrices.append(jnp.asarray(matrix, sources.dtype))
-    return _clip(
-        jnp.einsum('yh,xw,nhwc->nyxc', *matrices, sources, precision=lax.Precision.HIGHEST)
-    )
+    sources = _arrays.images(sources)
+    _arrays.check('stddev', stddev, stddev > 0, 'above 0')
+    return _clip(_arrays.gaussian_filter(sources, stddev))

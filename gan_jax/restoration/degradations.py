@@ -19,6 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from gan_jax.restoration import _arrays
+
 # ITU-T T.81, tables K.1 and K.2, row by row from the lowest vertical frequency.
 _LUMA_STEPS = np.array([
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
@@ -33,18 +35,11 @@ _LUMA = (0.299, 0.587, 0.114)
 
 def _examples(rng: chex.PRNGKey, images: chex.Array, *channels: int) -> jax.Array:
     """The images in float32, or in float64 if they are."""
-    chex.assert_rank(images, 4)
-    chex.assert_type(images, float)
+    images = _arrays.images(images)
     chex.assert_shape(rng, images.shape[:1])
     if channels and images.shape[-1] not in channels:
         raise ValueError(f'images must have 1 or 3 channels, not {images.shape[-1]}')
-    images = jnp.asarray(images)
-    return images if images.dtype == jnp.float64 else images.astype(jnp.float32)
-
-
-def _check(name: str, value: float, valid: bool, what: str) -> None:
-    if not (valid and math.isfinite(value)):
-        raise ValueError(f'{name} must be {what}, not {value}')
+    return images
 
 
 def _luma(images: jax.Array) -> jax.Array:
@@ -53,18 +48,6 @@ def _luma(images: jax.Array) -> jax.Array:
     # Written out, since a matrix product may run at less than float32's precision.
     red, green, blue = (weight * images[..., k : k + 1] for k, weight in enumerate(_LUMA))
     return red + green + blue
-
-
-def _gaussian_filter(images: jax.Array, stddev: float) -> jax.Array:
-    """Weighted means over 4 standard deviations; outside, the nearest pixel is repeated."""
-    radius = int(4 * stddev + 0.5)
-    weights = np.exp(-0.5 * np.square(np.arange(-radius, radius + 1) / stddev))
-    weights, matrices = weights / weights.sum(), []
-    for size in images.shape[1:3]:
-        padded = np.pad(np.eye(size), ((radius, radius), (0, 0)), 'edge')
-        matrix = sum(weight * padded[k : k + size] for k, weight in enumerate(weights))
-        matrices.append(jnp.asarray(matrix, images.dtype))
-    return jnp.einsum('yh,xw,nhwc->nyxc', *matrices, images, precision=lax.Precision.HIGHEST)
 
 
 def _interval(size: int, start: jax.Array | int, length: jax.Array | int) -> jax.Array:
@@ -113,7 +96,9 @@ def downsample(rng: chex.PRNGKey, images: chex.Array, factor: int = 4) -> chex.A
     images = _examples(rng, images)
     num, height, width, channels = images.shape
     valid = factor > 0 and not (factor % 1 or height % factor or width % factor)
-    _check('factor', factor, valid, f'a whole number above 0 that divides {height} and {width}')
+    _arrays.check(
+        'factor', factor, valid, f'a whole number above 0 that divides {height} and {width}'
+    )
     shape = (num, height // int(factor), width // int(factor), channels)
     return jax.image.resize(images, shape, 'cubic', antialias=True)
 
@@ -133,7 +118,7 @@ def center_mask(rng: chex.PRNGKey, images: chex.Array, fraction: float = 0.5) ->
       0 where they are known.
     """
     images = _examples(rng, images)
-    _check('fraction', fraction, 0 < fraction < 1, 'above 0 and below 1')
+    _arrays.check('fraction', fraction, 0 < fraction < 1, 'above 0 and below 1')
     pairs = [(size, max(1, round(fraction * size))) for size in images.shape[1:3]]
     rows, columns = (_interval(size, (size - side) // 2, side) for size, side in pairs)
     missing = rows[None, :, None] & columns[None, None, :]
@@ -160,8 +145,10 @@ def box_mask(
       Sources as of `center_mask`, [n, h, w, c + 1], float32.
     """
     images = _examples(rng, images)
-    _check('smallest', smallest, smallest > 0, 'above 0')
-    _check('largest', largest, smallest <= largest < 1, f'from smallest={smallest} to below 1')
+    _arrays.check('smallest', smallest, smallest > 0, 'above 0')
+    _arrays.check(
+        'largest', largest, smallest <= largest < 1, f'from smallest={smallest} to below 1'
+    )
 
     def side(key: chex.PRNGKey, size: int) -> jax.Array:
         share_key, place_key = jax.random.split(key)
@@ -230,8 +217,8 @@ def free_form_mask(
       Sources as of `center_mask`, [n, h, w, c + 1], float32.
     """
     images = _examples(rng, images)
-    _check('strokes', strokes, strokes > 0 and strokes % 1 == 0, 'a whole number above 0')
-    _check('width', width, 0 < width <= 1, 'above 0 and at most 1')
+    _arrays.check('strokes', strokes, strokes > 0 and strokes % 1 == 0, 'a whole number above 0')
+    _arrays.check('width', width, 0 < width <= 1, 'above 0 and at most 1')
 
     def one(key: chex.PRNGKey) -> jax.Array:
         num_key, strokes_key = jax.random.split(key)
@@ -258,7 +245,7 @@ def noise(rng: chex.PRNGKey, images: chex.Array, stddev: float = 0.2) -> chex.Ar
       Sources [n, h, w, c], float32, some values outside [-1, 1].
     """
     images = _examples(rng, images)
-    _check('stddev', stddev, stddev >= 0, 'at least 0')
+    _arrays.check('stddev', stddev, stddev >= 0, 'at least 0')
     draws = jax.vmap(lambda key: jax.random.normal(key, images.shape[1:], jnp.float32))(rng)
     return images + stddev * draws.astype(images.dtype)
 
@@ -316,11 +303,13 @@ def xdog(
       Sources [n, h, w, 1] in [-1, 1], float32.
     """
     images = _luma(_examples(rng, images, 1, 3))
-    _check('stddev', stddev, stddev > 0, 'above 0')
-    _check('sharpness', sharpness, sharpness >= 0, 'at least 0')
-    _check('threshold', threshold, True, 'finite')
-    _check('softness', softness, softness > 0, 'above 0')
-    narrow, wide = (_gaussian_filter((images + 1.0) / 2.0, s) for s in (stddev, 1.6 * stddev))
+    _arrays.check('stddev', stddev, stddev > 0, 'above 0')
+    _arrays.check('sharpness', sharpness, sharpness >= 0, 'at least 0')
+    _arrays.check('threshold', threshold, True, 'finite')
+    _arrays.check('softness', softness, softness > 0, 'above 0')
+    narrow, wide = (
+        _arrays.gaussian_filter((images + 1.0) / 2.0, s) for s in (stddev, 1.6 * stddev)
+    )
     excess = narrow + sharpness * (narrow - wide) - threshold
     return 1.0 + 2.0 * jnp.tanh(softness * jnp.minimum(excess, 0.0))
 
@@ -340,8 +329,8 @@ def blur(rng: chex.PRNGKey, images: chex.Array, stddev: float = 1.5) -> chex.Arr
       Sources [n, h, w, c] in [-1, 1], float32.
     """
     images = _examples(rng, images)
-    _check('stddev', stddev, stddev > 0, 'above 0')
-    return _gaussian_filter(images, stddev)
+    _arrays.check('stddev', stddev, stddev > 0, 'above 0')
+    return _arrays.gaussian_filter(images, stddev)
 
 
 def _cosines() -> np.ndarray:
@@ -378,7 +367,7 @@ def jpeg(rng: chex.PRNGKey, images: chex.Array, quality: int = 10) -> chex.Array
     """
     images = _examples(rng, images, 1, 3)
     valid = 1 <= quality <= 100 and quality % 1 == 0
-    _check('quality', quality, valid, 'a whole number from 1 to 100')
+    _arrays.check('quality', quality, valid, 'a whole number from 1 to 100')
     num, height, width, channels = images.shape
     down, right = -height % 8, -width % 8
     # 8 bits are v = 127.5 (x + 1), and shifted by 128.

@@ -9,13 +9,15 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from gan_jax.arrays import floats
 
-def _float(made: chex.Array, source: chex.Array) -> tuple[jax.Array, jax.Array]:
+
+def _pair(made: chex.Array, source: chex.Array) -> tuple[jax.Array, jax.Array]:
     chex.assert_rank([made, source], 4)
     chex.assert_type([made, source], float)
     chex.assert_equal_shape_prefix([made, source], 1)
-    dtype = jnp.float64 if made.dtype == jnp.float64 else jnp.float32
-    return jnp.asarray(made).astype(dtype), jnp.asarray(source).astype(dtype)
+    made = floats(made)
+    return made, jnp.asarray(source).astype(made.dtype)
 
 
 def plain(made: chex.Array, source: chex.Array) -> chex.Array:
@@ -34,7 +36,7 @@ def plain(made: chex.Array, source: chex.Array) -> chex.Array:
     Raises:
       AssertionError: if a rank, a type or the number of examples differs.
     """
-    return _float(made, source)[0]
+    return _pair(made, source)[0]
 
 
 def residual(made: chex.Array, source: chex.Array) -> chex.Array:
@@ -58,7 +60,7 @@ def residual(made: chex.Array, source: chex.Array) -> chex.Array:
       AssertionError: if a rank, a type or the number of examples differs.
       ValueError: if the source is larger or has other channels.
     """
-    made, source = _float(made, source)
+    made, source = _pair(made, source)
     num, height, width, channels = made.shape
     if source.shape[-1] not in (1, channels):
         raise ValueError(
@@ -93,7 +95,7 @@ def composite(made: chex.Array, source: chex.Array) -> chex.Array:
       AssertionError: if a rank, a type or the number of examples differs.
       ValueError: if the source is of another size or has not c + 1 channels.
     """
-    made, source = _float(made, source)
+    made, source = _pair(made, source)
     if source.shape != (*made.shape[:3], made.shape[3] + 1):
         raise ValueError(
             f'a composite of {made.shape[1:]} needs a source of its size with a channel more, '

@@ -3,6 +3,7 @@
 import io
 import pathlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -15,11 +16,26 @@ def replace(file: pathlib.Path, write: Callable[[pathlib.Path], object]) -> None
     temporary.replace(file)
 
 
+def encode(image: np.ndarray, format: str, **options: Any) -> bytes:
+    """A picture, uint8 [h, w, 1 or 3], as a file of a format that Pillow writes.
+
+    Args:
+      image: the picture.
+      format: Pillow's name of the format, such as 'png'.
+      **options: Pillow's for that format; others are ignored.
+
+    Raises:
+      KeyError, OSError, ValueError: if Pillow cannot write the format, or not so many pixels.
+    """
+    stream = io.BytesIO()
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    picture.save(stream, format, **options)
+    return stream.getvalue()
+
+
 def png(image: np.ndarray) -> bytes:
     """A picture, uint8 [h, w, 1 or 3], as PNG."""
-    stream = io.BytesIO()
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(stream, 'png')
-    return stream.getvalue()
+    return encode(image, 'png')
 
 
 def write_png(file: pathlib.Path, image: np.ndarray) -> pathlib.Path:

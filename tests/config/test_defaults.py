@@ -2,8 +2,8 @@ import jax
 import methods
 import pytest
 
-from gan_jax import objectives
-from gan_jax.config import checks, inputs, resolve, validate
+from gan_jax import errors, objectives
+from gan_jax.config import inputs, resolve, validate
 from gan_jax.config.experiment import rebuild
 from gan_jax.errors import UserError
 
@@ -162,6 +162,6 @@ def test_a_lazy_penalty_corrects_its_players_optimizer():
 
 
 def test_nearest_finds_a_name_for_anything():
-    assert checks.nearest('stpes', ['steps', 'seed']) == 'steps'
-    assert checks.nearest('zzz', ['steps']) == 'steps'
-    assert checks.nearest('x', []) == '(none)'
+    assert errors.nearest('stpes', ['steps', 'seed']) == 'steps'
+    assert errors.nearest('zzz', ['steps']) == 'steps'
+    assert errors.nearest('x', []) == '(none)'

@@ -10,8 +10,7 @@ import pytest
 from jax import export, lax
 from jax.test_util import check_grads
 
-from gan_jax.networks.layers import convolution, winograd
-from gan_jax.networks.layers.convolution import LAYOUT, convolve
+from gan_jax.networks.layers.convolution import LAYOUT, convolve, matmul, primitives, winograd
 
 # name: (images [n, h, w, c], kernel [kh, kw, c, o], strides, padding, lhs_dilation)
 CASES = {
@@ -248,13 +247,13 @@ def test_the_native_forms_are_the_same_function():
     (x, k), (strides, pads, _) = operands('dcgan-wide')
     y = jax.jit(ours((strides, pads, (1, 1))))(x, k)
     shared = {'strides': strides, 'pads': pads, 'precision': None}
-    native, cpu = vars(convolution), vars(convolution)
+    native, cpu = vars(primitives), vars(matmul)
     for name, arguments, size in (
         ('forward', (x, k), None), ('input_gradient', (y, k), x.shape[1:3]),
         ('kernel_gradient', (x, y), k.shape[:2]),
     ):  # fmt: skip
         params = shared | ({'size': size} if size else {})
-        forms = native[f'_native_{name}'], cpu[f'_cpu_{name}']
+        forms = native[f'_native_{name}'], cpu[name]
         one, other = (jax.jit(functools.partial(f, **params))(*arguments) for f in forms)
         assert_close(other, one, 2e-6)
 

@@ -1,9 +1,13 @@
+import itertools
+
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from gan_jax.networks import patchgan
+from gan_jax.networks.verdict import Verdict
 
 KEY = jax.random.key(0)
 
@@ -50,9 +54,15 @@ def test_the_parameter_counts_are_the_reference_codes(norm, channels, literal):
     assert biased == ends | middle
 
 
-def test_the_count_by_hand():
-    kernels = 16 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512)
-    assert kernels + 64 + 128 + 256 + 512 + 1 == 2_764_737
+@pytest.mark.parametrize(
+    ('layers', 'channels'),
+    [(1, (3, 8, 16, 1)), (3, (3, 8, 16, 32, 64, 1)), (5, (3, 8, 16, 32, 64, 64, 64, 1))],
+)
+def test_the_count_by_hand(layers, channels):
+    """4x4 kernels and biases; the channels grow no further than eight times the width."""
+    network = patchgan.Discriminator((256, 256, 3), 8, layers, 'instance')
+    kernels = sum(16 * ins * outs for ins, outs in itertools.pairwise(channels))
+    assert count(shapes(network, (1, 96, 96, 3))) == kernels + sum(channels[1:])
 
 
 def test_the_pixelgans_count():
@@ -75,7 +85,7 @@ def test_every_size_comes_out(layers, size, places):
     network = patchgan.Discriminator((256, 256, 3), 4, layers)
     x = jax.ShapeDtypeStruct((2, *size, 5), jnp.float32)
     y, _ = jax.eval_shape(lambda x: network.init_with_output(KEY, x, True), x)
-    assert y.shape == (2, *places)
+    assert y.logits.shape == (2, *places)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +98,7 @@ def test_the_receptive_field_is_the_papers(layers, field, size):
     variables = filled(network, x)
 
     def middle(x):
-        logits = network.apply(variables, x, train=True)[0]
+        logits = network.apply(variables, x, train=True).logits[0]
         return logits[logits.shape[0] // 2, logits.shape[1] // 2]
 
     seen = np.asarray(jax.jit(jax.grad(middle))(x))[0, :, :, 0] != 0
@@ -101,32 +111,40 @@ def test_the_receptive_field_is_the_papers(layers, field, size):
 
 
 @pytest.mark.parametrize(
-    ('layers', 'maps'),
+    ('layers', 'maps', 'places'),
     [
-        (3, [(16, 16, 2), (8, 8, 4), (4, 4, 8), (3, 3, 16), (2, 2)]),
-        (1, [(16, 16, 2), (15, 15, 4), (14, 14)]),
-        (0, [(32, 32, 2), (32, 32, 4), (32, 32)]),
+        (3, [(16, 16, 2), (8, 8, 4), (4, 4, 8), (3, 3, 16)], (2, 2)),
+        (1, [(16, 16, 2), (15, 15, 4)], (14, 14)),
+        (0, [(32, 32, 2), (32, 32, 4)], (32, 32)),
     ],
 )
-def test_features_are_each_convolutions_with_the_logits_last(layers, maps):
+def test_features_are_each_convolutions_but_for_the_logits(layers, maps, places):
     network = patchgan.Discriminator((32, 32, 3), 2, layers, norm='instance')
     x = jax.random.normal(KEY, (2, 32, 32, 3))
     variables = filled(network, x)
-
-    @jax.jit
-    def both(x):
-        made = network.apply(variables, x, True, method='features')
-        return made, network.apply(variables, x, True)
-
-    made, logits = both(x)
-    assert [y.shape[1:] for y in made] == maps
-    np.testing.assert_array_equal(made[-1], logits)
+    verdict = jax.jit(lambda x: network.apply(variables, x, True))(x)
+    assert isinstance(verdict, Verdict)
+    assert verdict.classes is None
+    assert verdict.code is None
+    assert verdict.logits.shape == (2, *places)
+    assert [y.shape for y in verdict.features] == [(2, *shape) for shape in maps]
     # Leaky ReLU after the norm, which the first map is without.
-    for place, y in enumerate(made[:-1]):
+    for place, y in enumerate(verdict.features):
         y = np.asarray(y)
         before = np.where(y < 0, y / 0.2, y)
         assert (y < 0).any()
         assert (np.abs(before.mean((1, 2))).max() < 1e-4) == (place > 0)
+    # The logits are the last convolution of the last features.
+    last = variables['params'][f'Conv_{len(maps)}']
+    pads = [(1, 1)] * 2 if layers else [(0, 0)] * 2
+    want = jax.lax.conv_general_dilated(
+        verdict.features[-1],
+        last['kernel'],
+        (1, 1),
+        pads,
+        dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+    )
+    np.testing.assert_allclose(verdict.logits, want[..., 0] + last['bias'][0], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize('norm', ['batch', 'instance', 'group', 'none'])
@@ -137,7 +155,7 @@ def test_only_batch_norm_lets_examples_meet(norm):
 
     @jax.jit
     def apply(x):
-        return network.apply(variables, x, train=True, mutable=['batch_stats'])[0]
+        return network.apply(variables, x, train=True, mutable=['batch_stats'])[0].logits
 
     same = np.allclose(apply(x)[:1], apply(x.at[1:].set(9.0))[:1], rtol=1e-3, atol=1e-6)
     assert same == (norm != 'batch')
@@ -150,7 +168,7 @@ def test_spectral_norms_forget_the_scale_of_kernels():
     assert {*variables['spectral']} == {f'SpectralConv_{i}' for i in range(4)}
     assert count(variables) == count(shapes(network.copy(spectral=False), x.shape))
     larger = jax.tree.map(lambda x: 3 * x if x.ndim == 4 else x, variables)
-    apply = jax.jit(lambda v: network.apply(v, x, train=False))
+    apply = jax.jit(lambda v: network.apply(v, x, train=False).logits)
     np.testing.assert_allclose(apply(larger), apply(variables), rtol=1e-3, atol=1e-5)
 
 
@@ -184,23 +202,19 @@ def test_each_scale_judges_the_image_at_half_the_size():
     network = patchgan.MultiScale((32, 32, 3), 2, 2, 1, 'instance')
     x = jax.random.normal(KEY, (2, 32, 32, 3))
     variables = filled(network, x)
-    logits, features = jax.jit(
-        lambda x: (
-            network.apply(variables, x, True),
-            network.apply(variables, x, True, method='features'),
-        )
-    )(x)
-    assert isinstance(logits, tuple)
-    assert [y.shape for y in logits] == [(2, 14, 14), (2, 6, 6)]
-    assert [len(made) for made in features] == [3, 3]
+    verdict = jax.jit(lambda x: network.apply(variables, x, True))(x)
+    assert isinstance(verdict, Verdict)
+    assert isinstance(verdict.logits, tuple)
+    assert [y.shape for y in verdict.logits] == [(2, 14, 14), (2, 6, 6)]
+    assert [len(maps) for maps in verdict.features] == [2, 2]
     one = patchgan.Discriminator((32, 32, 3), 2, 1, 'instance')
     assert count(variables) == 2 * count(shapes(one, (1, 32, 32, 3)))
     judge = jax.jit(lambda params, x: one.apply({'params': params}, x, True))
     for scale in range(2):
         params = variables['params'][f'Discriminator_{scale}']
         want = judge(params, x)
-        np.testing.assert_allclose(logits[scale], want, atol=1e-5)
-        np.testing.assert_array_equal(features[scale][-1], logits[scale])
+        chex.assert_trees_all_close(verdict.logits[scale], want.logits, atol=1e-5)
+        chex.assert_trees_all_close(verdict.features[scale], want.features, atol=1e-5)
         x = patchgan.downsample(x)
 
 
@@ -217,8 +231,7 @@ def test_logits_have_the_images_type_and_parameters_are_float32(spectral):
         (64, 64, 3), 2, 4, spectral=spectral, axis_name='data', dtype=jnp.bfloat16
     )
     x = jax.ShapeDtypeStruct((2, 64, 64, 3), jnp.float32)
-    logits, variables = jax.eval_shape(lambda x: network.init_with_output(KEY, x, True), x)
-    assert {y.dtype for y in logits} == {jnp.dtype('float32')}
+    verdict, variables = jax.eval_shape(lambda x: network.init_with_output(KEY, x, True), x)
+    assert {y.dtype for y in verdict.logits} == {jnp.dtype('float32')}
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype('float32')}
-    made = jax.eval_shape(lambda v, x: network.apply(v, x, False, method='features'), variables, x)
-    assert {y.dtype for y in made[0][:-1]} == {jnp.dtype('bfloat16')}
+    assert {y.dtype for y in jax.tree.leaves(verdict.features)} == {jnp.dtype('bfloat16')}

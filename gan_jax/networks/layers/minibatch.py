@@ -13,11 +13,9 @@ import jax.numpy as jnp
 from flax.linen.initializers import Initializer
 from jax import lax
 
+from gan_jax.networks.layers.promotion import wide
+
 KINDS = ('', 'stddev', 'discrimination')
-
-
-def _wide(x: chex.Array) -> jax.Array:
-    return x.astype(jnp.float32 if x.dtype.itemsize < 4 else x.dtype)
 
 
 def group_size_of(batch: int, group_size: int = 4) -> int:
@@ -67,7 +65,7 @@ def minibatch_stddev(x: chex.Array, group_size: int = 4) -> jax.Array:
     """
     chex.assert_rank(x, {2, 4})
     size = group_size_of(x.shape[0], group_size)
-    groups = _wide(x).reshape(-1, size, *x.shape[1:])
+    groups = wide(x).reshape(-1, size, *x.shape[1:])
     # The constant keeps the root's derivatives finite where the examples of a group are equal.
     deviations = jnp.sqrt(jnp.var(groups, axis=1) + 1e-8)
     means = jnp.mean(deviations, axis=range(1, x.ndim))
@@ -107,8 +105,8 @@ class MinibatchDiscrimination(nn.Module):
         chex.assert_rank(x, 2)
         columns = self.num_kernels * self.kernel_size
         kernel = self.param('kernel', self.kernel_init, (x.shape[1], columns))
-        wide = _wide(x)
-        rows = jnp.dot(wide, kernel.astype(wide.dtype), precision=lax.Precision.HIGHEST)
+        x_wide = wide(x)
+        rows = jnp.dot(x_wide, kernel.astype(x_wide.dtype), precision=lax.Precision.HIGHEST)
         rows = rows.reshape(-1, self.num_kernels, self.kernel_size)
         everyone, place = rows, jnp.arange(len(rows))
         if self.axis_name is not None and not self.is_initializing():

@@ -1,6 +1,11 @@
-"""Normalisation layers."""
+"""Normalisation layers.
 
-import difflib
+`BatchNorm` is flax's. The others compute what a flax layer with `use_fast_variance=False` computes,
+not to the last bit, so that they are our own: flax multiplies x - mean by the product of 1 / sqrt
+and the scale, here the scale comes last. Without a scale values are flax's to the bit, gradients
+are not.
+"""
+
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +14,9 @@ import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+
+from gan_jax.errors import nearest
+from gan_jax.networks.layers.promotion import wide
 
 NORMS = ('batch', 'group', 'instance', 'none')
 
@@ -36,14 +44,15 @@ class BatchNorm(nn.BatchNorm):
     @nn.compact
     def __call__(self, x: chex.Array, *args: Any, **kwargs: Any) -> jax.Array:
         """Maps [batch, ..., features] to the same shape, of type `output_dtype`."""
-        return super().__call__(_wide(x), *args, **kwargs).astype(self.output_dtype or x.dtype)
+        return super().__call__(wide(x), *args, **kwargs).astype(self.output_dtype or x.dtype)
 
 
 class LayerNorm(nn.Module):
     """Each example normalised by its own mean and variance, over all axes but the batch's.
 
     scale * (x - mean) / sqrt(var + epsilon) + bias, a scale and a bias per feature; in float32.
-    Examples stay apart, as a gradient penalty asks.
+    Examples stay apart, as a gradient penalty asks. Nearest is flax's nn.LayerNorm with
+    `reduction_axes` all but the first and `feature_axes` -1, but for the order of products.
 
     Source: Layer Normalization (Ba et al., 2016), section 3; in a critic, Improved Training of
     Wasserstein GANs (Gulrajani et al., 2017), section 4.
@@ -59,13 +68,9 @@ class LayerNorm(nn.Module):
     @nn.compact
     def __call__(self, x: chex.Array) -> jax.Array:
         """Maps [batch, ..., features] to the same shape, of type `output_dtype`."""
-        y = _standardized(_wide(x), range(1, x.ndim), self.epsilon)
+        y = _standardized(wide(x), range(1, x.ndim), self.epsilon)
         y = _scaled(self, y, nn.initializers.ones_init())
         return y.astype(self.output_dtype or x.dtype)
-
-
-def _wide(x: chex.Array) -> jax.Array:
-    return x.astype(jnp.float32 if x.dtype.itemsize < 4 else x.dtype)
 
 
 def _standardized(x: jax.Array, axes: Sequence[int], epsilon: float) -> jax.Array:
@@ -87,7 +92,8 @@ class InstanceNorm(nn.Module):
     """Each feature of each example normalised by its own mean and variance over space.
 
     (x - mean) / sqrt(var + epsilon), then, if `affine`, a scale and a bias per feature; in float32.
-    It does the same in training and after it, and a bias before it has no effect.
+    It does the same in training and after it, and a bias before it has no effect. Nearest is flax's
+    nn.InstanceNorm, but for the order of products; it also lets a map of one pixel become zero.
 
     Source: Instance Normalization: The Missing Ingredient for Fast Stylization (Ulyanov et al.,
     2016), equation 2; without scale and bias as in the authors' code of Unpaired Image-to-Image
@@ -119,7 +125,7 @@ class InstanceNorm(nn.Module):
                 'instance normalisation makes a map of one pixel zero: use larger images, fewer '
                 'layers that halve them, or another norm'
             )
-        y = _standardized(_wide(x), range(1, x.ndim - 1), self.epsilon)
+        y = _standardized(wide(x), range(1, x.ndim - 1), self.epsilon)
         return (_scaled(self, y, self.scale_init) if self.affine else y).astype(
             self.output_dtype or x.dtype
         )
@@ -129,7 +135,8 @@ class GroupNorm(nn.Module):
     """Each group of features of each example normalised by its own mean and variance.
 
     (x - mean) / sqrt(var + epsilon) over space and the features of a group, which are neighbours;
-    then, if `affine`, a scale and a bias per feature; in float32.
+    then, if `affine`, a scale and a bias per feature; in float32. Nearest is flax's nn.GroupNorm,
+    but for the order of products.
 
     Source: Group Normalization (Wu & He, 2018), equations 1 to 6.
 
@@ -159,7 +166,7 @@ class GroupNorm(nn.Module):
             raise ValueError(
                 f'groups={self.groups} does not divide {features} features: choose a divisor'
             )
-        split = _wide(x).reshape(*x.shape[:-1], self.groups, -1)
+        split = wide(x).reshape(*x.shape[:-1], self.groups, -1)
         axes = (*range(1, x.ndim - 1), x.ndim)
         y = _standardized(split, axes, self.epsilon).reshape(x.shape)
         return (_scaled(self, y, self.scale_init) if self.affine else y).astype(
@@ -183,10 +190,9 @@ def needs_bias(kind: str) -> bool:
       ValueError: if there is no such kind; it names the nearest one.
     """
     if kind not in NORMS:
-        near = difflib.get_close_matches(str(kind), NORMS, n=1, cutoff=0.0)[0]
         raise ValueError(
-            f'norm={kind!r} is unknown; the nearest valid name is {near!r} (all: '
-            f'{", ".join(map(repr, NORMS))})'
+            f'norm={kind!r} is unknown; the nearest valid name is '
+            f'{nearest(str(kind), NORMS)!r} (all: {", ".join(map(repr, NORMS))})'
         )
     return kind in ('instance', 'none')
 

@@ -10,7 +10,7 @@ the collection 'spectral'. A call in training iterates once and, where that coll
 keeps u'; evaluation takes u as it stands, sigma = |W u|.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,8 @@ from jax import lax
 from gan_jax.networks.layers import linear
 
 COLLECTION = 'spectral'
+
+Product = Callable[[jax.Array, jax.Array], jax.Array]
 
 # What a GPU multiplies in TF32 by default would leave sigma three digits.
 _matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
@@ -58,10 +60,31 @@ def _normalized(module: nn.Module, kernel: jax.Array, train: bool) -> jax.Array:
     return (kernel / jnp.where(sigma > 0, sigma, 1.0)).astype(kernel.dtype)
 
 
-def _bias(module: nn.Module, y: jax.Array) -> jax.Array:
-    """The module's bias [features], as an array [1, ..., features] of the rank of y."""
-    bias = module.param('bias', nn.initializers.zeros_init(), (y.shape[-1],))
-    return bias.reshape((1,) * (y.ndim - 1) + bias.shape).astype(y.dtype)
+def spectral(
+    module: Any, x: chex.Array, train: bool, shape: Sequence[int], product: Product
+) -> jax.Array:
+    """What a layer makes of x with its kernel divided by sigma: product(x, W / sigma) + bias.
+
+    To be called once, within the compact method of the layer's module, whose the parameters
+    `kernel` and `bias` and the variable `u` are. Any layer with a kernel is wrapped by it.
+
+    Args:
+      module: has `use_bias`, `kernel_init` and `dtype`.
+      x: [..., in].
+      train: whether u is iterated.
+      shape: the kernel's, [..., features].
+      product: (x, kernel) -> [..., features], the layer without a bias, linear in both.
+
+    Returns:
+      What `product` returns, with the bias where the module has one.
+    """
+    kernel = module.param('kernel', module.kernel_init, tuple(shape))
+    x, kernel = promote_dtype(x, _normalized(module, kernel, train), dtype=module.dtype)
+    y = product(x, kernel)
+    if module.use_bias:
+        bias = module.param('bias', nn.initializers.zeros_init(), (y.shape[-1],))
+        y = y + bias.reshape((1,) * (y.ndim - 1) + bias.shape).astype(y.dtype)
+    return y
 
 
 class SpectralConv(nn.Module):
@@ -89,19 +112,14 @@ class SpectralConv(nn.Module):
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> jax.Array:
         """Maps [batch, height, width, in] to [batch, height', width', features]."""
-        shape = (*self.kernel_size, x.shape[-1], self.features)
-        kernel = self.param('kernel', self.kernel_init, shape)
-        x, kernel = promote_dtype(x, _normalized(self, kernel, train), dtype=self.dtype)
-        y = linear.convolve(
-            x,
-            kernel,
+        convolution = partial(
+            linear.convolve,
             window_strides=tuple(self.strides),
             padding=[(self.padding, self.padding)] * 2,
             dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
         )
-        if self.use_bias:
-            y = y + _bias(self, y)
-        return y
+        shape = (*self.kernel_size, x.shape[-1], self.features)
+        return spectral(self, x, train, shape, convolution)
 
 
 class SpectralDense(nn.Module):
@@ -123,9 +141,4 @@ class SpectralDense(nn.Module):
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> jax.Array:
         """Maps [..., in] to [..., features]."""
-        kernel = self.param('kernel', self.kernel_init, (x.shape[-1], self.features))
-        x, kernel = promote_dtype(x, _normalized(self, kernel, train), dtype=self.dtype)
-        y = jnp.dot(x, kernel)
-        if self.use_bias:
-            y = y + _bias(self, y)
-        return y
+        return spectral(self, x, train, (x.shape[-1], self.features), jnp.dot)
