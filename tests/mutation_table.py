@@ -160,7 +160,7 @@ TABLE = (
        ('if digests[path] != digest:', 'if not digests:')),
     _m('metric writer: means are never begun anew', 'test_metric_writer',
        ('self.sums = {}\n        return means', 'return means')),
-    _m('replicas: the standard error is biased', '',
+    _m('replicas: the standard error is biased', 'test_replicas -k names_hold',
        ('np.std(values, ddof=1) / math.sqrt(len(of))', 'np.std(values) / math.sqrt(len(of))')),
     _m('data: every epoch has the same order', 'test_batches',
        ('default_rng((seed, epoch, *stream))', 'default_rng((seed, *stream))')),
