@@ -1,33 +1,26 @@
-"""Trains a GAN, or samples from one: flags and the set-up of the process; nothing else.
+"""Trains a GAN, or samples from one: flags and what they lead to; nothing else.
 
 python launch.py --config=configs/dcgan.py
 python launch.py --workdir=runs/dcgan --mode=sample --num=64 --seed=0
 """
 
-import contextlib
-import ctypes
 import itertools
-import logging as python_logging
 import os
 import pathlib
-import platform
 import runpy
 import sys
-import zlib
 from collections.abc import Sequence
 from typing import NoReturn
 
-import jax
 import ml_collections
-from absl import app, flags, logging
+from absl import app, flags
 from ml_collections import config_flags
 
 from gan_jax import train
-from gan_jax.commands import evaluate, sample, translate
-from gan_jax.commands import report as write_report
+from gan_jax.commands import evaluate, report, sample, translate
 from gan_jax.config.checks import check_keys
 from gan_jax.errors import UserError
-from gan_jax.runtime import parallel
+from gan_jax.runtime import process
 
 CONFIG = config_flags.DEFINE_config_file('config', None, 'The run, a file in configs/.')
 WORKDIR = flags.DEFINE_string('workdir', None, "Default: runs/<the config's name>.")
@@ -106,51 +99,6 @@ def check_overrides(argv: Sequence[str]) -> None:
             node, what = node[key], f'{what}.{key}'
 
 
-def keep_freed_memory() -> None:
-    """Has the C library keep the buffers that XLA frees after each step.
-
-    To give them back to the kernel and fault them in again takes up to half of a convolution's time
-    on a CPU. A thread's own arena cannot hold large buffers, hence one arena for all. Elsewhere
-    than with glibc it does nothing.
-    """
-    trim_threshold, mmap_max, arena_max = -1, -4, -8  # mallopt's names for them
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        library = ctypes.CDLL(None)
-        library.mallopt(arena_max, 1)
-        library.mallopt(mmap_max, 0)
-        library.mallopt(trim_threshold, 2**31 - 1)
-
-
-def keep_compiled(folder: str) -> None:
-    """Keeps compiled programs in a subfolder that belongs to this kind of processor.
-
-    Machine code for a CPU may hold instructions that another one lacks. Programs for several
-    virtual devices are not kept: to read them back has crashed the process.
-    """
-    if not folder or parallel.virtual_device_environment(os.environ.get('XLA_FLAGS', '')):
-        return
-    kind = platform.machine() + platform.processor()
-    with contextlib.suppress(OSError):
-        lines = pathlib.Path('/proc/cpuinfo').read_text().splitlines()
-        kind += next((line for line in lines if line.startswith(('flags', 'Features'))), '')
-    path = pathlib.Path(folder).expanduser() / f'{zlib.crc32(kind.encode()):08x}'
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        logging.warning('compiled programs are not kept: %s', error)
-        return
-    jax.config.update('jax_compilation_cache_dir', str(path))
-    jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
-    jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
-
-
-def worth_reading(record: python_logging.LogRecord) -> bool:
-    """Our own lines, errors, and JAX's warnings: libraries tell at length of every file."""
-    file, package = pathlib.Path(record.pathname), pathlib.Path(parallel.__file__).parents[1]
-    least = python_logging.WARNING if 'jax' in file.parts else python_logging.ERROR
-    return record.levelno >= least or file.is_relative_to(package)
-
-
 def run(mode: str) -> None:
     """Does what the mode says.
 
@@ -164,12 +112,13 @@ def run(mode: str) -> None:
     workdir = pathlib.Path(WORKDIR.value or f'runs/{pathlib.Path(file).stem}')
     best, replica = BEST.value, REPLICA.value
     if mode == 'train':
-        if train.train(CONFIG.value.to_dict(), workdir):
-            write_report.write_report(workdir)
+        experiment = train.train(CONFIG.value.to_dict(), workdir)
+        if experiment is not None:
+            report.write_report(workdir, experiment=experiment)
     elif mode == 'animate':
         sample.animate(workdir, replica)
     elif mode == 'report':
-        write_report.write_report(workdir, replica)
+        report.write_report(workdir, replica)
     elif mode == 'translate':
         if not (INPUT.value and OUTPUT.value):
             raise UserError('--input and --output are missing; give two folders')
@@ -196,14 +145,7 @@ def run(mode: str) -> None:
 
 def main(argv: Sequence[str]) -> None:
     """Two hops from here to the update: train, update."""
-    logging.set_verbosity(logging.INFO)
-    logging.use_absl_handler()
-    logging.get_absl_handler().addFilter(worth_reading)
-    # Before any array is made: the backend reads the environment once.
-    wanted = parallel.virtual_device_environment(os.environ.get('XLA_FLAGS', ''))
-    os.environ.update(wanted | os.environ)
-    keep_freed_memory()
-    keep_compiled(COMPILED.value)
+    process.set_up(COMPILED.value)
     try:
         if len(argv) > 1:
             raise UserError(f'{argv[1]!r} is not a flag; did you mean --config.{argv[1]}?')

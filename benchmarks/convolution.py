@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-import launch
 from gan_jax.networks.layers import convolution
+from gan_jax.runtime import process
 
 # (batch, size, channels in, channels out, kernel, stride, padding)
 SHAPES = [
@@ -88,7 +88,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--rounds', type=int, default=7)
     args = parser.parse_args()
-    launch.keep_freed_memory()
+    process.keep_freed_memory()
     print(f'{"convolution":38} {"channels":>11} {"winograd":>9} {"patches":>8} {"lax":>8}  rule')
     for shape in SHAPES:
         batch, size, c, o, kernel, stride, _ = shape

@@ -30,7 +30,7 @@ def main():
     args = parser.parse_args()
     pairs = data.load(args.dataset, image_size=args.size, split='test', channels=3)
     batch = pairs.batch(np.arange(len(pairs)))
-    source, truth = (data.normalize(batch[x]) for x in ('source', 'image'))
+    source, truth = (data.normalize(batch[x]) for x in ('source', 'real'))
     alike = np.stack(
         [
             np.stack([matched(x[..., c], y[..., c]) for c in range(3)], axis=-1)

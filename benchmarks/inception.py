@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-import launch
 from gan_jax.networks.features import inception
+from gan_jax.runtime import process
 
 SIZES = ((28, 28, 1), (32, 32, 3), (64, 64, 3), (299, 299, 3), (300, 400, 3))
 BOUND = 1e-3
@@ -72,7 +72,7 @@ def main():
     parser.add_argument('--images', type=int, default=4, help='of each size')
     parser.add_argument('--rounds', type=int, default=3)
     flags = parser.parse_args()
-    launch.keep_freed_memory()
+    process.keep_freed_memory()
     state = {name: torch.from_numpy(x) for name, x in random_weights().items()}
     worst = 0.0
     with tempfile.TemporaryDirectory() as folder:

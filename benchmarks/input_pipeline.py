@@ -16,8 +16,8 @@ import statistics
 import tempfile
 import time
 
-import launch
 from gan_jax import data, train
+from gan_jax.runtime import process
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -52,7 +52,7 @@ def main():
     parser.add_argument('--batches', type=int, default=2000)
     parser.add_argument('--rounds', type=int, default=5)
     args = parser.parse_args()
-    launch.keep_freed_memory()
+    process.keep_freed_memory()
     lines, config = consumed(1000)
     rates = delivered(config['batch_size'], config['steps_per_dispatch'], args.batches, args.rounds)
     rate = statistics.median(rates)

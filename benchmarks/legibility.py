@@ -51,7 +51,7 @@ def load_digits(data):
     """Train images, train labels, test images, test labels; images are uint8 [n, 28, 28, 1]."""
     if data == 'mnist':
         splits = [gan_data.load('mnist', image_size=28, split=split) for split in ('train', 'test')]
-        return [s.batch(np.arange(len(s)))[key] for s in splits for key in ('image', 'label')]
+        return [s.batch(np.arange(len(s)))[key] for s in splits for key in ('real', 'label')]
     x, y = mnist_data()
     x, y = x.reshape(-1, 28, 28, 1).astype(np.uint8), y.astype(np.int64)
     test = np.arange(len(x)) % 10 == 0  # every tenth; the digits come sorted by class

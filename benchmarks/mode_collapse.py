@@ -21,8 +21,8 @@ import pathlib
 from absl import logging
 
 from configs import grid25, ring8
+from gan_jax.runtime.process import keep_freed_memory
 from gan_jax.train import train
-from launch import keep_freed_memory
 
 RESULTS = pathlib.Path(__file__).parent / 'results' / 'mode_collapse.json'
 METRICS = ('modes', 'high_quality', 'reverse_kl')

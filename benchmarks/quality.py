@@ -20,8 +20,8 @@ import numpy as np
 from absl import logging
 
 from gan_jax.commands.evaluate import evaluate
+from gan_jax.runtime.process import keep_freed_memory
 from gan_jax.train import train
-from launch import keep_freed_memory
 
 RESULTS = pathlib.Path(__file__).parent / 'results' / 'quality.json'
 METRICS = ('frechet_distance', 'precision_recall', 'class_entropy')

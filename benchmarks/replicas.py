@@ -17,10 +17,9 @@ import numpy as np
 
 from gan_jax import data
 from gan_jax import game as game_lib
-from gan_jax.config import inputs
 from gan_jax.config.experiment import build
 from gan_jax.runtime import parallel, replicas
-from launch import keep_freed_memory
+from gan_jax.runtime.process import keep_freed_memory
 
 STEPS = 50
 
@@ -28,22 +27,26 @@ STEPS = 50
 def compiled(config, num):
     """The update of so many seeds, its state and its batches."""
     config = config | {'num_replicas': num}
-    setup = build(config)
+    experiment = build(config)
 
     def step(state, batch):
         return game_lib.update(
-            setup.players.game, state, batch, axis_name=parallel.AXIS, prepare=setup.prepare
+            experiment.game,
+            state,
+            batch,
+            axis_name=parallel.AXIS,
+            prepare=experiment.prepare,
         )
 
-    update = parallel.pmap_steps(replicas.step(step, num))
+    update = parallel.pmap_steps(replicas.step(step, num, game_lib.REPLICA_AXES))
     batches = data.batches(
-        inputs.load_data(config),
+        experiment.fed,
         batch_size=config['batch_size'],
-        seed=replicas.seeds(config) if num > 1 else config['seed'],
+        seed=experiment.seeds if num > 1 else config['seed'],
         steps_per_dispatch=STEPS,
     )
     batch = parallel.shard(next(batches), jax.local_device_count())
-    return update, parallel.replicate(setup.players.init()), batch
+    return update, parallel.replicate(experiment.init()), batch
 
 
 def main():

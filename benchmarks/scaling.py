@@ -26,7 +26,8 @@ import numpy as np
 
 from configs import dcgan as dcgan_config
 from gan_jax import game as game_lib
-from gan_jax.config.experiment import build_players
+from gan_jax import modalities
+from gan_jax.config.experiment import rebuild
 from gan_jax.networks.dcgan import SIZES
 from gan_jax.runtime import parallel
 
@@ -278,7 +279,7 @@ def compiled(game, state, image, devices):
 
     used = jax.local_devices()[:devices]
     batch = {
-        'image': np.zeros((1, CHECK_BATCH, *image), np.float32),
+        'real': np.zeros((1, CHECK_BATCH, *image), np.float32),
         'label': np.zeros((1, CHECK_BATCH), np.int32),
     }
     update = parallel.pmap_steps(step, used)
@@ -294,12 +295,12 @@ def check():
         model = dcgan(name, size, channels, width, hidden, latent=8)
         config = dcgan_config.get_config().to_dict()
         config |= {'image_size': size, 'batch_size': CHECK_BATCH}
-        config['data'] |= {'channels': channels}
+        config['modality'] = modalities.settings_from(size, channels)
         config['latent'] |= {'size': 8}
         for player in METRICS:
             config[player] |= {'width': width, 'hidden': hidden}
-        players = build_players(config)
-        state = players.init()
+        experiment = rebuild(config)
+        state = experiment.init()
         counts = {
             player: sum(x.size for x in jax.tree.leaves(state.players[player].params))
             for player in METRICS
@@ -310,7 +311,7 @@ def check():
         for devices in (1, 2, 4, 8):
             gradients = [counts[p] + METRICS[p] for p in METRICS] if devices > 1 else []
             expected = sorted(gradients + norms(model))
-            hlo = compiled(players.game, state, (size, size, channels), devices)
+            hlo = compiled(experiment.game, state, (size, size, channels), devices)
             instructions = averages(hlo)
             found = sorted(x for operands in instructions for x in operands)
             large = [x for x in found if x > max(norms(model))]

@@ -23,8 +23,8 @@ from benchmarks.mode_collapse import changed
 from configs import stacked_mnist
 from gan_jax import metrics
 from gan_jax.commands.sample import sample
+from gan_jax.runtime.process import keep_freed_memory
 from gan_jax.train import train
-from launch import keep_freed_memory
 
 RESULTS = pathlib.Path(__file__).parent / 'results' / 'stacked_mnist.json'
 SAMPLES = 25_600

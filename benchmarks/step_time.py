@@ -41,15 +41,15 @@ import torch
 import torch.nn.functional as F
 from jax import lax
 
-import launch
 from benchmarks import torch_networks as torch_nets
 from gan_jax import game as game_lib
 from gan_jax import keys, latents, objectives
 from gan_jax.games import gan
 from gan_jax.games.adversary import Adversary
+from gan_jax.games.network import of_module
 from gan_jax.networks import dcgan, mlp, sngan
 from gan_jax.networks.layers import linear
-from gan_jax.runtime import parallel
+from gan_jax.runtime import parallel, process
 
 RESULTS = pathlib.Path(__file__).parent / 'results'
 BATCH, BATCHES, RATE, B1, SEED = 64, 4, 2e-4, 0.5, 0
@@ -104,13 +104,13 @@ class JaxSide:
         # The layers look the function up whenever they are traced: at init, at the first step.
         self.tracing = patch if convolve else contextlib.nullcontext
         game = gan.make(
-            generator=case.networks.Generator(case.shape, **case.options),
-            discriminator=case.networks.Discriminator(case.shape, **case.options),
+            generator=of_module(case.networks.Generator(case.shape, **case.options)),
+            discriminator=of_module(case.networks.Discriminator(case.shape, **case.options)),
             adversary=Adversary(objectives.non_saturating),
-            latent=functools.partial(latents.normal, size=case.latent),
+            prior=lambda rng: {'latent': latents.normal(rng, case.latent)},
         )
         adam = {name: optax.adam(RATE, b1=B1) for name in ('generator', 'discriminator')}
-        example = {'image': jnp.zeros((1, *case.shape))}
+        example = {'real': jnp.zeros((1, *case.shape))}
         with self.tracing():
             state = jax.jit(lambda: game_lib.init(game, adam, SEED, example))()
         self.variables = jax.device_get(game_lib.current(state))
@@ -121,7 +121,7 @@ class JaxSide:
         self.state = parallel.replicate(state, devices)
         self.dispatch = 1 if convolve else case.dispatch
         several = np.resize(images(case), (self.dispatch, BATCH, *case.shape))
-        self.batches = parallel.replicate({'image': several}, devices)
+        self.batches = parallel.replicate({'real': several}, devices)
 
     def _first_latents(self, state):
         """Those that game.update will draw in step 1, for the sides that draw otherwise."""
@@ -336,7 +336,7 @@ def main():
     parser.add_argument('--no-compile', dest='compile', action='store_false')
     parser.add_argument('--no-lax', dest='lax', action='store_false')
     args = parser.parse_args()
-    launch.keep_freed_memory()
+    process.keep_freed_memory()
     torch.set_num_threads(cores())
     if jax.default_backend() == 'gpu':
         if not torch.cuda.is_available():

@@ -29,7 +29,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.augment.horizontal_flip = True
     config.corruption = ml_collections.ConfigDict({'name': 'greyscale'})
     config.baseline = ml_collections.ConfigDict({'name': 'grey', 'channels': 3})
-    config.game = 'paired'
+    config.game = 'pix2pix'
     config.output = 'residual'
     config.reconstruction = ml_collections.ConfigDict({'l1': 100.0})
     config.perceptual = ml_collections.ConfigDict()  # see docs/translation.md

@@ -29,7 +29,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.augment.horizontal_flip = True
     config.corruption = ml_collections.ConfigDict({'name': 'center_mask', 'fraction': 0.5})
     config.baseline = ml_collections.ConfigDict({'name': 'harmonic_fill'})
-    config.game = 'paired'
+    config.game = 'pix2pix'
     config.output = 'composite'
     config.reconstruction = ml_collections.ConfigDict({'l2': 999.0})
     config.perceptual = ml_collections.ConfigDict()  # see docs/translation.md

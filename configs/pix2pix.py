@@ -33,7 +33,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.load_size = 286
     config.data.channels = 3
     config.augment.horizontal_flip = True
-    config.game = 'paired'
+    config.game = 'pix2pix'
     config.output = 'plain'
     config.reconstruction = ml_collections.ConfigDict({'l1': 100.0})
     config.perceptual = ml_collections.ConfigDict()  # see docs/translation.md

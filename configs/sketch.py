@@ -30,7 +30,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.channels = 3
     config.corruption = ml_collections.ConfigDict({'name': 'xdog'})
     config.baseline = ml_collections.ConfigDict({'name': 'grey', 'channels': 3})
-    config.game = 'paired'
+    config.game = 'pix2pix'
     config.output = 'plain'
     config.reconstruction = ml_collections.ConfigDict({'l1': 100.0})
     config.perceptual = ml_collections.ConfigDict()  # see docs/translation.md

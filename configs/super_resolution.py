@@ -30,7 +30,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.augment.horizontal_flip = True
     config.corruption = ml_collections.ConfigDict({'name': 'downsample', 'factor': 4})
     config.baseline = ml_collections.ConfigDict({'name': 'bicubic', 'factor': 4})
-    config.game = 'paired'
+    config.game = 'pix2pix'
     config.output = 'residual'
     config.reconstruction = ml_collections.ConfigDict({'l1': 1000.0})
     config.perceptual = ml_collections.ConfigDict()  # see docs/translation.md

@@ -42,34 +42,92 @@ class LossFn(Protocol):
         """
 
 
+def value_and_gradients(
+    loss: Callable, own: Any, aux: Aux, batch: Batch, rng: chex.PRNGKey
+) -> tuple[Aux, Metrics, Any]:
+    """The gradients of a loss of the whole batch, as most turns take them.
+
+    Args:
+      loss: (own, aux, batch, rng) -> (scalar, (aux, metrics)).
+      own: {player: parameters} of those who move.
+      aux: as the loss is given it.
+      batch: arrays [examples, ...].
+      rng: keys [examples].
+
+    Returns:
+      The new aux, the metrics with 'loss' among them, and gradients like `own`.
+    """
+    (value, (aux, metrics)), gradients = jax.value_and_grad(loss, has_aux=True)(
+        own, aux, batch, rng
+    )
+    return aux, {'loss': value, **metrics}, gradients
+
+
 class Turn(NamedTuple):
     """One move in the game.
 
     Attributes:
-      player: whose parameters this turn differentiates and updates.
+      player: whose parameters this turn differentiates and updates: one name, or several that move
+        together.
       loss: what it minimises.
       every: the turn is played at steps that are multiples of `every`; steps count from 1.
-      name: what its metrics and keys are named for; the player if empty.
+      name: what its metrics and keys are named for; the players if empty.
+      start: the turn is played after this step.
+      stop: the last step at which it may be played; None for no end.
+      lazy: whether it is a penalty taken less often than the loss that it belongs to, for which
+        the optimizer is corrected.
+      gradients: (loss, own, aux, batch, rng) -> (aux, metrics, gradients), as
+        `value_and_gradients`; another one may clip each example's.
+      finish: (key, gradients) -> gradients, of the means over the whole batch and all devices; the
+        key is one, the same on all devices. None leaves them as they are.
     """
 
-    player: str
+    player: str | tuple[str, ...]
     loss: LossFn
     every: int = 1
     name: str = ''
+    start: int = 0
+    stop: int | None = None
+    lazy: bool = False
+    gradients: Callable = value_and_gradients
+    finish: Callable[[chex.PRNGKey, Any], Any] | None = None
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """The names of those who move."""
+        return (self.player,) if isinstance(self.player, str) else tuple(self.player)
 
     @property
     def label(self) -> str:
         """The prefix of this turn's metrics."""
-        return self.name or self.player
+        return self.name or '_'.join(self.players)
+
+    @property
+    def always(self) -> bool:
+        """Whether it is played at every step."""
+        return self.every == 1 and self.start == 0 and self.stop is None
+
+    def due(self, step: Any) -> Any:
+        """Whether it is played at a step; of a traced number a traced answer."""
+        due = step % self.every == 0
+        if self.start:
+            due = due & (step > self.start)
+        return due if self.stop is None else due & (step <= self.stop)
 
 
 class Game(NamedTuple):
     """A method.
 
     Attributes:
-      init: (rng, batch) -> ({player: parameters}, aux).
+      init: (rng, batch) -> ({player: parameters}, aux). A player whom no turn moves is constant.
       turns: played in this order at each step.
-      functions: what the trained players are good for: 'latent', 'sample', 'score', ...
+      functions: what the trained players are good for, each there only if the game can do it:
+        prior: (keys [n], **options) -> inputs, a dict of arrays [n, ...] with 'latent';
+        sample: (params, aux, inputs) -> examples [n, ...] as networks see them;
+        score: (params, aux, batch) -> logits [n];
+        verdict: (params, aux, batch) -> the discriminator's whole answer;
+        a_to_b, b_to_a: (params, aux, sources [n, ...]) -> examples [n, ...];
+        classify, encode: (params, aux, examples).
       simultaneous: whether each turn meets the other players as they were before the step.
     """
 
@@ -77,6 +135,11 @@ class Game(NamedTuple):
     turns: tuple[Turn, ...]
     functions: Mapping[str, Callable]
     simultaneous: bool = False
+
+    @property
+    def movers(self) -> set[str]:
+        """The players whom a turn moves; the others are constant."""
+        return {player for turn in self.turns for player in turn.players}
 
 
 class Player(train_state.TrainState):
@@ -107,6 +170,11 @@ class State(struct.PyTreeNode):
     rng: jax.Array
 
 
+# Which parts of a state differ between seeds side by side: a prefix of the tree, not a state.
+_REPLICATED: dict[str, Any] = {'step': None, 'players': 0, 'aux': 0, 'rng': 0}
+REPLICA_AXES: Any = State(**_REPLICATED)
+
+
 def _params(players: Mapping[str, Player]) -> dict[str, Any]:
     return {name: player.params for name, player in players.items()}
 
@@ -121,15 +189,18 @@ def init(
     seed: int | chex.Array,
     batch: Batch,
     decays: Mapping[str, Callable] | None = None,
+    trained: tuple[Params, Aux] | None = None,
 ) -> State:
     """The state before the first step.
 
     Args:
       game: the game.
-      optimizers: one per player.
+      optimizers: one for each player whom a turn moves.
       seed: the seed of all randomness.
       batch: a batch like those to come; only shapes and types matter.
       decays: step -> decay, for each player whose running average is kept.
+      trained: (params, aux) of players that take the place of those that the game begins with,
+        each with its part of aux.
 
     Raises:
       KeyError: if a player has no optimizer.
@@ -140,6 +211,10 @@ def init(
         raise ValueError(f'turns need names of their own, not {", ".join(labels)}')
     root = jax.random.key(seed)
     params, aux = game.init(jax.random.fold_in(root, 0), batch)
+    if trained is not None:
+        params = {**params, **trained[0]}
+        aux = {**aux, **{name: trained[1][name] for name in trained[0] if name in trained[1]}}
+    constant = dict.fromkeys(params.keys() - game.movers, optax.identity())
     players = {}
     for name, own in params.items():
         decay = (decays or {}).get(name)
@@ -147,7 +222,7 @@ def init(
         players[name] = Player.create(
             apply_fn=None,
             params=own,
-            tx=optimizers[name],
+            tx={**optimizers, **constant}[name],
             # Copied, since a donated buffer may stand in the state only once.
             ema=jax.tree.map(jnp.copy, average) if decay else None,
             decay=decay,
@@ -192,7 +267,7 @@ def update(
     players, aux = state.players, state.aux
     metrics: Metrics = {}
     for turn in game.turns:
-        rng = examples(turn.label)
+        rng = examples(turn.label), keys.fold_in_name(root, f'{turn.label} finish')
 
         def play(players, aux, turn=turn, rng=rng):
             others = _params(state.players if game.simultaneous else players)
@@ -201,29 +276,28 @@ def update(
         def skip(players, aux, play=play):
             return players, aux, _zeros(jax.eval_shape(play, players, aux)[2])
 
-        if turn.every == 1:
+        if turn.always:
             players, aux, report = play(players, aux)
         else:
-            players, aux, report = lax.cond(step % turn.every == 0, play, skip, players, aux)
+            players, aux, report = lax.cond(turn.due(step), play, skip, players, aux)
         metrics |= {f'{turn.label}/{name}': value for name, value in report.items()}
     players = {name: _average(player, aux, name, step) for name, player in players.items()}
     return state.replace(step=step, players=players, aux=aux), metrics
 
 
 def _play(turn, params, players, aux, step, batch, rng, axis_name, micro_batches):
-    """One turn: only the player's own parameters are differentiated and changed."""
+    """One turn: only the movers' own parameters are differentiated and changed."""
+
+    def loss(own, aux, batch, rng):
+        value, (aux, report) = turn.loss({**params, **own}, {**aux, 'step': step}, batch, rng)
+        return value, ({name: x for name, x in aux.items() if name != 'step'}, report)
 
     def gradients(aux, part):
-        def loss(own):
-            given = {**params, turn.player: own}, {**aux, 'step': step}
-            return turn.loss(*given, part['batch'], part['rng'])
+        aux, report, grads = turn.gradients(loss, own, aux, part['batch'], part['rng'])
+        return aux, (grads, report)
 
-        own = players[turn.player].params
-        (value, (aux, report)), grads = jax.value_and_grad(loss, has_aux=True)(own)
-        aux = {name: x for name, x in aux.items() if name != 'step'}
-        return aux, (grads, {'loss': value, **report})
-
-    whole = {'batch': batch, 'rng': rng}
+    own = {name: players[name].params for name in turn.players}
+    whole = {'batch': batch, 'rng': rng[0]}
     if micro_batches == 1:
         aux, means = gradients(aux, whole)
     else:
@@ -238,10 +312,12 @@ def _play(turn, params, players, aux, step, batch, rng, axis_name, micro_batches
         (aux, total), _ = lax.scan(accumulate, (aux, _zeros(shapes)), parts)
         means = jax.tree.map(lambda x: x / micro_batches, total)
     grads, report = parallel.mean(means, axis_name)
-    player = players[turn.player].apply_gradients(grads=grads)
+    if turn.finish is not None:
+        grads = turn.finish(rng[1], grads)
+    moved = {name: players[name].apply_gradients(grads=grads[name]) for name in turn.players}
     report['gradient_norm'] = optax.tree.norm(grads)
-    report['parameter_norm'] = optax.tree.norm(player.params)
-    return {**players, turn.player: player}, aux, report
+    report['parameter_norm'] = optax.tree.norm({name: x.params for name, x in moved.items()})
+    return {**players, **moved}, aux, report
 
 
 def _average(player: Player, aux: Aux, name: str, step: chex.Array) -> Player:
@@ -275,5 +351,5 @@ def averaged(state: State) -> tuple[Params, Aux]:
 
 def played(game: Game, metrics: Mapping[str, Any], step: int) -> dict[str, Any]:
     """Of a step's metrics, those of the turns that were due at it."""
-    due = {turn.label for turn in game.turns if step % turn.every == 0}
+    due = {turn.label for turn in game.turns if turn.due(step)}
     return {name: value for name, value in metrics.items() if name.rsplit('/', 1)[0] in due}

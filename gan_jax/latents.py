@@ -53,6 +53,23 @@ def uniform(rng: chex.PRNGKey, size: int) -> chex.Array:
     return jax.vmap(lambda key: jax.random.uniform(key, (size,), minval=-1.0))(rng)
 
 
+def labels(rng: chex.PRNGKey, classes: int) -> chex.Array:
+    """Draws classes, each as likely as the others.
+
+    Args:
+      rng: keys [batch], one per label.
+      classes: how many there are.
+
+    Returns:
+      int32 [batch] in [0, classes).
+
+    Raises:
+      AssertionError: if `rng` is not a vector of keys.
+    """
+    chex.assert_rank(rng, 1)
+    return jax.vmap(lambda key: jax.random.randint(key, (), 0, classes))(rng)
+
+
 def slerp(start: chex.Array, end: chex.Array, fraction: chex.Array | float) -> chex.Array:
     """Spherical linear interpolation, which keeps the norms that a normal prior gives.
 

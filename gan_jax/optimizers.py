@@ -55,15 +55,19 @@ def weight_clipping(bound: float) -> optax.GradientTransformation:
 def lazy_correction(turns: Sequence[game_lib.Turn], player: str) -> float:
     """c, the share of a player's updates that are not lazy.
 
-    Lazy turns are those played less often than the player's most frequent ones. A player whose
-    loss is played at every step and whose penalty at every k-th has k + 1 updates for k; with
-    c = k / (k + 1) its optimizer moves as far as if there were k.
+    Turns say themselves whether they are lazy. A player whose loss is played at every step and
+    whose penalty at every k-th has k + 1 updates for k; with c = k / (k + 1) its optimizer moves as
+    far as if there were k.
 
     Source: Analyzing and Improving the Image Quality of StyleGAN (Karras et al., 2020), appendix B.
+
+    Args:
+      turns: of a game; one that is not lazy moves the player.
+      player: its name.
     """
-    rates = [1 / turn.every for turn in turns if turn.player == player]
-    most = max(rates)
-    return most / (most + sum(rate for rate in rates if rate < most))
+    own = [turn for turn in turns if player in turn.players]
+    often = max(1 / turn.every for turn in own if not turn.lazy)
+    return often / (often + sum(1 / turn.every for turn in own if turn.lazy))
 
 
 def make(

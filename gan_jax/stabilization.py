@@ -41,6 +41,30 @@ def pack(examples: chex.Array, size: int) -> chex.Array:
     return packs.reshape(num // size, *middle, size * channels)
 
 
+def unpack(packs: chex.Array, size: int) -> chex.Array:
+    """The examples of packs, in their order: the inverse of `pack`.
+
+    Args:
+      packs: [batch, ..., size * channels].
+      size: how many examples a pack has; 1 changes nothing.
+
+    Returns:
+      Examples [batch * size, ..., channels].
+
+    Raises:
+      AssertionError: if `packs` has no axis but the batch's.
+      ValueError: if the last axis is not a multiple of `size`.
+    """
+    chex.assert_rank(packs, set(range(2, 8)))
+    num, *middle, channels = packs.shape
+    if channels % size:
+        raise ValueError(f'{channels} channels cannot be those of {size} examples')
+    if size == 1:
+        return packs
+    split = packs.reshape(num, *middle, size, channels // size)
+    return jnp.moveaxis(split, -2, 1).reshape(num * size, *middle, channels // size)
+
+
 def instance_noise(
     examples: chex.Array, rng: chex.PRNGKey, stddev: chex.Array | float
 ) -> chex.Array:

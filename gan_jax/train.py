@@ -11,16 +11,13 @@ from absl import logging
 
 from gan_jax import data
 from gan_jax import game as game_lib
-from gan_jax.config import inputs
-from gan_jax.config import saved as workdir_lib
-from gan_jax.config.experiment import Setup, build
+from gan_jax.config import saved
+from gan_jax.config.experiment import Experiment, build, open_checkpoints
+from gan_jax.config.validate import check_best
 from gan_jax.errors import UserError
-from gan_jax.evaluation import evaluator as evaluation
-from gan_jax.runtime import checkpoint, parallel, replicas
-from gan_jax.runtime import metric_writer as log_lib
+from gan_jax.evaluation import evaluator
+from gan_jax.runtime import checkpoint, files, metric_writer, names, parallel, replicas
 from gan_jax.runtime.preemption import Interrupt
-from gan_jax.sampling import sampler as sampling
-from gan_jax.sampling import translation
 
 
 class Diverged(Exception):
@@ -30,59 +27,50 @@ class Diverged(Exception):
 class Show:
     """Draws each seed's samples, always of the same latents; or translations of held-out data."""
 
-    def __init__(self, workdir: pathlib.Path, setup: Setup, seeds: Sequence[int]):
-        """Compiles nothing yet; shows the real examples."""
-        config, dataset, game = setup.config, setup.dataset, setup.players.game
-        num = config['num_samples']
+    def __init__(self, workdir: pathlib.Path, experiment: Experiment, num: int):
+        """Compiles nothing yet; so many examples are shown."""
         self._folder = workdir / 'samples'
-        self._seeds = seeds
-        if inputs.translates(game):
-            held_out = inputs.load_held_out(config)
-            dataset = dataset if held_out is None else held_out
-        places = np.random.default_rng(config['seed']).permutation(len(dataset))[:num]
-        real = dataset.batch(places)['image']
-        if inputs.translates(game):
-            sources = inputs.Sources(config, dataset, places)
-            self._draw = [translation.make_picture(game, sources)] * len(seeds)
-        else:
-            self._draw = [
-                sampling.make_picture(game, real, sampling.draw_latents(game, seed, num))
-                for seed in seeds
-            ]
-        self._real = sampling.show(real)
+        self._seeds = experiment.seeds
+        pictures = [experiment.picture(seed, num) for seed in self._seeds]
+        self._draw = [draw for _, draw in pictures]
+        self._real = pictures[0][0]
+        self._modality = experiment.modality
 
     def real(self) -> None:
         """Writes samples/real.png."""
-        sampling.write_png(self._folder / 'real.png', self._real)
+        nothing = self._real[:0]
+        several = self._modality.thumbnails is not None
+        made = (self._real, None) if several else (nothing, self._real)
+        files.write_png(self._folder / 'real.png', self._modality.picture(*made))
 
-    def __call__(self, step: int, variables: Any, log: log_lib.Log) -> None:
+    def __call__(self, step: int, variables: Any, log: metric_writer.Log) -> None:
         """Writes samples/<step>.png, of several seeds samples/<step>_seed_<seed>.png."""
         parts = replicas.split(variables, len(self._seeds))
         for draw, seed, part in zip(self._draw, self._seeds, parts, strict=True):
             image, suffix = draw(*part), replicas.suffix(seed, len(self._seeds))
-            sampling.write_png(self._folder / f'{step:08d}{suffix}.png', image)
+            files.write_png(self._folder / f'{step:08d}{suffix}.png', image)
             log.image(step, f'samples{suffix}', image)
 
 
-def train(config: Mapping[str, Any], workdir: pathlib.Path) -> bool:
+def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None:
     """Trains from a config, or goes on where the run in `workdir` was stopped.
 
     Args:
-      config: the resolved config, plain dicts and values.
+      config: plain dicts and values.
       workdir: where all that the run writes goes.
 
     Returns:
-      Whether it came to its end; False if a signal stopped it.
+      The experiment if it came to its end; None if a signal stopped it.
 
     Raises:
       UserError: before compilation, if the config or the work directory cannot be used.
       Diverged: if a metric or the state is not finite.
     """
     # ---- Build -------------------------------------------------------------------------------
-    setup = build(config)
-    config, dataset, game = setup.config, setup.dataset, setup.players.game
-    workdir_lib.prepare(workdir, config)
-    steps, several, seeds = config['steps'], config['steps_per_dispatch'], replicas.seeds(config)
+    experiment = build(config)
+    config, dataset, game = experiment.config, experiment.dataset, experiment.game
+    saved.prepare(workdir, config)
+    steps, several, seeds = config['steps'], config['steps_per_dispatch'], experiment.seeds
     num_devices = jax.local_device_count()
 
     def step_fn(state, batch):
@@ -92,35 +80,35 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> bool:
             batch,
             axis_name=parallel.AXIS,
             micro_batches=config['micro_batches'],
-            prepare=setup.prepare,
+            prepare=experiment.prepare,
         )
 
-    update = parallel.pmap_steps(replicas.step(step_fn, len(seeds)))
+    update = parallel.pmap_steps(replicas.step(step_fn, len(seeds), game_lib.REPLICA_AXES))
     batches = data.batches(
-        setup.fed,
+        experiment.fed,
         batch_size=config['batch_size'],
         seed=seeds if len(seeds) > 1 else seeds[0],
         steps_per_dispatch=several,
         process_index=jax.process_index(),
         process_count=jax.process_count(),
     )
-    show = Show(workdir, setup, seeds)
+    show = Show(workdir, experiment, config['num_samples'])
+    best = config['evaluation']['best']
     if config['eval_every']:
         num = config['eval_samples']
-        against = evaluation.build(config, dataset, num=num)
-        best = config['evaluation']['best']  # its metric may have been left out for these data
-        evaluation.check_best('config.evaluation.best', best, against.names)
-        evaluations = [evaluation.of_game(config, game, against, seed, num) for seed in seeds]
+        against = experiment.evaluation(num)
+        check_best('config.evaluation.best', best, against.names)  # some may have been left out
+        evaluations = [experiment.evaluate(against, seed, num) for seed in seeds]
 
     # ---- Restore or begin --------------------------------------------------------------------
-    checkpoints = checkpoint.Checkpoints(workdir / 'checkpoints')
-    step, state, progress = _restore(checkpoints, setup.players.init(), dataset, workdir)
-    means = log_lib.Means(progress.get('means'))
+    checkpoints = open_checkpoints(workdir)
+    step, state, progress = _restore(checkpoints, experiment, workdir)
+    means = metric_writer.Means(progress.get('means'))
     if step:
         batches.set_state(progress['data'])
     _describe(config, dataset, state)
     state = parallel.replicate(state)
-    log = log_lib.Log(workdir, step, steps, config['batch_size'])
+    log = metric_writer.Log(workdir, step, steps, config['batch_size'])
     show.real()
     pending: list[tuple[int, Any]] = []
     pictures: list[Future] = []
@@ -166,7 +154,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> bool:
                     variables = parallel.first(game_lib.averaged(state))
                     values = _evaluate(evaluations, variables, seeds)
                     log.write(step, values)
-                    metric = evaluation.to_lessen(config['evaluation']['best'], values)
+                    metric = evaluator.to_lessen(best, values)
                 stopped = interrupt.name is not None or step == steps
                 if _due(step, config['checkpoint_every']) or metric is not None or stopped:
                     count()
@@ -183,22 +171,24 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> bool:
             interrupt.name, step, steps, workdir,
         )  # fmt: skip
     else:
-        found = evaluation.best_and_last(workdir / 'metrics.jsonl', config['evaluation']['best'])
-        if found:
+        ends = evaluator.best_and_last(workdir / 'metrics.jsonl', best)
+        if ends:
             logging.info(
-                '%s: %.4g at step %d, the last; %.4g at step %d, the best', found['figure'],
-                found['last']['value'], found['last']['step'],
-                found['best']['value'], found['best']['step'],
+                '%s: %.4g at step %d, the last; %.4g at step %d, the best', ends['figure'],
+                ends['last']['value'], ends['last']['step'],
+                ends['best']['value'], ends['best']['step'],
             )  # fmt: skip
         logging.info('done: %d steps, %s', step, workdir / 'samples')
-    return step == steps
+    return experiment if step == steps else None
 
 
 def _restore(
-    checkpoints: checkpoint.Checkpoints, begin: Any, dataset: data.Dataset, workdir: pathlib.Path
+    checkpoints: checkpoint.Checkpoints, experiment: Experiment, workdir: pathlib.Path
 ) -> tuple[int, Any, dict[str, Any]]:
     """(step, state, progress) of the newest sound checkpoint, or of the beginning."""
-    step, state, progress = checkpoints.restore(begin) or (0, begin, {})
+    dataset = experiment.dataset
+    restored = checkpoints.restore(jax.eval_shape(experiment.init))
+    step, state, progress = restored or (0, experiment.begin(), {})
     before = progress.get('examples', len(dataset))
     if before != len(dataset):
         raise UserError(
@@ -220,7 +210,7 @@ def _describe(config: Mapping[str, Any], dataset: data.Dataset, state: game_lib.
 
 
 def _count(
-    means: log_lib.Means,
+    means: metric_writer.Means,
     game: game_lib.Game,
     stacked: Mapping[str, np.ndarray],
     step: int,
@@ -236,7 +226,7 @@ def _count(
         step += 1
         metrics = game_lib.played(game, {name: x[i] for name, x in stacked.items()}, step)
         metrics = replicas.named(metrics, seeds)
-        broken = log_lib.not_finite(metrics)
+        broken = metric_writer.not_finite(metrics)
         if broken:
             raise Diverged(f'step {step}: {", ".join(broken)} not finite; {_left(workdir)}')
         means.add(metrics)
@@ -248,8 +238,11 @@ def _evaluate(
     """What each seed's evaluation finds of its replica, with means and standard errors."""
     parts = replicas.split(variables, len(seeds))
     found = [evaluate(*part) for evaluate, part in zip(evaluations, parts, strict=True)]
-    names = [name for name in found[0] if not name.endswith('/stderr') or len(seeds) == 1]
-    values = {f'eval/{name}': [one[name] for one in found] for name in names}
+    values = {}
+    for text in found[0]:
+        name = names.parse(text)
+        if not name.stderr or len(seeds) == 1:  # of several seeds their spread says more
+            values[str(name._replace(turn=names.EVALUATION))] = [one[text] for one in found]
     return replicas.with_errors(values, seeds)
 
 

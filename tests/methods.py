@@ -6,6 +6,7 @@ import pathlib
 import jax
 import numpy as np
 
+from gan_jax import modalities
 from gan_jax.config import inputs
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -30,8 +31,8 @@ def shrunk(name, **changes):
     config |= {'steps_per_dispatch': 1, 'image_size': None if points else SIZE}
     config |= {'batch_size': 16, 'num_samples': 4, 'eval_samples': 16}
     coloured = inputs.sourced(config) or config['dataset'].startswith('stacked:')
-    channels = 2 if points else 3 if coloured else 1
-    config['data'] = config['data'] | {'channels': channels, 'load_size': None}
+    channels = 3 if coloured else 1
+    config['data'] |= {'channels': None if points else channels, 'load_size': None}
     for player in ('generator', 'discriminator'):
         small = {'width': 4, 'max_width': 8, 'hidden': 8, 'features': [16, 8]}
         small |= {'depth': 3, 'layers': 1, 'blocks': 1}
@@ -39,6 +40,7 @@ def shrunk(name, **changes):
         config[player] = network | {key: x for key, x in small.items() if key in network}
     if 'latent' in config:
         config['latent'] = config['latent'] | {'size': 8}
+    config['modality'] = modalities.settings_from(*((None, 2) if points else (SIZE, channels)))
     for key in ('cures', 'discriminator'):
         changes |= {key: config[key] | changes.get(key, {})}
     return config | changes
@@ -90,14 +92,14 @@ def method(row, **changes):
 
 
 def batch(config, seed=0, num=None):
-    size, channels = config['image_size'], config['data']['channels']
     num = num or config['batch_size']
-    shape = (size, size, channels) if size else (channels,)
+    shape = tuple(config['modality']['shape'])
     rng = np.random.default_rng(seed)
     images = rng.uniform(-1, 1, (num, *shape)).astype(np.float32)
-    made = {'image': images, 'label': rng.integers(0, 10, num).astype(np.int32)}
+    made = {'real': images, 'label': rng.integers(0, 10, num).astype(np.int32)}
     if inputs.sourced(config):
-        shape = inputs.source_shape(config)
+        modality = modalities.make(config['modality'])
+        shape = inputs.source_shape(modality, inputs.degradation(config))
         made['source'] = rng.uniform(-1, 1, (num, *shape)).astype(np.float32)
     return made
 

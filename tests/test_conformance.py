@@ -177,7 +177,7 @@ def test_in_bfloat16_the_products_of_matrices_are_in_bfloat16():
     """On other platforms than CPUs, where there is something to be gained."""
     config = methods.method('dcgan', **methods.HALF)
     batch = methods.batch(config)
-    shape = batch['image'].shape[1:]
+    shape = batch['real'].shape[1:]
     game = resolve.build_game(config, shape=shape, axis_name=None, dtype=jax.numpy.bfloat16)
     optimizers, _ = resolve.build_optimizers(config, game, config['optimizers'])
     state = jax.eval_shape(lambda: game_lib.init(game, optimizers, 0, batch))

@@ -9,7 +9,9 @@ from gan_jax.game import Turn
 
 
 def turns(*rates):
-    return [Turn('d', None, every, str(i)) for i, every in enumerate(rates)] + [Turn('g', None)]
+    """The first is the loss, the others are lazy."""
+    own = [Turn('d', None, every, str(i), lazy=i > 0) for i, every in enumerate(rates)]
+    return [*own, Turn('g', None)]
 
 
 @pytest.mark.parametrize(
@@ -19,13 +21,20 @@ def turns(*rates):
         ((5,), 1.0),  # n_critic is no lazy regularisation
         ((1, 16), 16 / 17),  # R1 in StyleGAN2
         ((1, 4), 4 / 5),  # path length in StyleGAN2
-        ((1, 1), 1.0),  # two whole turns
+        ((5, 4), 4 / 9),  # a lazy penalty of a player who plays less often than it
         ((1, 16, 4), 1 / (1 + 1 / 16 + 1 / 4)),
     ],
 )
 def test_lazy_correction(rates, c):
     assert optimizers.lazy_correction(turns(*rates), 'd') == pytest.approx(c)
     assert optimizers.lazy_correction(turns(*rates), 'g') == 1.0
+
+
+def test_two_whole_turns_of_a_player_are_not_corrected_for():
+    both = [Turn('d', None, name=name) for name in 'ab']
+    assert optimizers.lazy_correction(both, 'd') == 1.0
+    moved_with_another = Turn(('d', 'q'), None, 4, 'lazy', lazy=True)
+    assert optimizers.lazy_correction([*both, moved_with_another], 'd') == 4 / 5
 
 
 def steps(optimizer, gradients=(1.0, -3.0, 0.5)):

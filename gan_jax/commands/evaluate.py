@@ -10,21 +10,17 @@ import jax
 import numpy as np
 from absl import logging
 
-from gan_jax import data
+from gan_jax import config as config_lib
+from gan_jax import data, modalities
 from gan_jax import game as game_lib
-from gan_jax.config import defaults as config_lib
-from gan_jax.config import experiment as setup
-from gan_jax.config import inputs
-from gan_jax.config import saved as workdir_lib
+from gan_jax.config import experiment as experiment_lib
+from gan_jax.config import saved, validate
 from gan_jax.data import sources
 from gan_jax.errors import UserError
-from gan_jax.evaluation import evaluator as evaluation
-from gan_jax.evaluation import extractors as features
-from gan_jax.evaluation import figures
-from gan_jax.evaluation import statistics as evidence
+from gan_jax.evaluation import evaluator, extractors, statistics
 from gan_jax.evaluation.evaluator import Evaluation
-from gan_jax.runtime import files, replicas
-from gan_jax.sampling import sampler as sampling
+from gan_jax.runtime import files, names, replicas
+from gan_jax.sampling import sampler, translation
 
 FILE = 'evaluation.json'
 WIDE = 0.1  # a standard error above this share of its figure is warned of
@@ -56,53 +52,54 @@ def evaluate(
     Raises:
       UserError: if there is no run or no checkpoint, or something cannot be evaluated.
     """
-    config, names = _with_changes(workdir_lib.read_config(workdir), changes or {})
-    run = setup.restore(workdir, best)
-    against = evaluation.build(
-        config, inputs.load_images(config), num=num, names=names, cache=cache
-    )
+    run = experiment_lib.restore(workdir, best, changed(saved.read_config(workdir), changes or {}))
+    experiment, game = run.experiment, run.experiment.game
+    chosen = chosen_metrics(experiment, changes or {})
+    against = experiment.evaluation(num, chosen, cache)
     floor, how = real_floor(against)
-    seeds, game = replicas.seeds(config), run.players.game
-    kinds = {'ema': game_lib.averaged(run.state)} if config['ema'] else {}
+    seeds = experiment.seeds
+    kinds = {'ema': game_lib.averaged(run.state)} if experiment.config['ema'] else {}
     kinds['raw'] = game_lib.current(run.state)
-    found: dict[str, list[Figures]] = {}
+    results: dict[str, list[Figures]] = {}
     for kind, variables in kinds.items():
         parts = replicas.split(variables, len(seeds))
-        found[kind] = [
-            evaluation.of_game(config, game, against, seed, num)(*part)
+        results[kind] = [
+            experiment.evaluate(against, seed, num)(*part)
             for seed, part in zip(seeds, parts, strict=True)
         ]
-    baseline = inputs.build_baseline(config)
-    if baseline is not None:
-        found['baseline'] = [_of_baseline(config, against, baseline)]
-    given = evaluation.fed(config, game, against, seeds[0], num)
+    if experiment.baseline is not None:
+        results['baseline'] = [_of_baseline(experiment, against, experiment.baseline)]
+    inputs = experiment.evaluated(against, seeds[0], num)
     record = {
         'step': run.step,
         'checkpoint': 'best' if best else 'newest',
         'seeds': seeds,
-        'generated': len(given),
-        'baseline': config['baseline'].get('name'),
+        'generated': sampler.count(inputs),
+        'baseline': experiment.config['baseline'].get('name'),
         **_settings(against, how),
     }
     first = replicas.split(next(iter(kinds.values())), len(seeds))[0]
+    make = sampler.make_sampler(game, experiment.modality)
+    some = sampler.part(inputs, slice(statistics.CHUNK))
+    figure = experiment.config['evaluation']['best']
     more = {
-        'best': evaluation.best_and_last(workdir / 'metrics.jsonl', config['evaluation']['best']),
-        'histogram': histogram(
-            against, sampling.make_sampler(game)(*first, given[: evidence.CHUNK])
-        ),
+        'best': evaluator.best_and_last(workdir / 'metrics.jsonl', figure),
+        'histogram': histogram(against, make(*first, some)),
     }
-    return _write(workdir, record, found, floor, against, more)
+    return _write(workdir, record, results, floor, against, more)
 
 
-def _of_baseline(config: Mapping[str, Any], against: Evaluation, baseline: Callable) -> Figures:
+def _of_baseline(
+    experiment: experiment_lib.Experiment, against: Evaluation, baseline: Callable
+) -> Figures:
     """What the classical answer to the same sources has."""
-    answer = jax.jit(lambda sources: data.denormalize(baseline(sources)))
+    answer = jax.jit(lambda sources: experiment.modality.decode(baseline(sources)))
     real = against.references['real']
-    sources = inputs.Sources(config, real.dataset, real.places)
-    names = [x for x in against.names if 'cycles' not in evaluation.needed([x])]
-    more = {'aligned_pairs': True} if inputs.aligned(config, held_out=True) else {}
-    made = evaluation.samples(lambda part: np.asarray(answer(part)), sources)
-    return against(made, only=names, more=more)
+    sources = experiment.sources(real.dataset, real.places)
+    only = [x for x in against.names if 'cycles' not in evaluator.needed([x])]
+    more = {evaluator.TRUE_PAIRS: True} if experiment.aligned else {}
+    made = evaluator.samples(lambda part: np.asarray(answer(part)), sources)
+    return against(made, only=only, more=more)
 
 
 def histogram(against: Evaluation, made: np.ndarray) -> dict[str, list] | None:
@@ -144,20 +141,26 @@ def evaluate_sets(
     Raises:
       UserError: if one cannot be read, or has images of several sizes: nothing is resized here.
     """
-    config, names = _with_changes(config_lib.default().to_dict(), changes or {})
+    config = config_lib.default().to_dict()
+    chosen = {**config['evaluation'], **_given(changes or {})}
+    validate.check_features('--features', chosen['features'])
     sets = [load_set(flag, name) for flag, name in (('--real', real), ('--fake', fake))]
     if sets[0].shape != sets[1].shape:
         raise UserError(
             f'--real has images of {sets[0].shape} and --fake of {sets[1].shape}; make them alike: '
             f'figures of rescaled images are figures of the rescaling'
         )
-    network, cache = None, cache or features.cache_folder()
-    if evaluation.needs_network(names):
-        network = features.load(config['evaluation']['features'], sets[0], None, cache)
-    references = {'real': evidence.choose(sets[0], num, config['seed'], real)}
-    against = Evaluation(_possible(names, {'real'}), network, references, config['seed'], cache)
+    modality = modalities.make(modalities.settings_of(sets[0]))
+    metrics = chosen['metrics'] if 'metrics' in _given(changes or {}) else modality.metrics
+    validate.check_metrics('--metrics', metrics)
+    network, cache = None, cache or extractors.cache_folder()
+    if evaluator.needs_network(metrics):
+        network = experiment_lib.load_network(chosen['features'], modality, sets[0], None, cache)
+    references = {'real': statistics.choose(sets[0], num, config['seed'], real)}
+    possible = _possible(metrics, {'real'})
+    against = Evaluation(possible, network, references, modality, config['seed'], cache)
     floor, how = real_floor(against)
-    generated = evidence.choose(sets[1], num, config['seed'], fake)
+    generated = statistics.choose(sets[1], num, config['seed'], fake)
     alike = sets[0].class_names == sets[1].class_names and len(sets[0].class_names) > 1
     labels = {'fake_labels': generated.labels()} if alike else None
     found = {'raw': [against(generated.chunks(), more=labels)]}
@@ -207,25 +210,35 @@ def _size(source: sources.Source, index: int) -> tuple[int, int] | None:
     return (picture.shape[1], picture.shape[0]) if isinstance(picture, np.ndarray) else picture.size
 
 
-def _with_changes(
-    config: Mapping[str, Any], changes: Mapping[str, Any]
-) -> tuple[dict[str, Any], Sequence[str]]:
-    """The config with other settings of evaluation, and the metrics: all usual ones by default."""
-    changes = {key: value for key, value in changes.items() if value is not None}
-    chosen = {**config['evaluation'], **changes}
-    names = chosen['metrics'] if 'metrics' in changes else figures.USUAL
-    points = config['image_size'] is None and config['data']['channels'] == 2
-    if points or inputs.sourced(config):
-        names = chosen['metrics']
-    evaluation.check_metrics('--metrics', names)
-    features.check('--features', chosen['features'])
-    return {**config, 'evaluation': chosen}, names
+def _given(changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in changes.items() if value is not None}
+
+
+def changed(config: Mapping[str, Any], changes: Mapping[str, Any]) -> experiment_lib.Experiment:
+    """The experiment of a resolved config with other settings of evaluation."""
+    chosen = {**config['evaluation'], **_given(changes)}
+    validate.check_metrics('--metrics', chosen['metrics'])
+    validate.check_features('--features', chosen['features'])
+    if 'metrics' in _given(changes):  # they need not have the figure that the run calls best
+        chosen['metrics'] = config['evaluation']['metrics']
+    return experiment_lib.rebuild({**config, 'evaluation': chosen})
+
+
+def chosen_metrics(
+    experiment: experiment_lib.Experiment, changes: Mapping[str, Any]
+) -> Sequence[str]:
+    """The metrics that were asked for; by default all usual ones, of translations the run's own."""
+    if 'metrics' in _given(changes):
+        return _given(changes)['metrics']
+    if translation.translates(experiment.game):
+        return experiment.config['evaluation']['metrics']
+    return experiment.modality.metrics
 
 
 def _possible(names: Iterable[str], references: Iterable[str]) -> list[str]:
     """The metrics that need no set of images but these and the generated ones."""
-    have = (*(f'{x}_' for x in references), 'fake_', 'seed')
-    return [x for x in names if all(y.startswith(have) for y in evaluation.needed([x]))]
+    have = (*(f'{x}_' for x in references), 'fake_', 'seed', 'encode')
+    return [x for x in names if all(y.startswith(have) for y in evaluator.needed([x]))]
 
 
 def real_floor(against: Evaluation) -> tuple[Figures, str]:
@@ -235,10 +248,10 @@ def real_floor(against: Evaluation) -> tuple[Figures, str]:
       The figures of what was trained on against what is compared with; where that is the same, of
       one half of it against the other. And which it was.
     """
-    apart = {'train_scores', 'train_features', 'aligned_pairs', 'cycles'}
-    names = [x for x in against.names if not apart & evaluation.needed([x])]
+    apart = {'train_scores', 'train_features', evaluator.TRUE_PAIRS, 'cycles'}
+    only = [x for x in against.names if not apart & evaluator.needed([x])]
     real, train = against.references['real'], against.references.get('train')
-    if not names:
+    if not only:
         return {}, 'no figure compares real images with real ones'
     if train is not None:
         judge, given = against, train
@@ -246,10 +259,11 @@ def real_floor(against: Evaluation) -> tuple[Figures, str]:
     else:
         half = len(real.places) // 2
         first, given = (real._replace(places=x) for x in (real.places[:half], real.places[half:]))
-        judge = Evaluation(names, against.network, {'real': first}, against.given['seed'], None)
+        seed = against.given['seed']
+        judge = Evaluation(only, against.network, {'real': first}, against.modality, seed, None)
         how = f'{half} of {real.split} against {len(given.places)} others of it'
     labels = {'fake_labels': given.labels()} if len(given.dataset.class_names) > 1 else None
-    return judge(given.chunks(), only=names, more=labels), how
+    return judge(given.chunks(), only=only, more=labels), how
 
 
 def _settings(against: Evaluation, how: str) -> dict[str, Any]:
@@ -264,7 +278,7 @@ def _settings(against: Evaluation, how: str) -> dict[str, Any]:
         'features': network.name if network else None,
         'features_digest': network.digest if network else None,
         'resize': network.resize if network else None,
-        'images': 'uint8, clipped to [0, 255]' if len(real.dataset.shape) == 3 else 'points',
+        'images': against.modality.stored,
         'gan_jax': metadata.version('gan_jax'),
         'jax': metadata.version('jax'),
     }
@@ -305,7 +319,7 @@ def _write(
     table: dict[str, dict[str, Any]] = {}
     each: dict[str, list[float]] = {}
     for name in found[main][0]:
-        if name.endswith('/stderr'):
+        if names.parse(name).stderr:
             continue
         row: dict[str, Any] = {
             kind: float(np.mean([x[name] for x in of_seeds]))
@@ -317,7 +331,7 @@ def _write(
             row['stderr'] = float(np.std(values, ddof=1) / np.sqrt(len(values)))
             each[name] = values
         else:
-            row['stderr'] = found[main][0].get(f'{name}/stderr')
+            row['stderr'] = found[main][0].get(str(names.parse(name)._replace(stderr=True)))
         table[name] = {**row, 'real': floor.get(name)}
     content = {'settings': record, 'figures': table, 'warnings': warnings_of(table, record)}
     content |= {'each_seed': each} | dict(more or {})

@@ -1,6 +1,5 @@
 """--mode=report: what a run has written and what its newest checkpoint makes, as one page."""
 
-import io
 import json
 import pathlib
 from collections.abc import Mapping
@@ -9,30 +8,31 @@ from typing import Any
 
 import numpy as np
 from absl import logging
-from PIL import Image
 
-from gan_jax import game as game_lib
 from gan_jax import metrics, report
 from gan_jax.commands import evaluate
-from gan_jax.config import experiment as setup
-from gan_jax.config import inputs
-from gan_jax.data import Dataset
-from gan_jax.evaluation import evaluator as evaluation
+from gan_jax.config import experiment as experiment_lib
+from gan_jax.modalities import Modality
 from gan_jax.report import diagnostics
-from gan_jax.runtime import files, replicas
-from gan_jax.sampling import sampler as sampling
+from gan_jax.runtime import files, names, replicas
+from gan_jax.sampling import sampler, translation
 
 FILE = 'report.html'
 SHOWN, PAIRS, GRIDS, BLIND = 100, 12, 40, 40  # of samples, neighbours, steps, the blind test
 PACKAGES = ('gan_jax', 'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
 
 
-def write_report(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
+def write_report(
+    workdir: pathlib.Path,
+    replica: int = 0,
+    experiment: experiment_lib.Experiment | None = None,
+) -> pathlib.Path:
     """Writes report.html of the run in `workdir`.
 
     Args:
       workdir: a run's work directory.
       replica: which of the run's seeds is shown, counted from 0.
+      experiment: the run's, if it is at hand; its data sets are then not read again.
 
     Returns:
       The file.
@@ -40,38 +40,31 @@ def write_report(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
     Raises:
       UserError: if there is no run, it has no checkpoint, or not so many seeds.
     """
-    run = setup.restore(workdir)
-    seeds = replicas.seeds_with(run.config, replica)
-    dataset = inputs.load_shown(run.config, run.players.game)
-    variables = replicas.split(game_lib.averaged(run.state), len(seeds))[replica]
+    run = experiment_lib.restore(workdir, experiment=experiment)
+    config, seeds = run.experiment.config, run.experiment.seeds
+    variables = run.variables(replica)
     curves = _curves(workdir)
     judged = _evaluation(workdir)
     suffix = replicas.suffix(seeds[replica], len(seeds))
-    figures = _figures(run.config, curves, judged, f'/seed_{seeds[replica]}')
+    figures = _figures(config, curves, judged, seeds[replica])
     hints = diagnostics.hints(figures)
     for hint in hints:
         logging.warning(hint)
     content = report.Content(
         title=f'{workdir.name}, step {run.step}' + (f', seed {seeds[replica]}' if suffix else ''),
-        config=run.config,
+        config=config,
         versions={name: metadata.version(name) for name in PACKAGES},
         curves=curves,
         grids=_grids(workdir, suffix),
         evaluation=judged,
         hints=hints,
         histogram=(judged or {}).get('histogram'),
-        **_pictures(run, dataset, variables, seeds[replica]),
+        **_pictures(run.experiment, variables, seeds[replica]),
     )
     file = workdir / FILE
     files.replace(file, lambda part: part.write_text(report.render(content), encoding='utf-8'))
     logging.info('wrote %s', file)
     return file
-
-
-def _png(image: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(stream, 'png')
-    return stream.getvalue()
 
 
 def _curves(workdir: pathlib.Path) -> dict[str, list[tuple[int, float]]]:
@@ -104,73 +97,87 @@ def _figures(
     config: Mapping[str, Any],
     curves: Mapping[str, list[tuple[int, float]]],
     judged: Mapping[str, Any] | None,
-    suffix: str,
+    seed: int,
 ) -> dict[str, float]:
     """The last of each figure, as `diagnostics.hints` calls them; of several seeds that one's."""
-    found = {}
-    for name, points in curves.items():
-        short = name.removesuffix(suffix)
-        if '/seed_' in short or (short == name and f'{name}{suffix}' in curves):
+    latest: dict[str, float] = {}
+    for text, points in curves.items():
+        name = names.parse(text)
+        own = str(name.main._replace(seed=seed))
+        if name.stderr or name.seed not in (None, seed) or (text != own and own in curves):
             continue
-        player, _, kind = short.partition('/')
-        short = f'{kind}/{player}' if kind == 'gradient_norm' else short.removeprefix('eval/')
-        found[evaluation.plain(short)] = points[-1][1]
-    for name, row in (judged or {}).get('figures', {}).items():
-        found[evaluation.plain(name)] = row.get('ema', row['raw'])
+        by_player = name.figure == 'gradient_norm'
+        latest[f'{name.figure}/{name.turn}' if by_player else _hinted(name)] = points[-1][1]
+    for text, row in (judged or {}).get('figures', {}).items():
+        latest[names.parse(text).figure] = row.get('ema', row['raw'])
     objective = config['objective']
-    name = objective if isinstance(objective, str) else objective['name']
-    if name.startswith(('wasserstein', 'relativistic')):  # whose logits no zero divides
-        found = {key: x for key, x in found.items() if not key.endswith('_sign')}
-    return found
+    loss = objective if isinstance(objective, str) else objective['name']
+    if loss.startswith(('wasserstein', 'relativistic')):  # whose logits no zero divides
+        latest = {key: x for key, x in latest.items() if not key.endswith('_sign')}
+    return latest
 
 
-def _pictures(run: setup.Run, dataset: Dataset, variables: Any, seed: int) -> dict[str, Any]:
-    """What is made of samples of the checkpoint beside real images; nothing of points."""
-    if len(dataset.shape) != 3:
+def _hinted(name: names.Name) -> str:
+    """An evaluation's figure by itself, another one with its turn."""
+    evaluated = name.turn == names.EVALUATION
+    return str(names.Name(name.figure, '' if evaluated else name.turn))
+
+
+def _pictures(experiment: experiment_lib.Experiment, variables: Any, seed: int) -> dict[str, Any]:
+    """What the checkpoint makes, beside real examples, where single ones can be looked at."""
+    if experiment.modality.thumbnails is None:
         return {}
-    if inputs.translates(run.players.game):
-        return _translations(run, dataset, variables)
-    return _samples(run, dataset, variables, seed)
+    if translation.translates(experiment.game):
+        return _translations(experiment, variables)
+    return _samples(experiment, variables, seed)
 
 
-def _translations(run: setup.Run, dataset: Dataset, variables: Any) -> dict[str, Any]:
+def _translations(experiment: experiment_lib.Experiment, variables: Any) -> dict[str, Any]:
     """Translations of held-out sources beside the true images, or others of their domain."""
-    order = np.random.default_rng(run.config['seed']).permutation(len(dataset))
-    sources = inputs.Sources(run.config, dataset, order[: SHOWN + BLIND])
-    made = sampling.make_sampler(run.players.game)(*variables, sources)
-    real = sources.images(slice(None))
+    dataset, modality = experiment.shown, experiment.modality
+    order = np.random.default_rng(experiment.config['seed']).permutation(len(dataset))
+    sources = experiment.sources(dataset, order[: SHOWN + BLIND])
+    made = sampler.make_sampler(experiment.game, modality)(*variables, sources)
+    real = sources.truths(slice(None))
     return {
-        'real': _png(sampling.grid(real[:SHOWN])),
-        'generated': _png(sampling.grid(made[:SHOWN])),
-        'blind': tuple([_png(x) for x in images[SHOWN:]] for images in (real, made)),
+        'real': files.png(modality.picture(real[:SHOWN])),
+        'generated': files.png(modality.picture(made[:SHOWN])),
+        'blind': tuple(_singles(modality, x[SHOWN:]) for x in (real, made)),
     }
 
 
-def _samples(run: setup.Run, dataset: Dataset, variables: Any, seed: int) -> dict[str, Any]:
-    game = run.players.game
-    sampler = sampling.make_sampler(game)
-    made = sampler(*variables, sampling.draw_latents(game, seed, SHOWN))
+def _samples(experiment: experiment_lib.Experiment, variables: Any, seed: int) -> dict[str, Any]:
+    game, modality, dataset = experiment.game, experiment.modality, experiment.shown
+    make = sampler.make_sampler(game, modality)
+    inputs = sampler.draw_inputs(game, seed, SHOWN + BLIND)
+    made = make(*variables, inputs)
     order = np.random.default_rng(seed).permutation(len(dataset))
-    real = dataset.batch(order[:SHOWN])['image']
+    real = dataset.batch(order[:SHOWN])['real']
     # Neither is in the grids above, where a person would have seen them.
-    unseen = dataset.batch(order[SHOWN : SHOWN + BLIND])['image']
-    latents = sampling.draw_latents(game, seed, SHOWN + BLIND)[SHOWN:]
-    fresh = sampler(*variables, latents)[: len(unseen)]
-    between = sampling.interpolation(sampling.draw_latents(game, seed, 16))
-    index, distance = metrics.nearest_neighbors(_flat(made), _flat(dataset.batch(order)['image']))
+    unseen = dataset.batch(order[SHOWN : SHOWN + BLIND])['real']
+    made, fresh = made[:SHOWN], made[SHOWN:][: len(unseen)]
+    between = make(*variables, sampler.interpolation(sampler.draw_inputs(game, seed, 16)))
+    everything = dataset.batch(order)['real']
+    index, distance = metrics.nearest_neighbors(_flat(modality, made), _flat(modality, everything))
     worst = np.argsort(distance[:, 0], kind='stable')[:PAIRS]
-    near = dataset.batch(order[index[worst, 0]])['image']
+    near = _singles(modality, dataset.batch(order[index[worst, 0]])['real'])
     return {
-        'real': _png(sampling.grid(real)),
-        'generated': _png(sampling.grid(made)),
-        'interpolation': _png(sampling.grid(sampler(*variables, between), columns=10)),
+        'real': files.png(modality.picture(real)),
+        'generated': files.png(modality.picture(made)),
+        'interpolation': files.png(modality.picture(between, columns=10)),
         'nearest': [
-            (_png(made[i]), _png(x), float(distance[i, 0]))
-            for i, x in zip(worst, near, strict=True)
+            (one, other, float(distance[i, 0]))
+            for i, one, other in zip(worst, _singles(modality, made[worst]), near, strict=True)
         ],
-        'blind': tuple([_png(x) for x in images] for images in (unseen, fresh)),
+        'blind': tuple(_singles(modality, x) for x in (unseen, fresh)),
     }
 
 
-def _flat(images: np.ndarray) -> np.ndarray:
+def _singles(modality: Modality, examples: np.ndarray) -> list[bytes]:
+    """A PNG of each example by itself."""
+    return [files.png(x) for x in modality.thumbnails(examples)]  # type: ignore[misc]
+
+
+def _flat(modality: Modality, examples: np.ndarray) -> np.ndarray:
+    images = modality.thumbnails(examples)  # type: ignore[misc]
     return images.reshape(len(images), -1).astype(np.float32) / 255.0

@@ -1,20 +1,19 @@
-"""Samples from a checkpoint of a run."""
+"""--mode=sample and --mode=animate: samples of a run, and the pictures that it made as a film."""
 
 import pathlib
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from absl import logging
 
-from gan_jax import game
-from gan_jax.config import experiment as setup
-from gan_jax.config import inputs
-from gan_jax.config import saved as workdir_lib
+from gan_jax.config import experiment as experiment_lib
+from gan_jax.config import saved
 from gan_jax.errors import UserError
-from gan_jax.modalities import points as pictures
-from gan_jax.runtime import replicas
-from gan_jax.sampling import sampler as sampling
+from gan_jax.runtime import files, replicas
+from gan_jax.sampling import animation, sampler, translation
+
+SHOWN = 1000  # samples in a picture at most
+PAIRS, STEPS = 8, 10  # of interpolations: rows and columns
 
 
 def sample(
@@ -31,46 +30,55 @@ def sample(
     Args:
       workdir: a run's work directory.
       num: how many samples.
-      seed: the latents' seed.
+      seed: the latents' seed; sample i is the same whatever `num`.
       truncation: the bound of the latents' coordinates.
       best: from the best checkpoint by the evaluated metric, not the newest.
       replica: which of the run's seeds, counted from 0.
 
     Returns:
-      The files: a grid, the images as .npz (uint8 [n, height, width, channels]), interpolations.
+      The files, generated/<name>...: a picture, the samples in the forms that suit them (.npz
+      always), and where single samples can be looked at, interpolations.
 
     Raises:
       UserError: if there is no run, it has no checkpoint, or its latents cannot be truncated.
     """
-    run = setup.restore(workdir, best)
-    config, players, step = run.config, run.players, run.step
-    if inputs.translates(players.game):
+    run = experiment_lib.restore(workdir, best)
+    experiment = run.experiment
+    game, modality = experiment.game, experiment.modality
+    if translation.translates(game):
         raise UserError(
             f'{workdir} translates; use --mode=translate --input=FOLDER --output=FOLDER'
         )
-    seeds = replicas.seeds_with(config, replica)
-    variables = replicas.split(game.averaged(run.state), len(seeds))[replica]
-    suffix = replicas.suffix(seeds[replica], len(seeds))
-    files = sampling.write_samples(
-        workdir,
-        players.game,
-        variables,
-        name=f'seed_{seed}' + ('_best' if best else '') + suffix.replace('seed', 'of'),
-        num=num,
-        seed=seed,
-        truncation=truncation,
-        real=_points(config, num),
-    )
-    logging.info('step %d: wrote %s', step, ', '.join(map(str, files)))
-    return files
+    variables = run.variables(replica)
+    options: dict[str, Any] = {} if truncation is None else {'truncation': truncation}
+    inputs = sampler.draw_inputs(game, seed, num, **options)
+    suffix = replicas.suffix(experiment.seeds[replica], len(experiment.seeds))
+    name = f'seed_{seed}' + ('_best' if best else '') + suffix.replace('seed', 'of')
+    stem = workdir / 'generated' / (name + (f'_truncation_{truncation}' if options else ''))
+    make = sampler.make_sampler(game, modality)
+    samples = make(*variables, inputs)
+    picture = _picture(experiment, samples[:SHOWN], variables)
+    written = [files.write_png(stem.with_name(f'{stem.name}.png'), picture)]
+    written += modality.write(stem, samples)
+    if modality.thumbnails is not None:
+        pairs = sampler.draw_inputs(game, seed, 2 * PAIRS, **options)
+        between = make(*variables, sampler.interpolation(pairs, STEPS))
+        rows = modality.picture(between, columns=STEPS)
+        written.append(files.write_png(stem.with_name(f'{stem.name}_interpolation.png'), rows))
+    logging.info('step %d: wrote %s', run.step, ', '.join(map(str, written)))
+    return written
 
 
-def _points(config: Mapping[str, Any], num: int) -> np.ndarray | None:
-    """Real points, if the run's data are points and not images."""
-    if config['image_size']:
-        return None
-    dataset = inputs.load_images(config)
-    return dataset.batch(np.arange(min(num, len(dataset))))['image']
+def _picture(
+    experiment: experiment_lib.Experiment, samples: np.ndarray, variables: Any
+) -> np.ndarray:
+    """Samples, beside real examples where these are part of the picture."""
+    if experiment.modality.thumbnails is not None:
+        return experiment.modality.picture(samples)
+    dataset = experiment.dataset
+    real = dataset.batch(np.arange(min(len(samples), len(dataset))))['real']
+    score = sampler.make_score(experiment.game)
+    return experiment.modality.picture(samples, real, lambda x: score(*variables, x))
 
 
 def animate(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
@@ -83,7 +91,9 @@ def animate(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
     Raises:
       UserError: if there is no run, or it has made no pictures.
     """
-    seeds = replicas.seeds_with(workdir_lib.read_config(workdir), replica)
+    config = saved.read_config(workdir)
+    seeds = replicas.seeds(config['seed'], config['num_replicas'])
+    replicas.check(replica, seeds)
     suffix = replicas.suffix(seeds[replica], len(seeds))
     frames = sorted((workdir / 'samples').glob(f'{"[0-9]" * 8}{suffix}.png'))
     if not frames:
@@ -92,6 +102,6 @@ def animate(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
         )
     file = workdir / 'generated' / f'training{suffix}.gif'
     file.parent.mkdir(exist_ok=True)
-    pictures.animate(frames, file)
+    animation.animate(frames, file)
     logging.info('wrote %s, %d frames', file, len(frames))
     return file

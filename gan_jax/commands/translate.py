@@ -13,13 +13,11 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
-from gan_jax import game
-from gan_jax.config import experiment as setup
-from gan_jax.config import inputs
+from gan_jax.config import experiment
 from gan_jax.config.checks import check_name
 from gan_jax.data import cleaning, sources, transforms
 from gan_jax.errors import UserError, one_line
-from gan_jax.runtime import files, parallel, replicas
+from gan_jax.runtime import files, parallel
 
 DIRECTIONS = ('a_to_b', 'b_to_a')
 LARGEST = 512  # pixels; one that would be longer on a side, or become so, is cut into tiles
@@ -73,18 +71,18 @@ def translate(
       UserError: if there is no run, it has no checkpoint, it does not translate in this direction,
         there are no files, or the output cannot be written or would overwrite them.
     """
-    run = setup.restore(workdir, best)
-    functions = run.players.game.functions
+    run = experiment.restore(workdir, best)
+    functions = run.experiment.game.functions
     valid = [name for name in DIRECTIONS if name in functions]
     if not valid:
         raise UserError(
-            f'{workdir} holds a run of the game {run.config["game"]!r}, which translates nothing; '
-            f'name a run that translates {" or ".join(DIRECTIONS)}, of paired or cyclegan'
+            f'{workdir} holds a run of the game {run.experiment.config["game"]!r}, which '
+            f'translates nothing; name a run that translates {" or ".join(DIRECTIONS)}, of pix2pix '
+            f'or cyclegan'
         )
     check_name('--direction', direction, valid)
-    seeds = replicas.seeds_with(run.config, replica)
-    variables = replicas.split(game.averaged(run.state), len(seeds))[replica]
-    height, width, channels = inputs.source_shape(run.config)
+    variables = run.variables(replica)
+    height, width, channels = run.experiment.source_shape
     return translate_folder(
         functions[direction],
         variables,

@@ -4,6 +4,7 @@ import difflib
 import importlib
 import inspect
 import math
+import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
@@ -115,3 +116,10 @@ def functions_with(module: ModuleType, *needed: str) -> dict[str, Callable]:
         and value.__module__ == module.__name__
         and set(needed) <= set(inspect.signature(value).parameters)
     }
+
+
+def submodules(package: ModuleType, *, with_: str = '') -> list[str]:
+    """The names of a package's modules; only those that have an attribute `with_`, if given."""
+    names = [module.name for module in pkgutil.iter_modules(package.__path__) if not module.ispkg]
+    loaded = {name: importlib.import_module(f'{package.__name__}.{name}') for name in names}
+    return [name for name in names if not with_ or hasattr(loaded[name], with_)]

@@ -1,5 +1,6 @@
 """The common keys of a config, with their defaults."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import ml_collections
@@ -12,6 +13,15 @@ GROUPS = ('data', 'augment', 'cures', 'evaluation')  # dicts of common keys
 
 # Keys with which a run may go on although they differ from those it was begun with.
 MAY_CHANGE = ('steps', *INTERVALS, 'data.data_dir', 'data.memory_gb')
+
+RENAMED_GAMES = {'paired': 'pix2pix'}  # what version 0.1 called them
+
+
+def renewed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config of version 0.1 in the words of this one."""
+    game = config.get('game')
+    renamed = RENAMED_GAMES.get(game, game) if isinstance(game, str) else game
+    return {**config, 'game': renamed} if 'game' in config else dict(config)
 
 
 def default() -> ml_collections.ConfigDict:
@@ -46,6 +56,9 @@ def default() -> ml_collections.ConfigDict:
     )
     config.corruption = ml_collections.ConfigDict()  # what makes sources of images, for restoration
     config.baseline = ml_collections.ConfigDict()  # what translations are evaluated beside
+    config.modality = ml_collections.ConfigDict()  # what the data are; found with them
+    config.init_from = config_dict.placeholder(str)  # a work directory whose players are taken
+    config.init_config = ml_collections.ConfigDict()  # the config of that run, for the record
     config.precision = 'float32'  # what networks compute in; or bfloat16
     config.game = 'gan'
     config.objective = 'non_saturating'

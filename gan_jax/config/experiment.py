@@ -1,163 +1,368 @@
-"""From a config to the objects it stands for: everything is checked here, nothing is compiled."""
+"""What a config stands for: read here, once; everything is checked, nothing is compiled."""
 
+import dataclasses
+import functools
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+import optax
 from flax.errors import FlaxError
 
-from gan_jax import data
+from gan_jax import data, modalities
 from gan_jax import game as game_lib
-from gan_jax.config import inputs, resolve, validate
-from gan_jax.config import saved as workdir_lib
+from gan_jax.config import defaults, inputs, resolve, saved, validate
+from gan_jax.config.checks import imported
 from gan_jax.errors import UserError, one_line
+from gan_jax.evaluation import evaluator, extractors
+from gan_jax.modalities import Modality
 from gan_jax.runtime import checkpoint, parallel, replicas
-from gan_jax.sampling import sampler as sampling
+from gan_jax.sampling import sampler, translation
 
 
-class Players(NamedTuple):
-    """What is played, without data.
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A run as all parts of the program know it; the same in training and after it.
 
     Attributes:
+      config: the resolved config: what the data decide is filled in.
+      modality: what an example is.
       game: the game.
-      init: () -> the state before the first step.
-    """
-
-    game: game_lib.Game
-    init: Callable[[], game_lib.State]
-
-
-class Setup(NamedTuple):
-    """A run.
-
-    Attributes:
-      config: the config with what the data set decides filled in.
-      dataset: the data, images as they are shown and compared.
-      fed: the same as it is trained on, perhaps larger, to be cropped.
-      players: the game and its first state.
+      optimizers: one for each player that moves.
+      decays: of the running averages, for each player that has one.
       prepare: (keys, batch) -> batch, applied inside the step.
+      degrade: (keys, examples) -> sources, for restoration; or None.
+      baseline: sources -> examples, the classical answer to them; or None.
+      aligned: whether sources have their true images where translations are evaluated.
     """
 
     config: dict[str, Any]
-    dataset: data.Dataset
-    fed: data.Dataset
-    players: Players
-    prepare: Callable
+    modality: Modality
+    game: game_lib.Game = dataclasses.field(repr=False)
+    optimizers: Mapping[str, optax.GradientTransformation] = dataclasses.field(repr=False)
+    decays: Mapping[str, Callable] = dataclasses.field(repr=False)
+    prepare: Callable = dataclasses.field(repr=False)
+    degrade: Callable | None = None
+    baseline: Callable | None = None
+    aligned: bool = False
 
+    @functools.cached_property
+    def seeds(self) -> list[int]:
+        """The seeds that are trained: seed, seed + 1, ..."""
+        return replicas.seeds(self.config['seed'], self.config['num_replicas'])
 
-def build_players(config: Mapping[str, Any]) -> Players:
-    """The game of a resolved config and its first state.
+    @functools.cached_property
+    def fed(self) -> data.Dataset:
+        """What is trained on, perhaps larger than what networks see, to be cropped."""
+        return inputs.load_fed(self.config)
 
-    Raises:
-      UserError: if a name or an argument in it is wrong, or the networks do not fit the images.
-    """
-    size, channels = config['image_size'], config['data']['channels']
-    shape = (size, size, channels) if size else (channels,)
-    dtype = jnp.dtype(config['precision'])
-    game = resolve.build_game(config, shape=shape, axis_name=parallel.AXIS, dtype=dtype)
-    example = inputs.example(config, game)
-    try:
-        params, aux = jax.eval_shape(game.init, jax.random.key(0), example)
-        made = jax.eval_shape(sampling.make(game), params, aux, _one_input(game, example))
-    except (TypeError, ValueError, ArithmeticError, AssertionError, FlaxError) as error:
-        points = '' if size else ' (the data are points: use networks of mixture or mlp)'
-        raise UserError(f'the networks cannot be built: {one_line(error)}{points}') from error
-    if made.shape != example['image'].shape:
-        raise UserError(
-            f'config.generator.name={config["generator"]["name"]!r} makes arrays of shape '
-            f'{made.shape[1:]}, not examples of {shape}; is it a generator?'
+    @functools.cached_property
+    def dataset(self) -> data.Dataset:
+        """The same as it is shown and compared."""
+        return inputs.as_shown(self.config, self.fed)
+
+    @functools.cached_property
+    def held_out(self) -> data.Dataset | None:
+        """What evaluations compare samples with; None if that is what is trained on."""
+        return inputs.load_held_out(self.config)
+
+    @property
+    def shown(self) -> data.Dataset:
+        """What pictures are of: to translate, held-out data if there are any."""
+        if translation.translates(self.game) and self.held_out is not None:
+            return self.held_out
+        return self.dataset
+
+    @property
+    def source_shape(self) -> tuple[int, ...]:
+        """The shape of what is translated."""
+        return inputs.source_shape(self.modality, self.degrade)
+
+    @property
+    def example(self) -> dict[str, jax.Array]:
+        """A prepared batch of one, all zeros."""
+        return inputs.example(self.config, self.game, self.modality, self.degrade)
+
+    @functools.cached_property
+    def init(self) -> Callable[..., game_lib.State]:
+        """(trained=None) -> the state before the first step, compiled; see `game.init`."""
+        example = self.example
+
+        def begin(seed: Any, trained: Any) -> game_lib.State:
+            return game_lib.init(self.game, self.optimizers, seed, example, self.decays, trained)
+
+        def init(trained: Any = None) -> game_lib.State:
+            one = functools.partial(begin, trained=trained)
+            return replicas.init(one, self.seeds, game_lib.REPLICA_AXES)
+
+        return jax.jit(init)
+
+    def begin(self) -> game_lib.State:
+        """The state that a new run starts from, with the players of `init_from` if there are any.
+
+        Raises:
+          UserError: if that run has no checkpoint, or none of its players fit.
+        """
+        if not self.config['init_from']:
+            return self.init()
+        return self.init(_trained(pathlib.Path(self.config['init_from']), self))
+
+    def sources(self, dataset: data.Dataset, places: np.ndarray) -> translation.Sources:
+        """Sources of a data set's examples, always the same."""
+        return translation.Sources(
+            dataset, places, self.modality.encode, self.degrade, self.config['seed']
         )
-    optimizers, decays = resolve.build_optimizers(config, game, params)
 
-    def begin(seed: Any) -> game_lib.State:
-        return game_lib.init(game, optimizers, seed, example, decays)
+    def picture(self, seed: int, num: int) -> tuple[np.ndarray, Callable[..., np.ndarray]]:
+        """Real examples, and (params, aux) -> a picture of what players make, always of the same.
 
-    return Players(game, jax.jit(lambda: replicas.init(begin, replicas.seeds(config))))
+        Args:
+          seed: of the prior's draws.
+          num: how many examples there are at most.
+        """
+        places = np.random.default_rng(self.config['seed']).permutation(len(self.shown))[:num]
+        real = self.shown.batch(places)['real']
+        if translation.translates(self.game):
+            made_of = self.sources(self.shown, places)
+            return real, translation.make_picture(self.game, self.modality, made_of)
+        drawn = sampler.draw_inputs(self.game, seed, num)
+        return real, sampler.make_picture(self.game, self.modality, real, drawn)
+
+    def evaluation(
+        self, num: int, names: Sequence[str] | None = None, cache: pathlib.Path | None = None
+    ) -> evaluator.Evaluation:
+        """What samples are compared with.
+
+        Args:
+          num: how many real examples at most.
+          names: the metrics; by default config.evaluation.metrics.
+          cache: where networks and references are kept; the user's cache folder by default.
+
+        Raises:
+          UserError: if a metric cannot be had of these data.
+        """
+        chosen, cache = self.config['evaluation'], cache or extractors.cache_folder()
+        return evaluator.build(
+            chosen['metrics'] if names is None else names,
+            modality=self.modality,
+            train=self.dataset,
+            held_out=self.held_out,
+            splits=(self.config['data']['split'], chosen['split'] or 'test'),
+            aligned=self.aligned,
+            load_network=lambda: load_network(
+                chosen['features'], self.modality, self.dataset, self.held_out, cache
+            ),
+            num=num,
+            seed=self.config['seed'],
+            cache=cache,
+        )
+
+    def evaluated(self, evaluation: evaluator.Evaluation, seed: int, num: int) -> Any:
+        """What an evaluation's examples are made of: draws of the prior, or the sources."""
+        if not translation.translates(self.game):
+            return sampler.draw_inputs(self.game, seed, num)
+        real = evaluation.references['real']
+        return self.sources(real.dataset, real.places)
+
+    def evaluate(
+        self, evaluation: evaluator.Evaluation, seed: int, num: int
+    ) -> Callable[[Any, Any], dict[str, float]]:
+        """(params, aux) -> the figures of `num` samples of a seed; of translations, of them all."""
+        given = self.evaluated(evaluation, seed, num)
+        return evaluator.of_game(self.game, evaluation, given, self.aligned)
 
 
-def _one_input(game: game_lib.Game, example: Mapping[str, jax.Array]) -> Any:
-    """What the game makes an image of, by its shape."""
-    if inputs.translates(game):
-        return example['source']
-    return jax.eval_shape(game.functions['latent'], jax.random.split(jax.random.key(0), 1))
+def load_network(
+    name: str,
+    modality: Modality,
+    train: data.Dataset,
+    test: data.Dataset | None,
+    cache: pathlib.Path | None,
+) -> Any:
+    """The feature network that a config or a flag names."""
+    foreign = name != 'classifier' and not name.startswith(extractors.INCEPTION)
+    own = imported('features', name) if foreign else None
+    return extractors.load(name, train, test, cache, thumbnails=modality.thumbnails, own=own)
 
 
-def build(config: Mapping[str, Any]) -> Setup:
+def build(config: Mapping[str, Any]) -> Experiment:
     """Checks everything that a config says and builds what it stands for.
+
+    Names and arguments are checked before the data are read, which may take minutes.
 
     Raises:
       UserError: if anything in it is wrong, or its data set cannot be used.
     """
+    config = defaults.renewed(config)
     validate.check(config)
     validate.check_batches(config, parallel.num_devices())
-    prepare = inputs.build_prepare(config)
-    # Names are resolved once before the data are read, which may take minutes.
-    game = resolve.build_game(
-        config, shape=(32, 32, 3), axis_name=None, dtype=jnp.dtype(config['precision'])
+    inputs.check_augment(config)
+    make_game = resolve.resolve_game(config)
+    inputs.degradation(config)
+    inputs.baseline(config)
+    inputs.check_sources(config, make_game(shape=None))
+    init_config = {}
+    if config['init_from']:
+        init_config = saved.read_config(pathlib.Path(config['init_from']))
+    fed = inputs.load_fed(config)
+    dataset = inputs.as_shown(config, fed)
+    settings = modalities.settings_of(dataset)
+    size, channels = modalities.image_options(settings)
+    resolved = {
+        **config,
+        'image_size': size,
+        'data': {**config['data'], 'channels': channels},
+        'modality': settings,
+        'init_config': init_config,
+    }
+    experiment = _assembled(resolved, make_game)
+    experiment.__dict__.update(fed=fed, dataset=dataset)  # read already
+    return experiment
+
+
+def rebuild(config: Mapping[str, Any]) -> Experiment:
+    """The experiment of a resolved config, such as a work directory's; reads no data.
+
+    Raises:
+      UserError: if anything in it is wrong.
+    """
+    validate.check(config)
+    return _assembled(dict(config), resolve.resolve_game(config))
+
+
+def _assembled(config: dict[str, Any], make_game: Callable[..., game_lib.Game]) -> Experiment:
+    modality = modalities.make(config['modality'])
+    degrade, baseline = inputs.degradation(config), inputs.baseline(config)
+    prepare = inputs.build_prepare(config, modality, degrade)
+    game = make_game(shape=modality.shape, **modality.fields)
+    _check_baseline(modality, degrade, baseline)
+    example = inputs.example(config, game, modality, degrade)
+    _check_networks(config, modality, game, example)
+    optimizers, decays = resolve.build_optimizers(config, game)
+    aligned = inputs.aligned(config, held_out=True)
+    return Experiment(
+        config, modality, game, optimizers, decays, prepare, degrade, baseline, aligned
     )
-    inputs.check_sources(config, game)
-    inputs.build_baseline(config)
-    fed = inputs.load_data(config)
-    dataset = fed.cropped(config['image_size']) if config['data']['load_size'] else fed
-    *sides, channels = dataset.shape
-    if not sides and any(config['augment'].values()):
-        raise UserError(f'config.augment: {dataset.name} has no images; leave it as it is')
-    size = sides[0] if sides else None
-    resolved = {**config, 'image_size': size, 'data': {**config['data'], 'channels': channels}}
-    _check_baseline(resolved, dataset.shape)
-    return Setup(resolved, dataset, fed, build_players(resolved), prepare)
 
 
-def _check_baseline(config: Mapping[str, Any], shape: tuple[int, ...]) -> None:
-    baseline = inputs.build_baseline(config)
+def _check_networks(
+    config: Mapping[str, Any], modality: Modality, game: game_lib.Game, example: Mapping[str, Any]
+) -> None:
+    """Raises UserError unless the networks can be built and make such examples."""
+    try:
+        params, aux = jax.eval_shape(game.init, jax.random.key(0), example)
+        made_of = example.get('source')
+        if made_of is None:
+            made_of = jax.eval_shape(
+                game.functions['prior'], jax.random.split(jax.random.key(0), 1)
+            )
+        made = jax.eval_shape(sampler.generate(game), params, aux, made_of)
+        if config.get('feature_matching'):
+            keys = jax.random.split(jax.random.key(0), 1)
+            losses = [turn.loss for turn in game.turns if 'generator' in turn.players]
+            for loss in losses:
+                jax.eval_shape(loss, params, {**aux, 'step': jnp.int32(1)}, example, keys)
+    except (TypeError, ValueError, ArithmeticError, AssertionError, FlaxError) as error:
+        flat = '' if len(modality.shape) > 1 else ' (use networks of mixture or mlp)'
+        raise UserError(
+            f'the networks cannot be built for {modality.name}: {one_line(error)}{flat}'
+        ) from error
+    if made.shape != example['real'].shape:
+        raise UserError(
+            f'config.generator.name={config["generator"]["name"]!r} makes arrays of shape '
+            f'{made.shape[1:]}, not examples of {modality.shape}; is it a generator?'
+        )
+
+
+def _check_baseline(
+    modality: Modality, degrade: Callable | None, baseline: Callable | None
+) -> None:
     if baseline is None:
         return
-    source = jnp.zeros((1, *inputs.source_shape(config)))
+    source = jnp.zeros((1, *inputs.source_shape(modality, degrade)))
     try:
-        found = jax.eval_shape(baseline, source).shape[1:]
+        answer = jax.eval_shape(baseline, source).shape[1:]
     except (TypeError, ValueError, AssertionError) as error:
         raise UserError(f'config.baseline: {one_line(error)}') from error
-    if found != tuple(shape):
-        raise UserError(f'config.baseline makes images of {found}, not of {tuple(shape)}')
+    if answer != modality.shape:
+        raise UserError(f'config.baseline makes images of {answer}, not of {modality.shape}')
 
 
 class Run(NamedTuple):
     """A run as its newest or its best checkpoint has it.
 
     Attributes:
-      config: the resolved config.
-      players: the game.
+      experiment: what its config stands for.
       step: the checkpoint's.
       state: the state, of several seeds with an axis.
     """
 
-    config: dict[str, Any]
-    players: Players
+    experiment: Experiment
     step: int
     state: game_lib.State
 
+    def variables(self, replica: int, averaged: bool = True) -> Any:
+        """(params, aux) of one seed, with the running averages where there are any.
 
-def restore(workdir: pathlib.Path, best: bool = False) -> Run:
+        Raises:
+          UserError: if there is no such replica, counted from 0.
+        """
+        seeds = self.experiment.seeds
+        replicas.check(replica, seeds)
+        choose = game_lib.averaged if averaged else game_lib.current
+        return replicas.split(choose(self.state), len(seeds))[replica]
+
+
+def restore(workdir: pathlib.Path, best: bool = False, experiment: Experiment | None = None) -> Run:
     """What a run has come to.
 
     Args:
       workdir: a run's work directory.
       best: the best checkpoint by the evaluated figure, not the newest.
+      experiment: the run's, if it is at hand; by default that of the directory's config.
 
     Raises:
       UserError: if there is no run, or it has no sound checkpoint.
     """
-    config = workdir_lib.read_config(workdir)
-    validate.check(config)
-    players = build_players(config)
+    experiment = experiment or rebuild(saved.read_config(workdir))
     restored = None
     if (workdir / 'checkpoints').exists():
-        checkpoints = checkpoint.Checkpoints(workdir / 'checkpoints', read_only=True)
-        restored = checkpoints.restore(jax.eval_shape(players.init), best)
+        checkpoints = open_checkpoints(workdir, read_only=True)
+        restored = checkpoints.restore(jax.eval_shape(experiment.init), best)
         checkpoints.close()
     if restored is None:
         raise UserError(f'{workdir} has no checkpoint yet; train with --workdir={workdir} first')
     step, state, _ = restored
-    return Run(config, players, step, state)
+    return Run(experiment, step, state)
+
+
+def open_checkpoints(workdir: pathlib.Path, read_only: bool = False) -> checkpoint.Checkpoints:
+    """The checkpoints of a run, those of an earlier version too."""
+    return checkpoint.Checkpoints(
+        workdir / 'checkpoints', read_only=read_only, former_path=saved.former_path
+    )
+
+
+def _trained(workdir: pathlib.Path, experiment: Experiment) -> tuple[Any, Any]:
+    """(params, aux) of another run's players that this experiment has, too."""
+    run = restore(workdir)
+    params, aux = run.variables(0)
+    wanted = jax.eval_shape(experiment.game.init, jax.random.key(0), experiment.example)
+    shared = sorted(params.keys() & wanted[0].keys())
+    if not shared:
+        raise UserError(
+            f'config.init_from={workdir} has the players {", ".join(sorted(params))}, and this '
+            f'game {", ".join(sorted(wanted[0]))}; name a run with one of these'
+        )
+    for name in shared:
+        for own, other in zip(wanted, (params, aux), strict=True):
+            shapes = [jax.tree.map(lambda x: x.shape, x.get(name, {})) for x in (own, other)]
+            if shapes[0] != shapes[1]:
+                raise UserError(
+                    f'config.init_from={workdir}: its {name} has other shapes than this one; give '
+                    f'both the same network'
+                )
+    return {name: params[name] for name in shared}, aux

@@ -1,4 +1,4 @@
-"""What a game is fed, as a config says: its data set, its sources, and how batches are prepared."""
+"""What a game is fed, as a config says: data sets, sources, and how batches are prepared."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -6,36 +6,33 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from gan_jax import augment, data, keys
 from gan_jax.config.checks import check_arguments, check_options, functions_with, named
 from gan_jax.data import sources
 from gan_jax.errors import NoSplit, UserError, one_line
 from gan_jax.game import Game
-from gan_jax.restoration import baselines
-from gan_jax.restoration import degradations as corruptions
+from gan_jax.modalities import Modality
+from gan_jax.restoration import baselines, degradations
+from gan_jax.sampling.translation import both_ways, translates
 
 ALIGNED, UNALIGNED = sources.PAIRED, sources.UNPAIRED
 Prepare = Callable[[Any, Mapping[str, Any]], dict[str, Any]]
 
 
-def load_data(config: Mapping[str, Any]) -> data.Dataset:
-    """The data set that a config names, of the size that is cropped if there is one.
+def load_fed(config: Mapping[str, Any]) -> data.Dataset:
+    """The data set that a config trains on, of the size that is cropped if there is one.
 
     Raises:
       UserError: if it is missing, not prepared or too broken.
     """
     options = dict(config['data'])
     size = options.pop('load_size') or config['image_size']
-    if options['channels'] not in (1, 3):  # of points it is the number of coordinates
-        options['channels'] = None
     return data.load(config['dataset'], image_size=size, **options)
 
 
-def load_images(config: Mapping[str, Any]) -> data.Dataset:
+def as_shown(config: Mapping[str, Any], dataset: data.Dataset) -> data.Dataset:
     """The same with the middle of each image where training takes random crops."""
-    dataset = load_data(config)
     return dataset.cropped(config['image_size']) if config['data']['load_size'] else dataset
 
 
@@ -51,18 +48,13 @@ def load_held_out(config: Mapping[str, Any]) -> data.Dataset | None:
     split, other = config['evaluation']['split'], config['evaluation']['dataset']
     name = other or config['dataset']
     changed = {'dataset': name, 'data': {**config['data'], 'split': split or 'test'}}
+    changed = {**config, **changed}
     try:
-        return load_images({**config, **changed})
+        return as_shown(changed, load_fed(changed))
     except NoSplit:
         if split or other:
             raise
         return None
-
-
-def load_shown(config: Mapping[str, Any], game: Game) -> data.Dataset:
-    """What pictures are of: what is trained on, or to translate, held-out data if there are any."""
-    held_out = load_held_out(config) if translates(game) else None
-    return load_images(config) if held_out is None else held_out
 
 
 def aligned(config: Mapping[str, Any], held_out: bool = False) -> bool:
@@ -71,46 +63,36 @@ def aligned(config: Mapping[str, Any], held_out: bool = False) -> bool:
     return bool(config['corruption']) or name.startswith(ALIGNED)
 
 
-def _corruption(config: Mapping[str, Any]) -> Callable | None:
-    """(keys [n], images) -> sources; None if the config has none."""
-    if not config['corruption']:
-        return None
-    what = 'config.corruption'
-    valid = functions_with(corruptions, 'rng', 'images')
-    function, options = named(what, config['corruption'], valid)
-    check_arguments(what, function, options, ('rng', 'images'))
-    check_options(what, function, options)
-    return functools.partial(function, **options)
+def sourced(config: Mapping[str, Any]) -> bool:
+    """Whether a config's data have sources."""
+    return bool(config['corruption']) or config['dataset'].startswith((ALIGNED, UNALIGNED))
 
 
-def build_baseline(config: Mapping[str, Any]) -> Callable | None:
+def degradation(config: Mapping[str, Any]) -> Callable | None:
+    """(keys [n], images) -> sources; None if the config has none.
+
+    Raises:
+      UserError: if it is unknown.
+    """
+    return _function('config.corruption', config['corruption'], degradations, ('rng', 'images'))
+
+
+def baseline(config: Mapping[str, Any]) -> Callable | None:
     """sources -> images: the classical answer that a translation is compared with, or None.
 
     Raises:
       UserError: if it is unknown.
     """
-    if not config['baseline']:
+    return _function('config.baseline', config['baseline'], baselines, ('sources',))
+
+
+def _function(what: str, value: Any, module: Any, given: tuple[str, ...]) -> Callable | None:
+    if not value:
         return None
-    what, valid = 'config.baseline', functions_with(baselines, 'sources')
-    function, options = named(what, config['baseline'], valid)
-    check_arguments(what, function, options, ('sources',))
+    function, options = named(what, value, functions_with(module, *given))
+    check_arguments(what, function, options, given)
     check_options(what, function, options)
     return functools.partial(function, **options)
-
-
-def translates(game: Game) -> bool:
-    """Whether a game is of sources and images, not of latents."""
-    return 'a_to_b' in game.functions
-
-
-def both_ways(game: Game) -> bool:
-    """Whether a game translates in both directions, for which it needs no pairs."""
-    return 'b_to_a' in game.functions
-
-
-def sourced(config: Mapping[str, Any]) -> bool:
-    """Whether a config's data have sources."""
-    return bool(config['corruption']) or config['dataset'].startswith((ALIGNED, UNALIGNED))
 
 
 def check_sources(config: Mapping[str, Any], game: Game) -> None:
@@ -151,120 +133,90 @@ def check_sources(config: Mapping[str, Any], game: Game) -> None:
         )
 
 
-def example(config: Mapping[str, Any], game: Game) -> dict[str, jax.Array]:
+def source_shape(modality: Modality, degrade: Callable | None) -> tuple[int, ...]:
+    """The shape of a source: that of an example, or of what a degradation makes of one.
+
+    Raises:
+      UserError: if the degradation cannot be applied to such examples.
+    """
+    if degrade is None:
+        return modality.shape
+    rng, example = jax.random.split(jax.random.key(0), 1), jnp.zeros((1, *modality.shape))
+    try:
+        return jax.eval_shape(degrade, rng, example).shape[1:]
+    except (TypeError, ValueError, AssertionError) as error:
+        raise UserError(
+            f'config.corruption: {one_line(error)} (the data are {modality.name})'
+        ) from error
+
+
+def example(
+    config: Mapping[str, Any], game: Game, modality: Modality, degrade: Callable | None
+) -> dict[str, jax.Array]:
     """A prepared batch of one, all zeros.
 
     Raises:
-      UserError: if the corruption cannot be applied to images of this shape.
+      UserError: if the degradation cannot be applied to such examples.
     """
-    size, channels = config['image_size'], config['data']['channels']
-    shape = (size, size, channels) if size else (channels,)
-    batch = {'image': jnp.zeros((1, *shape)), 'label': jnp.zeros((1,), jnp.int32)}
+    batch = {'real': jnp.zeros((1, *modality.shape)), 'label': jnp.zeros((1,), jnp.int32)}
     if translates(game):
-        batch['source'] = jnp.zeros((1, *source_shape(config)))
-        if both_ways(game) and batch['source'].shape != batch['image'].shape:
+        batch['source'] = jnp.zeros((1, *source_shape(modality, degrade)))
+        if both_ways(game) and batch['source'].shape != batch['real'].shape:
             raise UserError(
                 f'config.game={config["game"]!r} needs two domains of one shape; '
-                f'config.corruption makes {batch["source"].shape[1:]} of {shape}'
+                f'config.corruption makes {batch["source"].shape[1:]} of {modality.shape}'
             )
     return batch
 
 
-def source_shape(config: Mapping[str, Any]) -> tuple[int, ...]:
-    """(height, width, channels) of the sources of a resolved config that has some.
-
-    Raises:
-      UserError: if the corruption cannot be applied to images of its size.
-    """
-    size, channels = config['image_size'], config['data']['channels']
-    corruption = _corruption(config)
-    if corruption is None:
-        return size, size, channels
-    if size is None:
-        raise UserError('config.corruption: the data are points, not images')
-    rng, image = jax.random.split(jax.random.key(0), 1), jnp.zeros((1, size, size, channels))
+def check_augment(config: Mapping[str, Any]) -> None:
+    """Raises UserError if an augmentation cannot be as strong as asked."""
     try:
-        return jax.eval_shape(corruption, rng, image).shape[1:]
-    except (TypeError, ValueError, AssertionError) as error:
-        raise UserError(f'config.corruption: {one_line(error)}') from error
+        augment.compose(config['augment'])
+    except ValueError as error:
+        raise UserError(f'config.augment: {error}') from error
 
 
-def build_prepare(config: Mapping[str, Any]) -> Prepare:
-    """(keys [n], batch) -> batch, normalised to [-1, 1], cropped, augmented, with its sources.
+def build_prepare(
+    config: Mapping[str, Any], modality: Modality, degrade: Callable | None
+) -> Prepare:
+    """(keys [n], batch) -> batch, encoded, cropped, augmented, with its sources.
 
     A source and its true image are cropped and augmented as one; those of unpaired sets apart.
 
     Raises:
-      UserError: if an augmentation cannot be as strong as asked, or crops would be too large.
+      UserError: if these examples are not augmented, or crops would be too large.
     """
-    try:
-        augmentation = augment.compose(config['augment'])
-    except ValueError as error:
-        raise UserError(f'config.augment: {error}') from error
-    anything = any(config['augment'].values())
-    corruption, paired = _corruption(config), aligned(config)
-    load_size, size = config['data']['load_size'], config['image_size']
+    augmentation = None
+    if any(config['augment'].values()):
+        if modality.augment is None:
+            raise UserError(f'config.augment: {modality.name} are not augmented; leave it as it is')
+        augmentation = modality.augment(config['augment'])
+    paired, load_size, size = aligned(config), config['data']['load_size'], config['image_size']
     if load_size and (not size or size > load_size):
         raise UserError(
             f'config.data.load_size={load_size} is what crops of config.image_size={size} are '
             f'taken of; give an image_size that is not larger'
         )
 
-    def change(rng, images):
+    def change(rng, examples):
         if load_size:
-            images = augment.random_crop(keys.of_name(rng, 'crop'), images, size)
-        return augmentation(rng, images) if anything else images
+            examples = augment.random_crop(keys.of_name(rng, 'crop'), examples, size)
+        return examples if augmentation is None else augmentation(rng, examples)
 
     def prepare(rng, batch):
-        image = data.normalize(batch['image'])
-        source = data.normalize(batch['source']) if 'source' in batch else None
+        real = modality.encode(batch['real'])
+        source = modality.encode(batch['source']) if 'source' in batch else None
         if source is not None and paired:
-            both = change(rng, jnp.concatenate([source, image], axis=-1))
-            source, image = jnp.split(both, [source.shape[-1]], axis=-1)
+            both = change(rng, jnp.concatenate([source, real], axis=-1))
+            source, real = jnp.split(both, [source.shape[-1]], axis=-1)
         else:
-            image = change(rng, image)
+            real = change(rng, real)
             if source is not None:
                 source = change(keys.of_name(rng, 'source'), source)
-        if corruption is not None:
-            source = corruption(keys.of_name(rng, 'corruption'), image)
+        if degrade is not None:
+            source = degrade(keys.of_name(rng, 'corruption'), real)
         sources = {} if source is None else {'source': source}
-        return {**batch, 'image': image, **sources}
+        return {**batch, 'real': real, **sources}
 
     return prepare
-
-
-class Sources:
-    """Sources of a data set's examples, made when they are asked for; always the same.
-
-    Attributes:
-      dataset: the data set.
-      places: which of its examples.
-    """
-
-    def __init__(self, config: Mapping[str, Any], dataset: data.Dataset, places: np.ndarray):
-        """Compiles nothing yet."""
-        self.dataset, self.places = dataset, places
-        corruption = _corruption(config)
-        root = keys.fold_in_name(jax.random.key(config['seed']), 'sources')
-
-        def corrupt(places, images):
-            rng = jax.vmap(lambda place: jax.random.fold_in(root, place))(places)
-            return corruption(rng, data.normalize(images))  # type: ignore[misc]
-
-        self._corrupt = jax.jit(corrupt) if corruption else None
-
-    def __len__(self) -> int:
-        """The number of sources."""
-        return len(self.places)
-
-    def __getitem__(self, part: slice) -> np.ndarray:
-        """Float32 [n, height, width, channels]."""
-        places = self.places[part]
-        batch = self.dataset.batch(places)
-        if self._corrupt is None:
-            return data.normalize(batch['source'])
-        return np.asarray(self._corrupt(jnp.asarray(places, jnp.uint32), batch['image']))
-
-    def images(self, part: slice) -> np.ndarray:
-        """The images that belong to them, or of unpaired sets others; uint8."""
-        return self.dataset.batch(self.places[part])['image']

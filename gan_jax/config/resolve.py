@@ -3,13 +3,15 @@
 A config names things (`objective`, `generator.name`, ...) and gives their keyword arguments.
 There is no registry: a name is looked up in the module that holds its kind, and what a name
 accepts is read off its signature, so a new loss or network is known as soon as it is written.
+
+Names and arguments are checked at once; what depends on the data (shapes, classes) comes later: a
+resolver gives a function of what is built in.
 """
 
 import dataclasses
 import functools
 import importlib
-import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -17,9 +19,18 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_jax import augment, games, latents, losses, networks, objectives, optimizers
+from gan_jax import (
+    augment,
+    games,
+    keys,
+    latents,
+    losses,
+    networks,
+    objectives,
+    optimizers,
+    stabilization,
+)
 from gan_jax import penalties as penalties_lib
-from gan_jax import stabilization as cures
 from gan_jax.config.checks import (
     arguments,
     check_arguments,
@@ -30,26 +41,29 @@ from gan_jax.config.checks import (
     functions_with,
     imported,
     named,
+    submodules,
 )
 from gan_jax.errors import UserError, one_line
 from gan_jax.game import Game
 from gan_jax.games import wrappers
 from gan_jax.games.adversary import Adversary, Penalty
+from gan_jax.games.network import of_module
 from gan_jax.games.pix2pix import Term
-from gan_jax.restoration import heads as outputs
+from gan_jax.restoration import heads
+from gan_jax.runtime import parallel
+
+# What is known once the data are: 'shape', 'dtype' and a modality's fields such as 'classes'.
+BuiltIn = Mapping[str, Any]
+Later = Callable[[BuiltIn], Any]
 
 # What a game gives a penalty, by the names of its arguments.
 GIVEN = ('critic', 'real', 'fake', 'rng', 'anchors')
 ANCHORS_DECAY = 0.99
 
-BUILT_IN = ('adversary', 'axis_name')  # what a game is given that is no key of a config
-
-
-def submodules(package: ModuleType, *, with_: str = '') -> list[str]:
-    """The names of a package's modules; only those that have an attribute `with_`, if given."""
-    names = [module.name for module in pkgutil.iter_modules(package.__path__) if not module.ispkg]
-    loaded = {name: importlib.import_module(f'{package.__name__}.{name}') for name in names}
-    return [name for name in names if not with_ or hasattr(loaded[name], with_)]
+BUILT_IN = ('adversary',)  # what a game is given that is no key of a config
+CALLED = {'prior': 'latent'}  # arguments of games that a config calls otherwise
+FIELDS = ('shape', 'dtype', 'axis_name', 'classes')  # of networks, that a config cannot set
+LABEL = 'label'
 
 
 def game_module(name: str) -> ModuleType:
@@ -59,7 +73,7 @@ def game_module(name: str) -> ModuleType:
 
 def game_keys(name: str) -> list[str]:
     """The keys of a config that a game takes beyond the common ones."""
-    return list(arguments(game_module(name).make, BUILT_IN))
+    return [CALLED.get(key, key) for key in arguments(game_module(name).make, BUILT_IN)]
 
 
 def _network_classes() -> dict[str, type[nn.Module]]:
@@ -73,27 +87,29 @@ def _network_classes() -> dict[str, type[nn.Module]]:
     return classes
 
 
-def _network(what: str, value: Any, built_in: Mapping[str, Any]) -> nn.Module:
+def _network(what: str, value: Any) -> Later:
     network, kwargs = named(what, value, _network_classes())
-    fields = {field.name for field in dataclasses.fields(network)}
-    given = {name: x for name, x in built_in.items() if name in fields}
-    if 'dtype' not in fields and built_in.get('dtype', jnp.float32) != jnp.float32:
-        raise UserError(
-            f'{what}.name={value["name"]!r} has no field dtype, so it computes in float32 only; '
-            f'use --config.precision=float32'
-        )
-    check_arguments(what, network, kwargs, (*given, 'parent', 'name'))
-    for field in dataclasses.fields(network):
-        if field.name in kwargs and type(field.default) in (int, float):
-            check_number(f'{what}.{field.name}', kwargs[field.name], type(field.default), 0)
-        if field.name in kwargs and type(field.default) in (bool, str):
-            kind = type(field.default)
-            if not isinstance(kwargs[field.name], kind):
-                raise UserError(
-                    f'{what}.{field.name}={kwargs[field.name]!r} must be '
-                    f'{"True or False" if kind is bool else "a name"}'
-                )
-    return network(**given, **kwargs)
+    fields = {field.name: field for field in dataclasses.fields(network)}
+    check_arguments(what, network, kwargs, (*FIELDS, 'parent', 'name'))
+    for name, given in kwargs.items():
+        kind = type(fields[name].default)
+        if kind in (int, float):
+            check_number(f'{what}.{name}', given, kind, 0)
+        if kind in (bool, str) and not isinstance(given, kind):
+            raise UserError(
+                f'{what}.{name}={given!r} must be {"True or False" if kind is bool else "a name"}'
+            )
+
+    def build(built_in: BuiltIn) -> Any:
+        if 'dtype' not in fields and built_in['dtype'] != jnp.float32:
+            raise UserError(
+                f'{what}.name={value["name"]!r} has no field dtype, so it computes in float32 '
+                f'only; use --config.precision=float32'
+            )
+        own = {name: x for name, x in built_in.items() if name in fields}
+        return of_module(network(**own, **kwargs))
+
+    return build
 
 
 def _objective(what: str, value: Any, axis_name: str | None) -> objectives.Objective:
@@ -116,11 +132,28 @@ def _objective(what: str, value: Any, axis_name: str | None) -> objectives.Objec
     return objective.partial(**built_in, **options)
 
 
-def _latent(what: str, value: Any, built_in: Mapping[str, Any]) -> Callable:
+def _prior(what: str, value: Any) -> Later:
     function, kwargs = named(what, value, functions_with(latents, 'rng', 'size'))
     check_arguments(what, function, kwargs, ('rng',))
     check_number(f'{what}.size', kwargs['size'], int, 1)
-    return functools.partial(function, **kwargs)
+
+    def build(built_in: BuiltIn) -> Callable:
+        labelled = LABEL in built_in['asked']
+        if labelled and built_in['shape'] and not built_in.get('classes'):
+            raise UserError(
+                'the networks ask for labels, and the data set has no classes; name another'
+            )
+
+        def prior(rng, **options):
+            inputs = {'latent': function(rng, **kwargs, **options)}
+            if labelled:
+                drawn = keys.of_name(rng, LABEL)
+                inputs[LABEL] = latents.labels(drawn, built_in['classes'])
+            return inputs
+
+        return prior
+
+    return build
 
 
 def _penalty(name: str, settings: Any, axis_name: str | None) -> Penalty:
@@ -160,7 +193,7 @@ def _penalty(name: str, settings: Any, axis_name: str | None) -> Penalty:
     return Penalty(name, penalty, settings['weight'], settings.get('every', 1), decay)
 
 
-def _adversary(config: Mapping[str, Any], axis_name: str | None) -> Adversary:
+def _adversary(config: Mapping[str, Any], axis_name: str | None = parallel.AXIS) -> Adversary:
     chosen = config['cures']
     if not isinstance(config['penalties'], Mapping):
         raise UserError(f'config.penalties={config["penalties"]!r} must be a dict, {{}} for none')
@@ -168,11 +201,11 @@ def _adversary(config: Mapping[str, Any], axis_name: str | None) -> Adversary:
     if chosen['instance_noise']:
         start, steps = chosen['instance_noise'], chosen['instance_noise_steps']
         noise = functools.partial(
-            cures.linear, start=start, end=0.0 if steps else start, steps=steps
+            stabilization.linear, start=start, end=0.0 if steps else start, steps=steps
         )
     if chosen['top_k'] < 1:
         top_k = functools.partial(
-            cures.linear, start=1.0, end=chosen['top_k'], steps=chosen['top_k_steps']
+            stabilization.linear, start=1.0, end=chosen['top_k'], steps=chosen['top_k_steps']
         )
     return Adversary(
         _objective('config.objective', config['objective'], axis_name),
@@ -185,62 +218,74 @@ def _adversary(config: Mapping[str, Any], axis_name: str | None) -> Adversary:
     )
 
 
-def _every(what: str, value: Any, built_in: Mapping[str, Any]) -> int:
+def _at_once(value: Any) -> Later:
+    return lambda built_in: value
+
+
+def _every(what: str, value: Any) -> Later:
     check_number(what, value, int, 1)
-    return value
+    return _at_once(value)
 
 
-def _output(what: str, value: Any, built_in: Mapping[str, Any]) -> Callable:
-    valid = functions_with(outputs, 'made', 'source')
-    check_name(what, value, valid)
-    return valid[value]
+def _one_of(module: ModuleType, *arguments: str) -> Callable[[str, Any], Later]:
+    """The resolver of a module's functions that take these arguments."""
+
+    def resolve(what: str, value: Any) -> Later:
+        valid = functions_with(module, *arguments)
+        check_name(what, value, valid)
+        return _at_once(valid[value])
+
+    return resolve
 
 
-def _distance(what: str, value: Any, built_in: Mapping[str, Any]) -> Callable:
-    valid = functions_with(losses, 'x', 'y')
-    check_name(what, value, valid)
-    return valid[value]
+_distance = _one_of(losses, 'x', 'y')
 
 
-def _reconstruction(what: str, value: Any, built_in: Mapping[str, Any]) -> tuple[Term, ...]:
+def _reconstruction(what: str, value: Any) -> Later:
     if not isinstance(value, Mapping):
         raise UserError(f"{what}={value!r} must be a dict of weights such as {{'l1': 100.0}}")
     for name, weight in value.items():
         check_number(f'{what}.{name}', weight, float, 0)
-    return tuple(Term(name, _distance(what, name, {}), weight) for name, weight in value.items())
+    distances = {name: _distance(what, name)({}) for name in value}
+    return _at_once(tuple(Term(name, distances[name], weight) for name, weight in value.items()))
 
 
-def _perceptual(what: str, value: Any, built_in: Mapping[str, Any]) -> tuple[Term, ...]:
+def _perceptual(what: str, value: Any) -> Later:
     if not value:
-        return ()
+        return _at_once(())
     if not isinstance(value, Mapping) or {*value} != {'features', 'weight'}:
         raise UserError(
             f"{what} must be {{}} or {{'features': 'package.module:name', 'weight': 1.0}}"
         )
     check_number(f'{what}.weight', value['weight'], float, 0)
     features = imported(f'{what}.features', value['features'])
-    try:
-        jax.eval_shape(features, jnp.zeros((1, *built_in['shape'])))
-    except Exception as error:  # it may be anything
-        raise UserError(f'{what}.features={value["features"]}: {one_line(error)}') from error
 
     def compare(truth, image):
         return losses.feature_matching(features(truth), features(image))
 
-    return (Term('perceptual', compare, value['weight']),)
+    def build(built_in: BuiltIn) -> tuple[Term, ...]:
+        try:
+            if built_in['shape']:
+                jax.eval_shape(features, jnp.zeros((1, *built_in['shape'])))
+        except Exception as error:  # it may be anything
+            raise UserError(f'{what}.features={value["features"]}: {one_line(error)}') from error
+        return (Term('perceptual', compare, value['weight']),)
+
+    return build
 
 
-def _feature_matching(what: str, value: Any, built_in: Mapping[str, Any]) -> tuple[Term, ...]:
+def _feature_matching(what: str, value: Any) -> Later:
     check_number(what, value, float, 0)
-    return (Term('feature_matching', losses.feature_matching, value),) if value else ()
+    term = Term('feature_matching', losses.feature_matching, value)
+    return _at_once((term,) if value else ())
 
 
 _RESOLVE = {
     'generator': _network,
     'discriminator': _network,
-    'latent': _latent,
+    'latent': _prior,
     'generator_every': _every,
-    'output': _output,
+    'output': _one_of(heads, 'made', 'source'),
     'distance': _distance,
     'reconstruction': _reconstruction,
     'perceptual': _perceptual,
@@ -248,42 +293,59 @@ _RESOLVE = {
 }
 
 
-def build_game(config: Mapping[str, Any], **built_in: Any) -> Game:
-    """The game that a config describes.
+def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
+    """Checks what a config says of its game, and gives what builds it once the data are known.
 
     Args:
-      config: the resolved config.
-      **built_in: what networks get that have a field of that name (shape, axis_name, dtype).
+      config: the config.
+
+    Returns:
+      (shape, **fields) -> the game: the shape of an example and what a modality's fields say. With
+      a shape of None, of data not yet known, it is a draft whose functions' names are the game's.
 
     Raises:
-      UserError: if a name or an argument is unknown.
+      UserError: if a name or an argument is unknown; the function, if these do not fit the data.
     """
     make = game_module(config['game']).make
-    axis_name = built_in.get('axis_name')
-    kwargs: dict[str, Any] = {}
-    for key in (x for x in game_keys(config['game']) if x in config):
-        if key in _RESOLVE:
-            kwargs[key] = _RESOLVE[key](f'config.{key}', config[key], built_in)
+    later: dict[str, Later] = {}
+    for argument, parameter in arguments(make, BUILT_IN).items():
+        key = CALLED.get(argument, argument)
+        if key not in config:
+            if parameter.default is parameter.empty:
+                raise UserError(f'config.{key} is missing')
+        elif key in _RESOLVE:
+            later[argument] = _RESOLVE[key](f'config.{key}', config[key])
         else:
-            kwargs[key] = config[key]
-            check_options('config', make, {key: config[key]}, 0)
-    check_arguments('config', make, kwargs, BUILT_IN)
-    if 'adversary' in arguments(make):
-        kwargs['adversary'] = _adversary(config, axis_name)
-    if 'axis_name' in arguments(make):
-        kwargs['axis_name'] = axis_name
-    if kwargs.get('feature_matching') and not hasattr(kwargs['discriminator'], 'features'):
-        raise UserError(
-            f'config.feature_matching: config.discriminator.name='
-            f'{config["discriminator"]["name"]!r} gives no features; use patchgan.Discriminator'
-        )
-    game = make(**kwargs)
-    chosen = config['cures']
-    if chosen['unrolled_steps']:
-        steps, rate = chosen['unrolled_steps'], chosen['unrolled_learning_rate']
-        game = wrappers.unrolled(game, steps, rate, axis_name=axis_name)
-    if chosen['historical_averaging']:
-        game = wrappers.historical_averaging(game, chosen['historical_averaging'])
+            check_options('config', make, {argument: config[key]}, 0)
+            later[argument] = _at_once(config[key])
+    takes_adversary = 'adversary' in arguments(make)
+    adversary = {'adversary': _adversary(config)} if takes_adversary else {}
+    dtype = jnp.dtype(config['precision'])
+
+    def build(shape: tuple[int, ...] | None, **fields: Any) -> Game:
+        built_in = {'shape': shape, 'dtype': dtype, 'axis_name': parallel.AXIS, **fields}
+        kwargs = {key: later[key](built_in) for key in later if key != 'prior'}
+        networks = {key: x for key, x in kwargs.items() if _RESOLVE.get(key) is _network}
+        asked = {name for network in networks.values() for name in network.asks}
+        if 'prior' in later:
+            kwargs['prior'] = later['prior']({**built_in, 'asked': asked})
+        if LABEL in asked and config['cures']['packing'] > 1:
+            raise UserError(
+                f'config.cures.packing={config["cures"]["packing"]}: networks that ask for a label '
+                f'judge single examples; leave it at 1'
+            )
+        return _wrapped(config['cures'], make(**kwargs, **adversary))
+
+    return build
+
+
+def _wrapped(cures: Mapping[str, Any], game: Game) -> Game:
+    """The game with those cures that act on it as a whole."""
+    if cures['unrolled_steps']:
+        steps, rate = cures['unrolled_steps'], cures['unrolled_learning_rate']
+        game = wrappers.unrolled(game, steps, rate, axis_name=parallel.AXIS)
+    if cures['historical_averaging']:
+        game = wrappers.historical_averaging(game, cures['historical_averaging'])
     return game
 
 
@@ -309,14 +371,14 @@ def _optimizer(what: str, value: Any, correction: float) -> Any:
 
 
 def build_optimizers(
-    config: Mapping[str, Any], game: Game, players: Iterable[str]
+    config: Mapping[str, Any], game: Game
 ) -> tuple[dict[str, Any], dict[str, Callable]]:
-    """Each player's optimizer, and the decay of the running average of those that have one.
+    """The optimizer of each player that moves, and the decay of its running average if it has one.
 
     Raises:
       UserError: if a player, a name or an argument is unknown or missing.
     """
-    players = tuple(players)
+    players = sorted(game.movers)
     check_keys('config.optimizers', config['optimizers'], players)
     check_keys('config.ema', config['ema'], players)
     made, decays = {}, {}

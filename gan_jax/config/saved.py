@@ -1,41 +1,65 @@
-"""The work directory of a run: which config made it, and where things lie in it."""
+"""The run in a work directory: which config made it."""
 
 import json
 import pathlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from gan_jax.config.defaults import GROUPS, MAY_CHANGE, default
+from gan_jax import modalities
+from gan_jax.config.defaults import GROUPS, MAY_CHANGE, default, renewed
 from gan_jax.errors import UserError, one_line
 from gan_jax.runtime import files
 
 CONFIG = 'config.json'
+# What version 0.1 called arrays of a checkpoint.
+_FORMER_PATHS = (
+    (r'aux\.adversary\.anchors\.(\w+)', r'aux.anchors.\1'),
+    (r'aux\.adversary_(a|b)\.anchors\.(\w+)', r'aux.anchors.\1.\2'),
+    (r'aux\.adversary_(a|b)\.pool\.examples', r'aux.pools.\1.images'),
+    (r'aux\.adversary_(a|b)\.pool\.count', r'aux.pools.\1.count'),
+)
+# Found with the data, by a version that did not keep it in the config.
+NOT_COMPARED = ('config.modality', 'config.init_config')
+
+
+def former_path(path: str) -> str:
+    """What version 0.1 called an array of a checkpoint."""
+    for pattern, former in _FORMER_PATHS:
+        path = re.sub(f'^{pattern}$', former, path)
+    return path
 
 
 def read_config(workdir: pathlib.Path) -> dict[str, Any]:
-    """The resolved config of the run in `workdir`.
+    """The resolved config of the run in `workdir`, in the words of this version.
 
     Raises:
       UserError: if there is none, or it cannot be read.
     """
     file = workdir / CONFIG
     try:
-        return _completed(json.loads(file.read_text()))
+        config = json.loads(file.read_text())
     except FileNotFoundError:
         raise UserError(
             f'{workdir} holds no run ({CONFIG} is missing); train one with --workdir={workdir}'
         ) from None
     except (OSError, ValueError) as error:
         raise UserError(f'{file} cannot be read ({one_line(error)})') from error
+    return _completed(config)
 
 
 def _completed(config: dict[str, Any]) -> dict[str, Any]:
     """With the defaults of keys that came after the run: they leave it as it was."""
+    config = renewed(config)
     for key, value in json.loads(json.dumps(default().to_dict())).items():
         if key not in config:
             config[key] = value
         elif key in GROUPS:
             config[key] = {**value, **config[key]}
+    size, channels = config['image_size'], config['data']['channels']
+    if not config['modality'] and channels is not None:  # of version 0.1
+        config['modality'] = modalities.settings_from(size, channels)
+        config['data'] = {**config['data'], 'channels': channels if size else None}
     return config
 
 
@@ -54,7 +78,7 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [
         f'{key}: {before.get(key)!r} there, {after.get(key)!r} now'
         for key in sorted({*before, *after} - free)
-        if before.get(key) != after.get(key)
+        if before.get(key) != after.get(key) and not key.startswith(NOT_COMPARED)
     ]
 
 

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from gan_jax import games
-from gan_jax.config.checks import check_keys, check_name, check_number
+from gan_jax.config.checks import check_keys, check_name, check_number, submodules
 from gan_jax.config.defaults import GROUPS, INTERVALS, PRECISIONS, default
-from gan_jax.config.resolve import game_keys, submodules
+from gan_jax.config.resolve import game_keys
 from gan_jax.errors import UserError
-from gan_jax.evaluation import evaluator as evaluation
-from gan_jax.evaluation import extractors as features
+from gan_jax.evaluation import evaluator, extractors
 
 
 def _check_numbers(config: Mapping[str, Any]) -> None:
@@ -22,8 +21,7 @@ def _check_numbers(config: Mapping[str, Any]) -> None:
         raise UserError(f'config.seed={config["seed"]} must be below 2**32')
     if config['image_size'] is not None:
         check_number('config.image_size', config['image_size'], int, 1)
-    # Points have no size, and as many channels as coordinates.
-    if config['data']['channels'] not in (None, 1, 3, *(() if config['image_size'] else (2,))):
+    if config['data']['channels'] not in (None, 1, 3):
         raise UserError(f'config.data.channels={config["data"]["channels"]!r} must be 1, 3 or None')
     if config['data']['load_size'] is not None:
         check_number('config.data.load_size', config['data']['load_size'], int, 1)
@@ -64,6 +62,29 @@ def check_batches(config: Mapping[str, Any], num_devices: int) -> None:
             )
 
 
+def check_metrics(what: str, names: Any) -> None:
+    """Raises UserError naming the nearest valid metric for the first unknown one."""
+    if isinstance(names, str):
+        raise UserError(f"{what}={names!r} must be a tuple of names, such as ('{names}',)")
+    for name in names:
+        check_name(what, name, evaluator.available())
+
+
+def check_best(what: str, best: str, names: Any) -> None:
+    """Raises UserError unless one of the metrics gives the figure that is called best."""
+    check_name(what, best, evaluator.gives(names))
+
+
+def check_features(what: str, name: Any) -> None:
+    """Raises UserError unless the name has a form that `extractors` knows; loads nothing."""
+    if isinstance(name, str) and (name == 'classifier' or name.partition(':')[2]):
+        return
+    raise UserError(
+        f"{what}={name!r} must be 'classifier', '{extractors.INCEPTION}PATH' or "
+        f"'package.module:name'"
+    )
+
+
 def check(config: Mapping[str, Any]) -> None:
     """Raises UserError unless every key is known and every common value makes sense."""
     common = default().to_dict()
@@ -79,9 +100,9 @@ def check(config: Mapping[str, Any]) -> None:
     _check_numbers(config)
     _check_cures(config['cures'])
     chosen = config['evaluation']
-    evaluation.check_metrics('config.evaluation.metrics', chosen['metrics'])
-    evaluation.check_best('config.evaluation.best', chosen['best'], chosen['metrics'])
-    features.check('config.evaluation.features', chosen['features'])
+    check_metrics('config.evaluation.metrics', chosen['metrics'])
+    check_best('config.evaluation.best', chosen['best'], chosen['metrics'])
+    check_features('config.evaluation.features', chosen['features'])
     for key, value in config['augment'].items():
         if not isinstance(value, bool):
             check_number(f'config.augment.{key}', value, float, 0)

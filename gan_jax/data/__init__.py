@@ -1,7 +1,8 @@
 """Data: load a set once, draw batches without end, and go between uint8 and [-1, 1]."""
 
+from gan_jax.data.batching import batch_at, batches
 from gan_jax.data.dataset import Dataset
-from gan_jax.data.pipeline import batch_at, batches, load
+from gan_jax.data.loading import load
 from gan_jax.data.synthetic import Mixture
 from gan_jax.data.transforms import denormalize, normalize
 

@@ -1,7 +1,8 @@
-"""What all data sets are, and the two that are not read from records: points and stacks."""
+"""What all data sets are, and those that are not read from records: points and stacks."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -18,20 +19,22 @@ MOST_CLASSES = 100  # of a set to stack: the stacks have a million then
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Examples of one shape, images or points, with labels.
+    """Examples of one shape with labels.
 
     Attributes:
       name: the data set's name.
-      shape: (height, width, channels) of every image; (2,) of points.
+      shape: the shape of an example: (height, width, channels) of images, (2,) of points.
       class_names: the classes; a label is a place in it.
       labels: int32 [len].
-      fetch: places [n] -> uint8 images [n, height, width, channels] or float32 points [n, 2].
+      fetch: places [n] -> stored examples [n, *shape]: uint8 images, float32 points or vectors.
       bad: (name, reason) of each record that was skipped.
       mixture: what points were drawn from; None of images.
       source: of two domains the other one, that images are made from: places -> uint8 images [n,
         height, width, channels]; None of all other sets.
       num_sources: how many there are of these, in no relation to the images; None if the source
         at each place belongs to the image at that place.
+      kind: the name of the modality whose examples these are.
+      fitted: what that modality must know of the data beyond shape and classes; plain values.
     """
 
     name: str
@@ -43,22 +46,22 @@ class Dataset:
     mixture: synthetic.Mixture | None = dataclasses.field(default=None, repr=False)
     source: Callable[[np.ndarray], np.ndarray] | None = dataclasses.field(default=None, repr=False)
     num_sources: int | None = None
+    kind: str = 'images'
+    fitted: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         """The number of examples."""
         return len(self.labels)
 
     def batch(self, indices: np.ndarray, sources: np.ndarray | None = None) -> Batch:
-        """{'image': uint8 [n, height, width, channels] or float32 [n, 2], 'label': int32 [n]}.
-
-        Of two domains with 'source', uint8 [n, height, width, channels], too.
+        """{'real': stored examples [n, *shape], 'label': int32 [n]}; of two domains 'source', too.
 
         Args:
-          indices: places of images, [n].
-          sources: places of sources, [n], where these are in no relation to the images; by default
+          indices: places of examples, [n].
+          sources: places of sources, [n], where these are in no relation to the rest; by default
             indices % num_sources.
         """
-        batch = {'image': self.fetch(indices), 'label': self.labels[indices]}
+        batch = {'real': self.fetch(indices), 'label': self.labels[indices]}
         if self.source is None:
             return batch
         if self.num_sources is None:
@@ -104,7 +107,7 @@ def points(name: str, split: str = 'train') -> Dataset:
     num, seed = POINTS[split]
     drawn, labels = synthetic.draw(mixture, num, seed)
     names = tuple(f'mode {i}' for i in range(len(mixture.centers)))
-    return Dataset(name, (2,), names, labels, drawn.__getitem__, mixture=mixture)
+    return Dataset(name, (2,), names, labels, drawn.__getitem__, mixture=mixture, kind='points')
 
 
 def stack(base: Dataset, name: str, split: str = 'train') -> Dataset:

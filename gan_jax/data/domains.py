@@ -1,6 +1,6 @@
 """Images of two domains: a, what a translator is given, and b, what it should make of it.
 
-In batches b is the 'image' and a the 'source'. Sets are aligned, pair by pair, or unpaired.
+In batches b is the 'real' and a the 'source'. Sets are aligned, pair by pair, or unpaired.
 """
 
 import dataclasses

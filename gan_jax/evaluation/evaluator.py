@@ -1,4 +1,4 @@
-"""An evaluation: the chosen figures of samples against a fixed choice of real images."""
+"""An evaluation: the chosen figures of samples against a fixed choice of real examples."""
 
 import functools
 import inspect
@@ -8,22 +8,20 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 import tqdm
 from absl import logging
 
 from gan_jax import data
-from gan_jax import game as game_lib
-from gan_jax.config import inputs
-from gan_jax.config.checks import check_name
 from gan_jax.errors import UserError, one_line
-from gan_jax.evaluation import extractors as features
-from gan_jax.evaluation import figures
-from gan_jax.evaluation import statistics as evidence
+from gan_jax.evaluation import figures, statistics
+from gan_jax.game import Game
+from gan_jax.modalities import Modality
 from gan_jax.networks.features import FeatureNetwork
-from gan_jax.sampling import sampler as sampling
-from gan_jax.sampling import translation
+from gan_jax.runtime import names as names_lib
+from gan_jax.sampling import sampler, translation
+
+TRUE_PAIRS = 'aligned_pairs'  # what figures name that compare a translation with its true image
 
 
 def available() -> dict[str, Any]:
@@ -31,17 +29,9 @@ def available() -> dict[str, Any]:
     return {name: x for name, x in vars(figures).items() if hasattr(x, 'figures')}
 
 
-def check_metrics(what: str, names: Sequence[str]) -> None:
-    """Raises UserError naming the nearest valid metric for the first unknown one."""
-    if isinstance(names, str):
-        raise UserError(f"{what}={names!r} must be a tuple of names, such as ('{names}',)")
-    for name in names:
-        check_name(what, name, available())
-
-
-def check_best(what: str, best: str, names: Sequence[str]) -> None:
-    """Raises UserError unless one of the metrics gives the figure that is called best."""
-    check_name(what, best, [figure for name in names for figure in available()[name].figures])
+def gives(names: Iterable[str]) -> list[str]:
+    """The figures that these metrics give."""
+    return [figure for name in names for figure in available()[name].figures]
 
 
 def to_lessen(best: str, found: Mapping[str, float]) -> float:
@@ -52,7 +42,7 @@ def to_lessen(best: str, found: Mapping[str, float]) -> float:
       found: {'eval/name': value}, with or without the network's name.
     """
     better = {k: v for x in available().values() for k, v in x.figures.items()}[best]
-    value = next(v for name, v in found.items() if plain(name.removeprefix('eval/')) == best)
+    value = next(x for name, x in found.items() if names_lib.parse(name).figure == best)
     return -value if better == figures.MORE else value
 
 
@@ -64,7 +54,7 @@ def needed(names: Iterable[str]) -> set[str]:
 
 def needs_network(names: Iterable[str]) -> bool:
     """Whether any of these metrics is of features."""
-    return any(x.endswith(evidence.OF_FEATURES) for x in needed(names))
+    return any(x.endswith(statistics.OF_FEATURES) for x in needed(names))
 
 
 def compute(
@@ -81,21 +71,14 @@ def compute(
         arguments = list(inspect.signature(function).parameters)
         for missing in (x for x in arguments if x not in given):
             raise UserError(f'the metric {name} needs {missing}, which there is not here')
-        of = f'[{network.name}]' if network and needs_network([name]) else ''
         try:
             values = function(**{x: given[x] for x in arguments})
         except (ValueError, AssertionError) as error:
             raise UserError(f'the metric {name}: {one_line(error)}') from error
+        of = network.name if network and needs_network([name]) else ''
         for figure, value in values.items():
-            base, _, rest = figure.partition('/')
-            found[f'{base}{of}{"/" if rest else ""}{rest}'] = float(value)
+            found[str(names_lib.parse(figure)._replace(network=of))] = float(value)
     return found
-
-
-def plain(figure: str) -> str:
-    """A figure's name without its network: 'frechet_distance[mnist-classifier]' has none."""
-    before, bracket, rest = figure.partition('[')
-    return before + rest.partition(']')[2] if bracket else figure
 
 
 def best_and_last(file: pathlib.Path, best: str) -> dict[str, Any] | None:
@@ -111,16 +94,16 @@ def best_and_last(file: pathlib.Path, best: str) -> dict[str, Any] | None:
     points = []
     for line in file.read_text().splitlines() if file.exists() else ():
         values = json.loads(line)
-        for name, value in values.items():
-            if name.startswith('eval/') and plain(name.removeprefix('eval/')) == best:
-                points.append((to_lessen(best, {name: value}), values['step'], value, name))
+        for text, value in values.items():
+            name = names_lib.parse(text)
+            if name == name.main and (name.turn, name.figure) == (names_lib.EVALUATION, best):
+                figure = str(name._replace(turn=''))
+                points.append((to_lessen(best, {text: value}), values['step'], value, figure))
     if not points:
         return None
     least, last = min(points), points[-1]
     ends = {'best': least, 'last': last}
-    return {'figure': last[3].removeprefix('eval/')} | {
-        key: {'step': x[1], 'value': x[2]} for key, x in ends.items()
-    }
+    return {'figure': last[3]} | {key: {'step': x[1], 'value': x[2]} for key, x in ends.items()}
 
 
 class Evaluation:
@@ -130,6 +113,7 @@ class Evaluation:
       names: the metrics.
       network: what makes features; None if no metric is of features.
       references: {'real': what samples are compared with, 'train': what was trained on}.
+      modality: of all examples.
       given: the evidence of the references.
     """
 
@@ -137,19 +121,21 @@ class Evaluation:
         self,
         names: Sequence[str],
         network: FeatureNetwork | None,
-        references: Mapping[str, evidence.Reference],
+        references: Mapping[str, statistics.Reference],
+        modality: Modality,
         seed: int,
         cache: pathlib.Path | None,
     ):
         """Gathers what the metrics name of the references."""
         mixture = references['real'].dataset.mixture
         self.names = tuple(names)
-        self.network, self.references = network, references
-        self.given: dict[str, Any] = {'seed': seed} | ({'mixture': mixture} if mixture else {})
+        self.network, self.references, self.modality = network, references, modality
+        self.given: dict[str, Any] = {'seed': seed, 'encode': modality.encode}
+        self.given |= {'mixture': mixture} if mixture else {}
         for prefix, reference in references.items():
             if len(reference.dataset.class_names) > 1:
                 self.given[f'{prefix}_labels'] = reference.labels()
-            self.given |= evidence.gather_reference(
+            self.given |= statistics.gather_reference(
                 reference, needed(self.names), network, cache, prefix
             )
 
@@ -163,8 +149,8 @@ class Evaluation:
         """The figures of samples.
 
         Args:
-          chunks: uint8 images [n, h, w, c] or points [n, 2].
-          scores: images or points -> the discriminator's logits, for metrics that name them.
+          chunks: stored examples [n, ...].
+          scores: encoded examples -> the discriminator's logits, for metrics that name them.
           only: of the metrics only these.
           more: further evidence, such as 'fake_labels'.
 
@@ -172,56 +158,56 @@ class Evaluation:
           UserError: if a metric names what there is not.
         """
         wanted = needed(self.names if only is None else only)
-        images = {'fake_images'} if 'fake_scores' in wanted else set()
-        given = self.given | evidence.gather(chunks, wanted | images, self.network, 'fake')
+        judged = {'fake_examples'} if 'fake_scores' in wanted else set()
+        given = self.given | statistics.gather(chunks, wanted | judged, self.network, 'fake')
         given |= more or {}
         if scores is not None and 'fake_scores' in wanted:
-            given['fake_scores'] = scores(given['fake_images'])
+            given['fake_scores'] = scores(self.modality.encode(given['fake_examples']))
             for prefix, reference in self.references.items():
-                shown = reference.dataset.batch(reference.places[: evidence.KEPT])['image']
-                given[f'{prefix}_scores'] = scores(shown)
+                shown = reference.dataset.batch(reference.places[: statistics.KEPT])['real']
+                given[f'{prefix}_scores'] = scores(self.modality.encode(shown))
         return compute(self.names if only is None else only, given, self.network)
 
 
 def build(
-    config: Mapping[str, Any],
-    train: data.Dataset,
+    names: Sequence[str],
     *,
+    modality: Modality,
+    train: data.Dataset,
+    held_out: data.Dataset | None,
+    splits: tuple[str, str],
+    aligned: bool,
+    load_network: Callable[[], FeatureNetwork],
     num: int,
-    names: Sequence[str] | None = None,
-    cache: pathlib.Path | None = None,
+    seed: int,
+    cache: pathlib.Path | None,
 ) -> Evaluation:
-    """The evaluation that a config describes.
-
-    Samples are compared with the split config.evaluation.split, by default 'test' where the set has
-    it, else with what was trained on.
+    """Samples compared with held-out examples, or without any with what was trained on.
 
     Args:
-      config: the resolved config.
+      names: the metrics; of points drawn from a mixture `modes` comes with them.
+      modality: of the examples.
       train: what is trained on.
-      num: how many real images at most.
-      names: the metrics; by default config.evaluation.metrics.
-      cache: the folder for what is kept; the user's by default.
+      held_out: what samples are compared with; None for what is trained on.
+      splits: what both are called, for the record.
+      aligned: whether sources have their true images.
+      load_network: what makes features; called only if a metric is of features.
+      num: how many real examples at most.
+      seed: of their choice.
+      cache: the folder for what is kept.
 
     Raises:
-      UserError: if there is no such split, or a classifier cannot be trained on the labels.
+      UserError: if a metric asks for what the data do not have.
     """
-    chosen, seed = config['evaluation'], config['seed']
-    names = chosen['metrics'] if names is None else names
-    cache = cache or features.cache_folder()
     for name in names:
-        if 'aligned_pairs' in needed([name]) and not inputs.aligned(config, held_out=True):
+        if TRUE_PAIRS in needed([name]) and not aligned:
             raise UserError(
                 f'the metric {name} needs true images: translate with config.corruption or a '
-                f'data set {inputs.ALIGNED}PATH, or name one in config.evaluation.dataset'
+                f'data set paired:PATH, or name one in config.evaluation.dataset'
             )
-    test = inputs.load_held_out(config)
-    real = train if test is None else test
-    split = config['data']['split'] if test is None else chosen['split'] or 'test'
-    network = None
-    if needs_network(names):
-        network = features.load(chosen['features'], train, test, cache)
-    if test is None:
+    real, split = (train, splits[0]) if held_out is None else (held_out, splits[1])
+    network = load_network() if needs_network(names) else None
+    if held_out is None:
         for name in (x for x in names if _of_training(x)):
             logging.warning(
                 '%s is left out: %s has no other split to compare with', name, train.name
@@ -229,10 +215,10 @@ def build(
         names = [x for x in names if not _of_training(x)]
     if train.mixture and 'modes' not in names:
         names = (*names, 'modes')
-    references = {'real': evidence.choose(real, num, seed, split)}
-    if test is not None:
-        references['train'] = evidence.choose(train, num, seed, config['data']['split'])
-    return Evaluation(names, network, references, seed, cache)
+    references = {'real': statistics.choose(real, num, seed, split)}
+    if held_out is not None:
+        references['train'] = statistics.choose(train, num, seed, splits[0])
+    return Evaluation(names, network, references, modality, seed, cache)
 
 
 def _of_training(name: str) -> bool:
@@ -240,48 +226,39 @@ def _of_training(name: str) -> bool:
 
 
 def of_game(
-    config: Mapping[str, Any], game: game_lib.Game, evaluation: Evaluation, seed: int, num: int
+    game: Game, evaluation: Evaluation, inputs: Any, aligned: bool = False
 ) -> Callable[[Any, Any], dict[str, float]]:
-    """(params, aux) -> the figures of `num` samples, always of the same latents.
+    """(params, aux) -> the figures of samples, always of the same inputs.
 
-    Of a game that translates, of the translations of the references' sources.
+    Args:
+      game: the game.
+      evaluation: what they are compared with.
+      inputs: what examples are made of: a prior's draws, or the sources of the references.
+      aligned: whether these sources have their true images.
+
+    Raises:
+      UserError: if a metric asks for what the game cannot do.
     """
-    given = fed(config, game, evaluation, seed, num)
-    sampler = sampling.make_sampler(game)
-    judge = jax.jit(game.functions['score']) if 'score' in game.functions else None
+    modality, wanted = evaluation.modality, needed(evaluation.names)
+    make = sampler.make_sampler(game, modality)
+    judge = sampler.make_score(game) if 'score' in game.functions else None
     further = None
-    if 'cycles' in needed(evaluation.names) and not inputs.both_ways(game):
-        raise UserError(f'cycle_error: config.game={config["game"]!r} has no way back')
-    if inputs.translates(game):
-        pairs = inputs.aligned(config, held_out=True)
-        further = translation.more_evidence(game, needed(evaluation.names), given, pairs)
+    if 'cycles' in wanted and not translation.both_ways(game):
+        raise UserError('cycle_error: this game has no way back')
+    if translation.translates(game):
+        further = translation.more_evidence(game, wanted, inputs, aligned, modality.encode)
 
     def evaluate(params: Any, aux: Any) -> dict[str, float]:
-        scores = None
-        if judge is not None:
-
-            def scores(images: np.ndarray) -> np.ndarray:
-                return np.asarray(judge(params, aux, {'image': data.normalize(images)}))
-
-        made = samples(functools.partial(sampler, params, aux), given)
+        scores = None if judge is None else functools.partial(judge, params, aux)
+        made = samples(functools.partial(make, params, aux), inputs)
         return evaluation(made, scores, more=further((params, aux)) if further else None)
 
     return evaluate
 
 
-def fed(
-    config: Mapping[str, Any], game: game_lib.Game, evaluation: Evaluation, seed: int, num: int
-) -> Any:
-    """What images are made of: latents, or the sources of the real images compared with."""
-    if not inputs.translates(game):
-        return sampling.draw_latents(game, seed, num)
-    real = evaluation.references['real']
-    return inputs.Sources(config, real.dataset, real.places)
-
-
-def samples(make: Callable, given: Any) -> Iterator[np.ndarray]:
-    """make(given), chunk by chunk."""
-    starts = range(0, len(given), evidence.CHUNK)
+def samples(make: Callable, inputs: Any) -> Iterator[np.ndarray]:
+    """make(inputs), chunk by chunk."""
+    starts = range(0, sampler.count(inputs), statistics.CHUNK)
     hidden = len(starts) < 4 or not sys.stderr.isatty()
     for start in tqdm.tqdm(starts, 'samples', disable=hidden, leave=False):
-        yield make(given[start : start + evidence.CHUNK])
+        yield make(sampler.part(inputs, slice(start, start + statistics.CHUNK)))

@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,6 @@ from absl import logging
 from flax import serialization
 
 from gan_jax import data
-from gan_jax.config.checks import imported
 from gan_jax.errors import UserError
 from gan_jax.networks.features import FeatureNetwork, classifier, inception
 from gan_jax.runtime import files, parallel
@@ -34,13 +34,8 @@ def cache_folder() -> pathlib.Path:
     return pathlib.Path(root).expanduser() / 'gan_jax'
 
 
-def check(what: str, name: Any) -> None:
-    """Raises UserError unless the name has one of the forms above; loads nothing."""
-    if isinstance(name, str) and (name == 'classifier' or name.partition(':')[2]):
-        return
-    raise UserError(
-        f"{what}={name!r} must be 'classifier', '{INCEPTION}PATH' or 'package.module:name'"
-    )
+def _themselves(images: np.ndarray) -> np.ndarray:
+    return images
 
 
 def load(
@@ -48,6 +43,9 @@ def load(
     train: data.Dataset,
     test: data.Dataset | None = None,
     cache: pathlib.Path | None = None,
+    *,
+    thumbnails: Callable | None = _themselves,
+    own: Any = None,
 ) -> FeatureNetwork:
     """The network of that name.
 
@@ -56,39 +54,46 @@ def load(
       train: what a classifier is trained on.
       test: what its accuracy is measured on; of None on every tenth image of `train`, left out.
       cache: where what was trained or converted is kept; the user's cache folder by default.
+      thumbnails: stored examples -> the images that networks are given.
+      own: what 'package.module:name' stands for.
 
     Raises:
       UserError: if it cannot be had; the message says what would help.
     """
-    check('features', name)
     cache = cache or cache_folder()
-    if name == 'classifier':
-        return _classifier(train, test, cache)
-    if name.startswith(INCEPTION):
-        return inception.load(
-            name.removeprefix(INCEPTION), cache=cache, compiled=parallel.over_examples
+    if thumbnails is None:
+        raise UserError(
+            f'{train.name} has no pictures to take features of; leave out the metrics of features'
         )
-    return _own(name)
+    if name == 'classifier':
+        network = _classifier(train, test, cache, thumbnails)
+    elif name.startswith(INCEPTION):
+        path = name.removeprefix(INCEPTION)
+        network = inception.load(path, cache=cache, compiled=parallel.over_examples)
+    else:
+        network = _own(name, own)
+    return network._replace(apply=lambda examples: network.apply(thumbnails(examples)))
 
 
-def _own(name: str) -> FeatureNetwork:
-    found = imported('features', name)
-    if isinstance(found, FeatureNetwork):
-        return found
-    if not callable(found):
+def _own(name: str, own: Any) -> FeatureNetwork:
+    if isinstance(own, FeatureNetwork):
+        return own
+    if not callable(own):
         raise UserError(f'features={name} is neither a FeatureNetwork nor a function')
     try:
-        source = inspect.getsource(found)
+        source = inspect.getsource(own)
     except (OSError, TypeError):
-        source = repr(found)
+        source = repr(own)
     return FeatureNetwork(
-        name.partition(':')[2], hashlib.sha256(source.encode()).hexdigest(), 'its own', found
+        name.partition(':')[2], hashlib.sha256(source.encode()).hexdigest(), 'its own', own
     )
 
 
-def _classifier(train: data.Dataset, test: data.Dataset | None, cache: pathlib.Path) -> Any:
+def _classifier(
+    train: data.Dataset, test: data.Dataset | None, cache: pathlib.Path, thumbnails: Callable
+) -> FeatureNetwork:
     classes = len(train.class_names)
-    if classes < 2 or len(train.shape) != 3:
+    if classes < 2:
         raise UserError(
             f'{train.name} has no labels to train a classifier on; give another feature network, '
             f'such as --features={INCEPTION}PATH'
@@ -97,7 +102,7 @@ def _classifier(train: data.Dataset, test: data.Dataset | None, cache: pathlib.P
     kept = np.ones(len(train), bool) if test else places % HELD_OUT != 0
     crc = zlib.crc32(train.labels.tobytes())
     for start in range(0, len(train), 1000):
-        crc = zlib.crc32(train.batch(places[start : start + 1000])['image'].tobytes(), crc)
+        crc = zlib.crc32(train.batch(places[start : start + 1000])['real'].tobytes(), crc)
     key = [train.name, train.shape, crc, bool(test), classifier.STEPS, classifier.VERSION]
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     short = ''.join(x if x.isalnum() or x in '_-' else '_' for x in train.name.split('/')[-1])
@@ -109,14 +114,15 @@ def _classifier(train: data.Dataset, test: data.Dataset | None, cache: pathlib.P
     else:
         logging.info('%s: training the classifier of features, once', train.name)
         chosen = train.batch(places[kept])
-        params = classifier.train(chosen['image'], chosen['label'], classes)
+        params = classifier.train(thumbnails(chosen['real']), chosen['label'], classes)
         file.parent.mkdir(parents=True, exist_ok=True)
         files.replace(file, lambda part: part.write_bytes(serialization.to_bytes(params)))
     network = classifier.network(
         f'{short}-classifier', params, classes, compiled=parallel.over_examples
     )
     held_out = tested.batch(some[:10_000])
-    accuracy = classifier.accuracy(network, held_out['image'], held_out['label'])
+    images = thumbnails(held_out['real'])
+    accuracy = classifier.accuracy(network, images, held_out['label'])
     logging.info(
         '%s: names %.2f%% of %d held-out images rightly', network.name, 100 * accuracy,
         len(held_out['label']),

@@ -7,7 +7,7 @@ gathered. There may be, of the real images that are the reference and of the gen
     fake_parts              the same of consecutive parts of the samples, for standard errors
     real_features, fake_features, train_features    float32 [n, d]; `train` is what was trained on
     real_logits, fake_logits                        float32 [n, classes]
-    real_images, fake_images                        the first ones, uint8 [n, h, w, c] or points
+    real_examples, fake_examples                        the first ones, uint8 [n, h, w, c] or points
     train_scores, real_scores, fake_scores          the discriminator's logits [n]
     real_labels, fake_labels                        integers [n], places in the classes
     seed                    of whatever is drawn at random
@@ -28,12 +28,6 @@ import jax
 import numpy as np
 
 from gan_jax import data, keys, metrics
-
-# Of images, those that no other figure stands for better at its cost.
-USUAL = (
-    'frechet_distance', 'kernel_distance', 'inception_score', 'precision_recall',
-    'density_coverage', 'sliced_wasserstein', 'diversity', 'class_entropy', 'memorised',
-)  # fmt: skip
 
 LESS, MORE = 'less', 'more'
 
@@ -114,11 +108,11 @@ def density_coverage(real_features: np.ndarray, fake_features: np.ndarray) -> di
 
 @gives(sliced_wasserstein=LESS)
 def sliced_wasserstein(
-    real_images: np.ndarray, fake_images: np.ndarray, seed: int
+    real_examples: np.ndarray, fake_examples: np.ndarray, encode: Callable, seed: int
 ) -> dict[str, float]:
-    """`metrics.sliced_wasserstein` of images in [-1, 1], or of points as they are."""
-    num = min(len(real_images), len(fake_images))
-    pair = [data.normalize(x[:num]) for x in (real_images, fake_images)]
+    """`metrics.sliced_wasserstein` of examples as networks see them."""
+    num = min(len(real_examples), len(fake_examples))
+    pair = [encode(x[:num]) for x in (real_examples, fake_examples)]
     rng = keys.fold_in_name(jax.random.key(seed), 'projections')
     return {'sliced_wasserstein': float(_sliced_wasserstein(*pair, rng))}
 
@@ -188,34 +182,36 @@ def classification_accuracy(
 
 
 @gives(pair_similarity=LESS)
-def pair_similarity(fake_images: np.ndarray, seed: int) -> dict[str, float]:
+def pair_similarity(fake_examples: np.ndarray, encode: Callable, seed: int) -> dict[str, float]:
     """`metrics.pair_similarity`: more where all are alike; by SSIM below MS-SSIM's 161 pixels."""
     rng = keys.fold_in_name(jax.random.key(seed), 'pairs')
-    similarity = metrics.ms_ssim if min(fake_images.shape[1:3]) >= 161 else metrics.ssim
-    images = data.normalize(fake_images)
+    similarity = metrics.ms_ssim if min(fake_examples.shape[1:3]) >= 161 else metrics.ssim
+    images = encode(fake_examples)
     value = metrics.pair_similarity(images, rng, similarity=similarity)
     return {'pair_similarity': float(value)}
 
 
 @gives(modes=MORE, high_quality=MORE, reverse_kl=LESS)
-def modes(fake_images: np.ndarray, mixture: data.Mixture) -> dict[str, float]:
+def modes(fake_examples: np.ndarray, mixture: data.Mixture) -> dict[str, float]:
     """How well points cover a mixture: see `metrics.modes`."""
     place = mixture.centers, mixture.stddev
-    index, _ = metrics.nearest_mode(fake_images, mixture.centers)
+    index, _ = metrics.nearest_mode(fake_examples, mixture.centers)
     histogram = metrics.mode_histogram(index, len(mixture.centers))
     return {
-        'modes': float(metrics.modes_captured(fake_images, *place)),
-        'high_quality': float(metrics.high_quality_share(fake_images, *place)),
+        'modes': float(metrics.modes_captured(fake_examples, *place)),
+        'high_quality': float(metrics.high_quality_share(fake_examples, *place)),
         'reverse_kl': float(metrics.reverse_kl(histogram)),
     }
 
 
-def _pairs(real_images: np.ndarray, fake_images: np.ndarray) -> Iterator[tuple]:
+def _pairs(
+    real_examples: np.ndarray, fake_examples: np.ndarray, encode: Callable
+) -> Iterator[tuple]:
     """Both in [-1, 1], part by part."""
-    num = min(len(real_images), len(fake_images))
+    num = min(len(real_examples), len(fake_examples))
     for start in range(0, num, 500):
         yield tuple(
-            data.normalize(x[start : min(start + 500, num)]) for x in (real_images, fake_images)
+            encode(x[start : min(start + 500, num)]) for x in (real_examples, fake_examples)
         )
 
 
@@ -228,16 +224,23 @@ def _with_error(name: str, values: Sequence[np.ndarray]) -> dict[str, float]:
 
 
 @gives(psnr=MORE)
-def psnr(real_images: np.ndarray, fake_images: np.ndarray, aligned_pairs: bool) -> dict[str, float]:
+def psnr(
+    real_examples: np.ndarray, fake_examples: np.ndarray, encode: Callable, aligned_pairs: bool
+) -> dict[str, float]:
     """The mean over the images of `metrics.psnr`, in dB; equal images count as 100 dB."""
-    values = [np.minimum(metrics.psnr(*pair), 100.0) for pair in _pairs(real_images, fake_images)]
+    values = [
+        np.minimum(metrics.psnr(*pair), 100.0)
+        for pair in _pairs(real_examples, fake_examples, encode)
+    ]
     return _with_error('psnr', values)
 
 
 @gives(ssim=MORE)
-def ssim(real_images: np.ndarray, fake_images: np.ndarray, aligned_pairs: bool) -> dict[str, float]:
+def ssim(
+    real_examples: np.ndarray, fake_examples: np.ndarray, encode: Callable, aligned_pairs: bool
+) -> dict[str, float]:
     """The mean over the images of `metrics.ssim`."""
-    values = [np.asarray(_ssim(*pair)) for pair in _pairs(real_images, fake_images)]
+    values = [np.asarray(_ssim(*pair)) for pair in _pairs(real_examples, fake_examples, encode)]
     return _with_error('ssim', values)
 
 
@@ -245,9 +248,11 @@ _ssim = jax.jit(metrics.ssim)
 
 
 @gives(l1=LESS)
-def l1(real_images: np.ndarray, fake_images: np.ndarray, aligned_pairs: bool) -> dict[str, float]:
+def l1(
+    real_examples: np.ndarray, fake_examples: np.ndarray, encode: Callable, aligned_pairs: bool
+) -> dict[str, float]:
     """The mean absolute error of images in [-1, 1]."""
-    pairs = _pairs(real_images, fake_images)
+    pairs = _pairs(real_examples, fake_examples, encode)
     return _with_error('l1', [np.abs(x - y).mean(axis=(1, 2, 3)) for x, y in pairs])
 
 

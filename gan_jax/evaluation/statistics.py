@@ -19,7 +19,7 @@ from gan_jax.networks.features import FeatureNetwork
 from gan_jax.runtime import files
 
 CHUNK = 500
-KEPT = 2500  # images that are kept as they are
+KEPT = 2500  # examples that are kept as they are
 PARTS = 5  # of the samples, for standard errors
 OF_FEATURES = ('features', 'logits', 'moments', 'parts')
 
@@ -40,7 +40,7 @@ class Reference(NamedTuple):
     def chunks(self) -> Iterator[np.ndarray]:
         """The images, chunk by chunk."""
         for start in range(0, len(self.places), CHUNK):
-            yield self.dataset.batch(self.places[start : start + CHUNK])['image']
+            yield self.dataset.batch(self.places[start : start + CHUNK])['real']
 
     def labels(self) -> np.ndarray:
         """The labels of all, in the same order."""
@@ -59,7 +59,7 @@ def gather(
     """What is wanted of a set of images.
 
     Args:
-      chunks: uint8 images [n, h, w, c] or points [n, 2].
+      chunks: stored examples [n, ...].
       wanted: names of evidence; those with another prefix are left alone.
       network: what makes features; it may be None where none are wanted.
       prefix: 'real', 'fake' or 'train'.
@@ -68,13 +68,13 @@ def gather(
       {name of evidence: value}.
     """
     kinds = {x.removeprefix(f'{prefix}_') for x in wanted if x.startswith(f'{prefix}_')}
-    kept: dict[str, list[np.ndarray]] = {x: [] for x in ('images', 'features', 'logits')}
+    kept: dict[str, list[np.ndarray]] = {x: [] for x in ('examples', 'features', 'logits')}
     parts: list[metrics.Moments | None] = [None] * PARTS
     whole: metrics.Moments | None = None
     seen = 0
     for chunk in chunks:
-        if seen < KEPT and 'images' in kinds:
-            kept['images'].append(chunk[: KEPT - seen])
+        if seen < KEPT and 'examples' in kinds:
+            kept['examples'].append(chunk[: KEPT - seen])
         if kinds & set(OF_FEATURES):
             if network is None:
                 raise ValueError('figures of features need a network')
@@ -133,8 +133,8 @@ def gather_reference(
     if found is None:
         found = gather(reference.chunks(), {*featured}, network, prefix)
         _write(file, found)
-    images = {*mine} - {*featured}
-    return found | gather(reference.chunks(), images, None, prefix)
+    examples = {*mine} - {*featured}
+    return found | gather(reference.chunks(), examples, None, prefix)
 
 
 def _write(file: pathlib.Path, found: Mapping[str, Any]) -> None:

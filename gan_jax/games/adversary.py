@@ -1,41 +1,31 @@
-"""One discriminator and all that is asked of it: objective, penalties and cures.
+"""One discriminator and all that is asked of it: objective, penalties, cures, augmentation, pool.
 
 A game holds one adversary per discriminator and asks it for both sides' losses. So what a config
-says of objectives, penalties and cures works in every game.
+says of objectives, penalties and cures works in every game. What an adversary keeps from step to
+step is one entry in aux, under its place.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
 
-from gan_jax import keys
-from gan_jax import stabilization as cures
+from gan_jax import keys, stabilization
+from gan_jax.games import pools
+from gan_jax.networks import verdict
+from gan_jax.networks.verdict import Verdict
 from gan_jax.objectives import Objective
 from gan_jax.runtime import parallel
 
-# (aux, examples) -> (logits, new aux): the discriminator, in training. Logits are an array, or a
-# tree of arrays where there are several scales; each array then counts alike.
-Judge = Callable[[Any, chex.Array], tuple[Any, Any]]
+# (aux, examples) -> (verdict or logits, new aux): the discriminator, in training. What it is told
+# beside the examples (a label) is closed over, so that a penalty's critic is one of examples alone.
+Judge = Callable[[Any, Any], tuple[Any, Any]]
 Schedule = Callable[[chex.Array], chex.Array]
 
-ANCHORS = 'anchors'
-
-
-def mean(tree: Any) -> jax.Array:
-    """The mean of the means of all arrays."""
-    means = [jnp.mean(x, dtype=jnp.float32) for x in jax.tree.leaves(tree)]
-    return sum(means[1:], means[0]) / len(means)
-
-
-def _rows(logits: Any) -> jax.Array:
-    """One array [batch, ...] of all logits."""
-    leaves = jax.tree.leaves(logits)
-    if len(leaves) == 1:
-        return leaves[0]
-    return jnp.concatenate([x.reshape(x.shape[0], -1) for x in leaves], axis=1)
+PLACE = 'adversary'
+ANCHORS, AUGMENTATION, POOL = 'anchors', 'augmentation', 'pool'
 
 
 class Penalty(NamedTuple):
@@ -56,6 +46,20 @@ class Penalty(NamedTuple):
     decay: float | None = None
 
 
+class Augmentation(NamedTuple):
+    """What is done to all that the discriminator is shown, in both players' turns and in penalties.
+
+    Attributes:
+      init: () -> state, arrays; {} for none.
+      apply: (keys [n], examples [n, ...], state) -> examples, differentiable.
+      update: (state, logits of real examples, axis_name) -> state, once a discriminator's turn.
+    """
+
+    init: Callable[[], Any]
+    apply: Callable[..., Any]
+    update: Callable[..., Any]
+
+
 class Adversary(NamedTuple):
     """The losses of a discriminator and of the generator that plays against it.
 
@@ -66,7 +70,11 @@ class Adversary(NamedTuple):
       noise: step -> the standard deviation of noise on all that the discriminator sees; or None.
       top_k: step -> the share of the samples that the generator learns from; or None.
       flipping: the probability of wrong labels for the discriminator.
+      pool_size: how many earlier generated examples are kept to be shown again; 0 for none.
+      augmentation: of what the discriminator sees, or None. A penalty's gradients are taken before
+        it and pass through it.
       axis_name: the axis of the devices that share a batch.
+      place: where in aux its state is.
     """
 
     objective: Objective
@@ -75,107 +83,167 @@ class Adversary(NamedTuple):
     noise: Schedule | None = None
     top_k: Schedule | None = None
     flipping: float = 0.0
+    pool_size: int = 0
+    augmentation: Augmentation | None = None
     axis_name: str | None = None
+    place: str = PLACE
 
-    def init(self) -> dict[str, Any]:
-        """What the adversary adds to aux: running means of the logits, if a penalty asks."""
-        if all(penalty.decay is None for penalty in self.penalties):
-            return {}
-        return {ANCHORS: {'real': jnp.zeros(()), 'fake': jnp.zeros(())}}
+    def init(self, examples: Any) -> dict[str, Any]:
+        """What the adversary adds to aux, {place: state}; {} if it keeps nothing.
 
-    def repeated(self, examples: chex.Array) -> chex.Array:
+        Args:
+          examples: what is pooled, [n, ...]; only its shape matters.
+        """
+        state: dict[str, Any] = {}
+        if any(penalty.decay is not None for penalty in self.penalties):
+            state[ANCHORS] = {'real': jnp.zeros(()), 'fake': jnp.zeros(())}
+        if self.pool_size:
+            state[POOL] = pools.empty(self.pool_size, examples.shape[1:])
+        if self.augmentation is not None:
+            state[AUGMENTATION] = self.augmentation.init()
+        return {self.place: state} if state else {}
+
+    def repeated(self, examples: Any) -> Any:
         """Packs of one example each, repeated: how single examples are shown."""
-        return cures.pack(jnp.repeat(examples, self.packing, axis=0), self.packing)
+        return jax.tree.map(
+            lambda x: stabilization.pack(jnp.repeat(x, self.packing, axis=0), self.packing),
+            examples,
+        )
 
-    def see(self, examples: chex.Array, rng: chex.PRNGKey, aux: Any, name: str) -> chex.Array:
-        """What the discriminator is shown: with noise and in packs."""
+    def recalled(self, aux: Any, fake: Any, rng: chex.PRNGKey) -> tuple[Any, Any]:
+        """Generated examples as the pool gives them back, and aux with the new pool."""
+        if not self.pool_size:
+            return fake, aux
+        pool = aux[self.place][POOL]
+        pool, fake = pools.exchange_over_devices(pool, fake, rng, self.axis_name)
+        return fake, self._with(aux, {POOL: pool})
+
+    def see(self, examples: Any, rng: chex.PRNGKey, aux: Any, name: str) -> Any:
+        """What the discriminator is shown: with noise and in packs; of a tree each array."""
+        leaves, structure = jax.tree.flatten(examples)
         if self.noise is not None:
-            rng = keys.of_name(rng, f'noise on {name}')
-            examples = cures.instance_noise(examples, rng, self.noise(aux['step']))
-        return cures.pack(examples, self.packing)
+            stddev = self.noise(aux['step'])
+            for i, x in enumerate(leaves):
+                drawn = keys.of_name(rng, f'noise on {name}' + (f' {i}' if i else ''))
+                leaves[i] = stabilization.instance_noise(x, drawn, stddev)
+        packs = [stabilization.pack(x, self.packing) for x in leaves]
+        return jax.tree.unflatten(structure, packs)
 
     def discriminator(
-        self, judge: Judge, aux: Any, real: chex.Array, fake: chex.Array, rng: chex.PRNGKey
-    ) -> tuple[chex.Array, tuple[Any, dict[str, chex.Array]]]:
+        self, judge: Judge, aux: Any, real: Any, fake: Any, rng: chex.PRNGKey
+    ) -> tuple[chex.Array, tuple[Any, dict[str, chex.Array]], tuple[Verdict, Verdict]]:
         """The discriminator's loss with its penalties, but for the lazy ones.
 
         Args:
           judge: the discriminator; real and generated examples pass it apart, in this order.
           aux: the game's aux.
-          real: real examples [batch, ...].
+          real: real examples [batch, ...], or a tree of what is judged together.
           fake: generated ones.
           rng: keys [batch].
 
         Returns:
-          (loss, (aux, metrics)).
+          (loss, (aux, metrics), (verdict on the real ones, on the generated ones)).
         """
         real, fake = self.see(real, rng, aux, 'real'), self.see(fake, rng, aux, 'fake')
         packs = rng[:: self.packing]
-        real_logits, aux = judge(aux, real)
-        fake_logits, aux = judge(aux, fake)
+        found, aux = self._verdicts(judge, aux, real, fake, rng)
+        real_logits, fake_logits = (x.logits for x in found)
         flips = keys.of_name(packs, 'flip')
 
         def losses(real: jax.Array, fake: jax.Array) -> jax.Array:
             labelled = real, fake
             if self.flipping:
-                labelled = cures.flip_labels(*labelled, flips, self.flipping)
+                labelled = stabilization.flip_labels(*labelled, flips, self.flipping)
             return self.objective.discriminator(*labelled)
 
-        loss = mean(jax.tree.map(losses, real_logits, fake_logits))
+        loss = verdict.mean(jax.tree.map(losses, real_logits, fake_logits))
         metrics = {
-            'real_logit': mean(real_logits),
-            'fake_logit': mean(fake_logits),
-            'real_accuracy': mean(jax.tree.map(lambda x: x > 0, real_logits)),
-            'fake_accuracy': mean(jax.tree.map(lambda x: x < 0, fake_logits)),
+            'real_logit': verdict.mean(real_logits),
+            'fake_logit': verdict.mean(fake_logits),
+            'real_accuracy': verdict.mean(jax.tree.map(lambda x: x > 0, real_logits)),
+            'fake_accuracy': verdict.mean(jax.tree.map(lambda x: x < 0, fake_logits)),
         }
         for penalty in self.penalties:
             if penalty.every == 1:
-                value = self._penalty(penalty, judge, aux, real, fake, packs)
+                value = self._penalty(penalty, judge, aux, real, fake, rng)
                 metrics[penalty.name] = value
                 loss = loss + penalty.weight * value
-        for penalty in self.penalties:
-            if penalty.decay is not None:
-                aux = {**aux, ANCHORS: self._moved(aux[ANCHORS], metrics, penalty.decay)}
-        return loss, (aux, metrics)
+        return loss, (self._moved(aux, metrics, real_logits), metrics), found
+
+    def _verdicts(self, judge, aux, real, fake, rng):
+        """What is said of both sides, and aux after both."""
+        on_real, aux = self._augmented(judge, aux, rng, 'real')(aux, real)
+        on_fake, aux = self._augmented(judge, aux, rng, 'fake')(aux, fake)
+        return (verdict.of(on_real), verdict.of(on_fake)), aux
+
+    def _augmented(self, judge, aux, rng, name):
+        """The judge of augmented packs, with the same draws at each call."""
+        augmentation = self.augmentation
+        if augmentation is None:
+            return judge
+        drawn, state = keys.of_name(rng, f'augmentation {name}'), aux[self.place][AUGMENTATION]
+
+        def augmented(aux, packs):
+            examples = jax.tree.map(lambda x: stabilization.unpack(x, self.packing), packs)
+            examples = augmentation.apply(drawn, examples, state)
+            return judge(aux, jax.tree.map(lambda x: stabilization.pack(x, self.packing), examples))
+
+        return augmented
 
     def _penalty(self, penalty, judge, aux, real, fake, rng):
-        anchors = aux.get(ANCHORS, {})
+        anchors = aux.get(self.place, {}).get(ANCHORS, {})
         anchors = tuple(anchors[name] for name in ('real', 'fake') if name in anchors)
-        rng = keys.of_name(rng, penalty.name)
-        values = penalty.function(lambda x: _rows(judge(aux, x)[0]), real, fake, rng, anchors)
-        return jnp.mean(values)
+        shown = self._augmented(judge, aux, rng, penalty.name)
 
-    def _moved(self, anchors, metrics, decay):
-        logits = {name: jax.lax.stop_gradient(metrics[f'{name}_logit']) for name in anchors}
-        logits = parallel.mean(logits, self.axis_name)
-        return {name: decay * anchors[name] + (1 - decay) * logits[name] for name in anchors}
+        def critic(x):
+            return verdict.rows(verdict.of(shown(aux, x)[0]).logits)
+
+        packs = keys.of_name(rng[:: self.packing], penalty.name)
+        return jnp.mean(penalty.function(critic, real, fake, packs, anchors))
+
+    def _moved(self, aux: Any, metrics: Mapping[str, Any], real_logits: Any) -> Any:
+        """Aux with the running means of the logits and the augmentation's state after a turn."""
+        for penalty in self.penalties:
+            if penalty.decay is not None:
+                anchors, decay = aux[self.place][ANCHORS], penalty.decay
+                logits = {x: jax.lax.stop_gradient(metrics[f'{x}_logit']) for x in anchors}
+                logits = parallel.mean(logits, self.axis_name)
+                anchors = {x: decay * anchors[x] + (1 - decay) * logits[x] for x in anchors}
+                aux = self._with(aux, {ANCHORS: anchors})
+        if self.augmentation is not None:
+            rows = jax.lax.stop_gradient(verdict.rows(real_logits))
+            state = aux[self.place][AUGMENTATION]
+            state = self.augmentation.update(state, rows, self.axis_name)
+            aux = self._with(aux, {AUGMENTATION: state})
+        return aux
+
+    def _with(self, aux: Any, state: Mapping[str, Any]) -> Any:
+        return {**aux, self.place: {**aux[self.place], **state}}
 
     def lazy(
-        self,
-        penalty: Penalty,
-        judge: Judge,
-        aux: Any,
-        real: chex.Array,
-        fake: chex.Array,
-        rng: chex.PRNGKey,
-    ) -> tuple[chex.Array, tuple[Any, dict[str, chex.Array]]]:
-        """The loss of a turn that is a penalty alone: its weight times `every`."""
+        self, penalty: Penalty, judge: Judge, aux: Any, real: Any, fake: Any, rng: chex.PRNGKey
+    ) -> tuple[chex.Array, dict[str, chex.Array]]:
+        """The loss of a turn that is a penalty alone, its weight times `every`; and its metric."""
         real, fake = self.see(real, rng, aux, 'real'), self.see(fake, rng, aux, 'fake')
-        value = self._penalty(penalty, judge, aux, real, fake, rng[:: self.packing])
-        return penalty.weight * penalty.every * value, (aux, {penalty.name: value})
+        value = self._penalty(penalty, judge, aux, real, fake, rng)
+        return penalty.weight * penalty.every * value, {penalty.name: value}
 
     def generator(
-        self, judge: Judge, aux: Any, real: chex.Array, fake: chex.Array, rng: chex.PRNGKey
-    ) -> chex.Array:
-        """The generator's loss; the discriminator's part of aux stays as it was."""
+        self, judge: Judge, aux: Any, real: Any, fake: Any, rng: chex.PRNGKey
+    ) -> tuple[chex.Array, tuple[Verdict, Verdict]]:
+        """The generator's loss, and the verdicts; the discriminator's part of aux stays as it was.
+
+        The arguments are those of `discriminator`.
+        """
         real, fake = self.see(real, rng, aux, 'real'), self.see(fake, rng, aux, 'fake')
-        real_logits, _ = judge(aux, real)
-        fake_logits, _ = judge(aux, fake)
+        on_real, _ = self._augmented(judge, aux, rng, 'real')(aux, real)
+        on_fake, _ = self._augmented(judge, aux, rng, 'fake')(aux, fake)
+        found = verdict.of(on_real), verdict.of(on_fake)
 
         def losses(real: jax.Array, fake: jax.Array) -> jax.Array:
             each = self.objective.generator(real, fake)
             if self.top_k is None:
                 return each
-            return cures.top_k(each, fake, self.top_k(aux['step']), self.axis_name)
+            return stabilization.top_k(each, fake, self.top_k(aux['step']), self.axis_name)
 
-        return mean(jax.tree.map(losses, real_logits, fake_logits))
+        return verdict.mean(jax.tree.map(losses, found[0].logits, found[1].logits)), found

@@ -1,109 +1,92 @@
-"""The game of one generator against one discriminator, without labels.
+"""The game of one generator against one discriminator, with or without labels.
 
 Source: Generative Adversarial Nets (Goodfellow et al., 2014), algorithm 1. The networks and the
-adversary are given, so GAN, DCGAN and most of their successors are this game.
+adversary are given, so GAN, DCGAN and most of their successors are this game; with networks that
+ask for a label it is that of Conditional Generative Adversarial Nets (Mirza and Osindero, 2014).
 """
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import chex
-import flax.linen as nn
 
 from gan_jax import keys
-from gan_jax.game import Aux, Batch, Game, Params, Turn
-from gan_jax.games.adversary import Adversary, Penalty
+from gan_jax.game import Aux, Batch, Game, Params
+from gan_jax.games.adversary import Adversary
+from gan_jax.games.network import Network, Role, begin
+from gan_jax.games.turns import Opponent, Scene, adversarial_turns
+from gan_jax.networks import verdict
 
 
 def make(
     *,
-    generator: nn.Module,
-    discriminator: nn.Module,
+    generator: Network,
+    discriminator: Network,
     adversary: Adversary,
-    latent: Callable[..., chex.Array],
+    prior: Callable[..., dict[str, chex.Array]],
     generator_every: int = 1,
     simultaneous: bool = False,
 ) -> Game:
     """Builds the game.
 
     The discriminator plays first, on new samples; then the generator, on newer ones. Real and
-    generated images pass through the discriminator apart, each with their own batch statistics,
-    as in DCGAN's code. A turn leaves the other player's batch statistics alone. A penalty with
-    `every` = 1 is part of the discriminator's loss; one that is played less often has a turn of
-    its own, with its weight multiplied by `every`, and comes after the loss.
+    generated examples pass through the discriminator apart, each with their own batch statistics,
+    as in DCGAN's code. What the networks ask for beside their first input (a label) is in training
+    that of the batch, for both players and both sides alike; after it that of the prior.
 
     Args:
-      generator: (latents, train) -> images.
-      discriminator: (images, train) -> logits.
+      generator: (latents, train, ...) -> examples.
+      discriminator: (examples, train, ...) -> logits or a verdict.
       adversary: the losses of both, with penalties and cures.
-      latent: keys [batch] -> latents [batch, size].
+      prior: keys [batch] -> {'latent': [batch, size], and what else the networks ask for}.
       generator_every: the generator plays at multiples of this step (WGAN: 5).
       simultaneous: whether the generator meets the discriminator as it was before the step.
 
     Returns:
-      A game of the players 'generator' and 'discriminator', on batches {'image'}, with functions
-      latent: (keys [n], **options) -> latents [n, size];
-      sample: (params, aux, latents) -> {'image': [n, ...]}, images in [-1, 1];
-      score: (params, aux, batch) -> logits [n]; a discriminator of packs is shown packs of one
-      example repeated.
+      A game of the players 'generator' and 'discriminator', on batches {'real'}, with functions
+      prior: (keys [n], **options) -> inputs;
+      sample: (params, aux, inputs) -> examples [n, ...] as networks see them;
+      score, verdict: (params, aux, batch) -> logits [n], the discriminator's answer; a
+      discriminator of packs is shown packs of one example repeated.
     """
-    networks = {'generator': generator, 'discriminator': discriminator}
+    generate = functools.partial(_generate, Role(generator, 'generator'))
+    opponent = Opponent(Role(discriminator, 'discriminator'), adversary)
+    asked = generator.asks | discriminator.asks
 
-    def apply(player, params, aux, x):
-        """In training: batch statistics are the batch's own, the running ones come back new."""
-        variables = {'params': params[player], **aux[player]}
-        return networks[player].apply(variables, x, train=True, mutable=list(aux[player]))
-
-    def generate(params, aux, rng):
-        return apply('generator', params, aux, latent(rng))
-
-    def judge(params):
-        def apply_to(aux, images):
-            logits, collections = apply('discriminator', params, aux, images)
-            return logits, {**aux, 'discriminator': collections}
-
-        return apply_to
+    def conditions(batch: Batch) -> dict[str, Any]:
+        return {name: x for name, x in batch.items() if name in asked}
 
     def init(rng: chex.PRNGKey, batch: Batch) -> tuple[dict[str, Any], Aux]:
-        image = batch['image']
-        examples = keys.per_example(rng, image.shape[0])
-        packs = adversary.repeated(image)
-        inputs = {'generator': latent(examples), 'discriminator': packs}
-        params, aux = {}, {}
-        for player, network in networks.items():
-            variables = network.init(keys.fold_in_name(rng, player), inputs[player], train=True)
-            params[player] = variables.pop('params')
-            aux[player] = variables
-        return params, {**aux, **adversary.init()}
+        real, told = batch['real'], conditions(batch)
+        inputs = {**prior(keys.per_example(rng, real.shape[0])), **told}
+        latent = inputs.pop('latent')
+        shown = adversary.repeated(real)
+        cast = (Role(generator, 'generator'), latent, inputs), (opponent.role, shown, told)
+        params, aux = begin(rng, cast)
+        return params, {**aux, **adversary.init(real)}
 
-    def discriminator_loss(params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
-        fake, _ = generate(params, aux, rng)
-        return adversary.discriminator(judge(params), aux, batch['image'], fake, rng)
+    def show(params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
+        told = conditions(batch)
+        fake, aux = generate(params, aux, {**prior(rng), **told}, rng=rng)
+        return {'': Scene(batch['real'], fake, told)}, fake, aux
 
-    def lazy(penalty: Penalty):
-        def loss(params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
-            fake, _ = generate(params, aux, rng)
-            return adversary.lazy(penalty, judge(params), aux, batch['image'], fake, rng)
+    def sample(params: Params, aux: Aux, inputs: Mapping[str, Any]) -> Any:
+        return generate(params, aux, inputs, train=False)[0]
 
-        return Turn('discriminator', loss, penalty.every, f'discriminator_{penalty.name}')
-
-    def generator_loss(params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
-        fake, collections = generate(params, aux, rng)
-        loss = adversary.generator(judge(params), aux, batch['image'], fake, rng)
-        return loss, ({**aux, 'generator': collections}, {})
-
-    def sample(params: Params, aux: Aux, latents: chex.Array) -> dict[str, Any]:
-        variables = {'params': params['generator'], **aux['generator']}
-        return {'image': generator.apply(variables, latents, train=False)}
+    def judge(params: Params, aux: Aux, batch: Batch) -> verdict.Verdict:
+        shown = adversary.repeated(batch['real'])
+        return verdict.of(opponent.role(params, aux, shown, train=False, **conditions(batch))[0])
 
     def score(params: Params, aux: Aux, batch: Batch) -> Any:
-        variables = {'params': params['discriminator'], **aux['discriminator']}
-        return discriminator.apply(variables, adversary.repeated(batch['image']), train=False)
+        return verdict.per_example(judge(params, aux, batch).logits)
 
-    turns = (
-        Turn('discriminator', discriminator_loss),
-        *(lazy(penalty) for penalty in adversary.penalties if penalty.every > 1),
-        Turn('generator', generator_loss, generator_every),
-    )
-    functions = {'latent': latent, 'sample': sample, 'score': score}
+    turns = adversarial_turns(show, [opponent], generator_every=generator_every)
+    functions = {'prior': prior, 'sample': sample, 'score': score, 'verdict': judge}
     return Game(init, turns, functions, simultaneous)
+
+
+def _generate(role: Role, params: Params, aux: Aux, inputs: Mapping[str, Any], **options: Any):
+    """The generator's answer to a latent and what it asks for beside it."""
+    named = {name: x for name, x in inputs.items() if name != 'latent'}
+    return role(params, aux, inputs['latent'], **named, **options)

@@ -1,22 +1,22 @@
 """The game of translation with a ground truth: every source has its image.
 
 Source: Image-to-Image Translation with Conditional Adversarial Networks (Isola et al., 2017),
-equation 4: pix2pix. With feature matching, a perceptual term and discriminators of several scales
-it is the recipe of High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs
-(Wang et al., 2018); with corrupted images as sources it is restoration (SRGAN, context encoders).
+equation 4. With feature matching, a perceptual term and discriminators of several scales it is the
+recipe of High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs (Wang et
+al., 2018); with corrupted images as sources it is restoration (SRGAN, context encoders).
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import chex
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_jax import keys
-from gan_jax.game import Aux, Batch, Game, Params, Turn
-from gan_jax.games.adversary import Adversary, Penalty
+from gan_jax.game import Aux, Batch, Game, Params
+from gan_jax.games.adversary import Adversary
+from gan_jax.games.network import Network, Role, begin
+from gan_jax.games.turns import Opponent, Scene, adversarial_turns
 
 
 class Term(NamedTuple):
@@ -35,8 +35,8 @@ class Term(NamedTuple):
 
 def make(
     *,
-    generator: nn.Module,
-    discriminator: nn.Module,
+    generator: Network,
+    discriminator: Network,
     adversary: Adversary,
     output: Callable[[chex.Array, chex.Array], chex.Array],
     reconstruction: Sequence[Term] = (),
@@ -48,16 +48,16 @@ def make(
 ) -> Game:
     """Builds the game.
 
-    The discriminator plays first, as in the paper's code. Keys [batch] for a generator's dropout
-    are given in training only: `a_to_b` has none.
+    The discriminator plays first, as in the paper's code. A generator has dropout in training only:
+    `a_to_b` has none.
 
     Args:
       generator: (sources, train, keys or None) -> images.
-      discriminator: (images, train) -> logits of patches, or a tree of them; it needs a method
-        `features` (activations, the logits last) where features are matched.
+      discriminator: (images, train) -> a verdict: logits of patches, or a tree of them; and its
+        features where these are matched.
       adversary: the losses of both, with penalties and cures; a conditional discriminator's
         penalties differentiate by source and image together.
-      output: (what the generator makes, sources) -> images, such as outputs.plain.
+      output: (what the generator makes, sources) -> images, such as restoration.heads.plain.
       reconstruction: terms such as 100 times L1.
       perceptual: terms in the features of another network.
       feature_matching: terms in the discriminator's own features.
@@ -67,91 +67,54 @@ def make(
       simultaneous: whether the generator meets the discriminator as it was before the step.
 
     Returns:
-      A game of the players 'generator' and 'discriminator', on batches {'image', 'source'}, with
+      A game of the players 'generator' and 'discriminator', on batches {'real', 'source'}, with
       the function a_to_b: (params, aux, sources [n, ...]) -> images [n, ...] in [-1, 1].
     """
+    translator = Role(generator, 'generator')
+    opponent = Opponent(Role(discriminator, 'discriminator'), adversary)
+    shown = beside if conditional else _alone
 
-    def shown(source: chex.Array, image: chex.Array) -> chex.Array:
-        if not conditional:
-            return image
-        if source.shape[1:3] != image.shape[1:3]:
-            shape = (*image.shape[:3], source.shape[3])
-            source = jax.image.resize(source, shape, 'linear', antialias=True)
-        return jnp.concatenate([source, image], axis=-1)
-
-    def generate(params, aux, source, rng):
-        variables = {'params': params['generator'], **aux['generator']}
-        made, collections = generator.apply(
-            variables, source, True, keys.of_name(rng, 'dropout'), mutable=list(aux['generator'])
-        )
-        return output(made, source), collections
-
-    def apply_discriminator(params, aux, x, **options):
-        variables = {'params': params['discriminator'], **aux['discriminator']}
-        return discriminator.apply(
-            variables, x, train=True, mutable=list(aux['discriminator']), **options
-        )
-
-    def judge(params):
-        def apply_to(aux, x):
-            logits, collections = apply_discriminator(params, aux, x)
-            return logits, {**aux, 'discriminator': collections}
-
-        return apply_to
+    def translate(params: Params, aux: Aux, source: chex.Array, **options: Any):
+        made, aux = translator(params, aux, source, **options)
+        return output(made, source), aux
 
     def init(rng: chex.PRNGKey, batch: Batch) -> tuple[dict[str, Any], Aux]:
-        source, image = batch['source'], batch['image']
-        inputs = {'generator': source, 'discriminator': adversary.repeated(shown(source, image))}
-        params, aux = {}, {}
-        for player, network in (('generator', generator), ('discriminator', discriminator)):
-            own = keys.fold_in_name(rng, player)
-            variables = dict(network.init(own, inputs[player], train=True))
-            params[player] = variables.pop('params')
-            aux[player] = variables
-        return params, {**aux, **adversary.init()}
+        pair = shown(batch['source'], batch['real'])
+        judged = adversary.repeated(pair)
+        params, aux = begin(rng, [(translator, batch['source'], {}), (opponent.role, judged, {})])
+        return params, {**aux, **adversary.init(pair)}
 
-    def pairs(params, aux, batch, rng):
-        """What the discriminator compares, and the generator's new collections."""
+    def show(params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
         source = batch['source']
-        made, collections = generate(params, aux, source, rng)
-        return shown(source, batch['image']), shown(source, made), made, collections
+        made, aux = translate(params, aux, source, rng=rng)
+        return {'': Scene(shown(source, batch['real']), shown(source, made))}, made, aux
 
-    def discriminator_loss(params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
-        real, fake, _, _ = pairs(params, aux, batch, rng)
-        return adversary.discriminator(judge(params), aux, real, fake, rng)
-
-    def lazy(penalty: Penalty):
-        def loss(params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
-            real, fake, _, _ = pairs(params, aux, batch, rng)
-            return adversary.lazy(penalty, judge(params), aux, real, fake, rng)
-
-        return Turn('discriminator', loss, penalty.every, f'discriminator_{penalty.name}')
-
-    def features(params, aux, x):
-        found, _ = apply_discriminator(params, aux, x, method='features')
-        # Of several scales each has a list. Logits, the last, are left out.
-        return [x[:-1] for x in found] if isinstance(found[0], list) else found[:-1]
-
-    def generator_loss(params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
-        real, fake, made, collections = pairs(params, aux, batch, rng)
-        adversarial = adversary.generator(judge(params), aux, real, fake, rng)
-        loss, metrics = adversarial, {'adversarial': adversarial}
-        compared = [(term, batch['image'], made) for term in (*reconstruction, *perceptual)]
+    def terms(params, aux, batch, made, verdicts, rng):
+        pairs = [(term, batch['real'], made) for term in (*reconstruction, *perceptual)]
         if feature_matching:
-            known, own = (features(params, aux, x) for x in (real, fake))
-            compared += [(term, known, own) for term in feature_matching]
-        for term, truth, image in compared:
-            metrics[term.name] = jnp.mean(term.function(truth, image))
-            loss = loss + term.weight * metrics[term.name]
-        return loss, ({**aux, 'generator': collections}, metrics)
+            known, own = (x.features for x in verdicts[''])
+            pairs += [(term, known, own) for term in feature_matching]
+        return {
+            term.name: (term.weight, jnp.mean(term.function(truth, image)))
+            for term, truth, image in pairs
+        }, aux
 
     def a_to_b(params: Params, aux: Aux, source: chex.Array) -> chex.Array:
-        variables = {'params': params['generator'], **aux['generator']}
-        return output(generator.apply(variables, source, train=False), source)
+        return translate(params, aux, source, train=False)[0]
 
-    turns = (
-        Turn('discriminator', discriminator_loss),
-        *(lazy(penalty) for penalty in adversary.penalties if penalty.every > 1),
-        Turn('generator', generator_loss, generator_every),
+    turns = adversarial_turns(
+        show, [opponent], generator_terms=terms, generator_every=generator_every
     )
     return Game(init, turns, {'a_to_b': a_to_b}, simultaneous)
+
+
+def beside(source: chex.Array, image: chex.Array) -> chex.Array:
+    """A source, brought to the image's size, and the image, one behind the other in channels."""
+    if source.shape[1:3] != image.shape[1:3]:
+        shape = (*image.shape[:3], source.shape[3])
+        source = jax.image.resize(source, shape, 'linear', antialias=True)
+    return jnp.concatenate([source, image], axis=-1)
+
+
+def _alone(source: chex.Array, image: chex.Array) -> chex.Array:
+    return image

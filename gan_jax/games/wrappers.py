@@ -43,11 +43,10 @@ def unrolled(
     Raises:
       ValueError: if either has no turn.
     """
-    labels = [turn.player for turn in game.turns]
     for name in (player, opponent):
-        if name not in labels:
+        if name not in game.movers:
             raise ValueError(f'this game has no player {name!r} to unroll')
-    ahead = game.turns[labels.index(opponent)]
+    ahead = next(turn for turn in game.turns if opponent in turn.players)
 
     def wrap(turn: Turn) -> Turn:
         def loss(params, aux, batch, rng):
@@ -63,7 +62,7 @@ def unrolled(
             own, _ = lax.scan(descend, params[opponent], jnp.arange(steps))
             return turn.loss({**params, opponent: own}, aux, batch, rng)
 
-        return turn._replace(loss=loss) if turn.player == player else turn
+        return turn._replace(loss=loss) if player in turn.players else turn
 
     return game._replace(turns=tuple(map(wrap, game.turns)))
 
@@ -79,36 +78,39 @@ def historical_averaging(game: Game, weight: float) -> Game:
       game: any game.
       weight: the factor of the squared distance.
     """
-    labels = [turn.player for turn in game.turns]
 
     def init(rng, batch):
         params, aux = game.init(rng, batch)
-        means = {name: jax.tree.map(jnp.zeros_like, own) for name, own in params.items()}
-        counts = {name: jnp.zeros(()) for name in params}
+        means = {name: jax.tree.map(jnp.zeros_like, params[name]) for name in game.movers}
+        counts = {name: jnp.zeros(()) for name in means}
         return params, {**aux, HISTORY: {'means': means, 'counts': counts}}
 
-    def wrap(turn: Turn) -> Turn:
-        name = turn.player
+    wrapped, turns = set(), []
+    for turn in game.turns:
+        first = tuple(name for name in turn.players if name not in wrapped)
+        wrapped |= {*first}
+        turns.append(_pulled(turn, first, weight) if first else turn)
+    return game._replace(init=init, turns=tuple(turns))
 
-        def loss(params: Any, aux: Any, batch: Any, rng: Any):
-            history = aux[HISTORY]
-            count = history['counts'][name] + 1
+
+def _pulled(turn: Turn, players: tuple[str, ...], weight: float) -> Turn:
+    """The turn with the squared distance of these players from their means in its loss."""
+
+    def loss(params: Any, aux: Any, batch: Any, rng: Any):
+        history = aux[HISTORY]
+        means, counts, distance = dict(history['means']), dict(history['counts']), 0.0
+        for name in players:
+            counts[name] = count = counts[name] + 1
             fixed = lax.stop_gradient(params[name])
-            means = jax.tree.map(lambda m, x: m + (x - m) / count, history['means'][name], fixed)
-            gaps = jax.tree.map(lambda x, m: jnp.sum(jnp.square(x - m)), params[name], means)
-            distance = sum(jax.tree.leaves(gaps))
-            value, (aux, metrics) = turn.loss(params, aux, batch, rng)
-            history = {
-                'means': {**history['means'], name: means},
-                'counts': {**history['counts'], name: count},
-            }
-            return value + weight * distance, (
-                {**aux, HISTORY: history},
-                {**metrics, 'historical_distance': distance},
+            means[name] = jax.tree.map(
+                lambda m, x, count=count: m + (x - m) / count, means[name], fixed
             )
+            gaps = jax.tree.map(lambda x, m: jnp.sum(jnp.square(x - m)), params[name], means[name])
+            distance = distance + sum(jax.tree.leaves(gaps))
+        value, (aux, metrics) = turn.loss(params, aux, batch, rng)
+        return value + weight * distance, (
+            {**aux, HISTORY: {'means': means, 'counts': counts}},
+            {**metrics, 'historical_distance': distance},
+        )
 
-        return turn._replace(loss=loss)
-
-    first = {labels.index(name) for name in labels}
-    turns = tuple(wrap(turn) if i in first else turn for i, turn in enumerate(game.turns))
-    return game._replace(init=init, turns=turns)
+    return turn._replace(loss=loss)

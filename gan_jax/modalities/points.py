@@ -1,13 +1,19 @@
-"""Pictures of points in the plane over a discriminator's field, and animations of pictures."""
+"""Points of the plane: float32 [n, 2], networks see them as they are.
+
+Pictures show real and generated points over the discriminator's field.
+"""
 
 import itertools
+import math
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from gan_jax.runtime import files as files_lib
+from gan_jax.modalities.modality import Modality
+from gan_jax.runtime import files
 
 Bounds = tuple[np.ndarray, np.ndarray]
 
@@ -19,8 +25,61 @@ REAL, FAKE = (38, 44, 56), (222, 12, 96)
 REAL_RADIUS, FAKE_RADIUS = 0.006, 0.0038  # of the picture's side: real points keep a rim
 OPACITY = 0.9
 FRAME = (120, 120, 120)
-HOLD = 12  # the last frame stays this many times as long
-PALETTE_FRAMES = 16  # how many of the frames the palette is made for
+
+
+def make(settings: Mapping[str, Any]) -> Modality:
+    """The modality of points.
+
+    Args:
+      settings: 'shape' (2,) and, if there are any, 'classes'.
+    """
+    return Modality(
+        name='points',
+        settings=dict(settings),
+        shape=tuple(settings['shape']),
+        stored='float32',
+        encode=_as_they_are,
+        decode=_as_they_are,
+        picture=picture,
+        write=write,
+        metrics=('sliced_wasserstein', 'modes'),
+        fields={'classes': settings.get('classes')},
+    )
+
+
+def _as_they_are(points: Any) -> Any:
+    return points.astype(np.float32)
+
+
+def picture(
+    made: np.ndarray,
+    real: np.ndarray,
+    score: Callable[[np.ndarray], Any] | None = None,
+    columns: int | None = None,
+) -> np.ndarray:
+    """Generated points and real ones, over what a discriminator says of the plane.
+
+    Args:
+      made: points [m, 2], perhaps none.
+      real: points [n, 2], which say what part of the plane is shown.
+      score: points [k, 2] -> logits [k]; None for an empty ground.
+      columns: not used.
+
+    Returns:
+      uint8 [480, 480, 3].
+    """
+    box = bounds(real)
+    field = None
+    if score is not None:
+        places = field_points(box)
+        side = math.isqrt(len(places))
+        field = np.asarray(score(places)).reshape(side, side)
+    return scatter(real, made, field, box)
+
+
+def write(stem: pathlib.Path, points: np.ndarray) -> list[pathlib.Path]:
+    """Writes <stem>.npz: 'points', float32 [n, 2]."""
+    return [files.write_npz(stem.with_name(f'{stem.name}.npz'), points=points)]
 
 
 def bounds(real: np.ndarray) -> Bounds:
@@ -138,56 +197,3 @@ def _legend(picture: np.ndarray) -> np.ndarray:
         draw.text((x + 11, y), name, fill=REAL, font=font)
         x += 22 + int(draw.textlength(name, font=font))
     return np.array(image)
-
-
-def animate(files: Sequence[pathlib.Path], file: pathlib.Path, milliseconds: int = 120) -> None:
-    """Writes pictures of one size as an animated GIF that repeats, whole or not at all.
-
-    All share one palette of 256 colours, so that still parts do not flicker. Equal pictures in a
-    row become one frame of their whole time.
-
-    Args:
-      files: the pictures in order.
-      file: the GIF; its folder exists.
-      milliseconds: how long each is shown, in tens; the last stays 12 times as long.
-
-    Raises:
-      ValueError: if there are none, or their sizes differ.
-    """
-    if not files:
-        raise ValueError('there are no pictures to animate')
-    sizes = [_size(x) for x in files]
-    for other, size in zip(files, sizes, strict=True):
-        if size != sizes[0]:
-            raise ValueError(f'{other} is {size}, not {sizes[0]} as the first picture')
-    palette = _palette(files)
-    frames = [_open(x).quantize(palette=palette, dither=Image.Dither.NONE) for x in files]
-    files_lib.replace(
-        file,
-        lambda temporary: frames[0].save(
-            temporary,
-            'GIF',
-            save_all=True,
-            append_images=frames[1:],
-            duration=[milliseconds] * (len(frames) - 1) + [HOLD * milliseconds],
-            loop=0,
-            optimize=False,
-        ),
-    )
-
-
-def _open(file: pathlib.Path) -> Image.Image:
-    with Image.open(file) as image:
-        return image.convert('RGB')
-
-
-def _size(file: pathlib.Path) -> tuple[int, int]:
-    with Image.open(file) as image:
-        return image.size
-
-
-def _palette(files: Sequence[pathlib.Path]) -> Image.Image:
-    """A picture whose palette serves evenly spread frames, the last among them."""
-    places = np.linspace(len(files) - 1, 0, min(len(files), PALETTE_FRAMES)).round().astype(int)
-    montage = np.concatenate([np.asarray(_open(files[i])) for i in places])
-    return Image.fromarray(montage).quantize(256, Image.Quantize.MEDIANCUT)

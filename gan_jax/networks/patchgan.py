@@ -14,6 +14,7 @@ import flax.linen as nn
 import jax
 
 from gan_jax.networks import layers
+from gan_jax.networks.verdict import Verdict
 
 KERNEL_INIT = nn.initializers.normal(0.02)
 SCALE_INIT = layers.normal_around_one(0.02)
@@ -56,22 +57,14 @@ class Discriminator(nn.Module):
     axis_name: str | None = None
     dtype: Any = None
 
-    def __call__(self, image: chex.Array, train: bool) -> jax.Array:
-        """Maps images [batch, h, w, c] to logits [batch, h', w'].
+    @nn.compact
+    def __call__(self, image: chex.Array, train: bool) -> Verdict:
+        """Maps images [batch, h, w, c] to logits [batch, h', w'] and features.
 
         h' = floor(h / 2^n) - 2, or h for n = 0.
 
-        Raises:
-          ValueError: if the images are too small, or there is no such `norm`.
-        """
-        return self.features(image, train)[-1]
-
-    @nn.compact
-    def features(self, image: chex.Array, train: bool) -> list[jax.Array]:
-        """What each convolution makes of images [batch, h, w, c].
-
         Returns:
-          The activations [batch, ., ., .] of each but the last, then the logits [batch, h', w'].
+          The logits, and the activations [batch, ., ., .] of each convolution but the last.
 
         Raises:
           ValueError: if the images are too small, or there is no such `norm`.
@@ -100,7 +93,7 @@ class Discriminator(nn.Module):
             x = nn.leaky_relu(x, 0.2)
             made.append(x)
         logits = self._conv(x, 1, train, size=size, stride=1, use_bias=True, dtype=image.dtype)
-        return [*made, logits[..., 0]]
+        return Verdict(logits[..., 0], made)
 
     def _conv(
         self, x: jax.Array, features: int, train: bool, size: int, stride: int, **settings: Any
@@ -141,18 +134,12 @@ class MultiScale(nn.Module):
     axis_name: str | None = None
     dtype: Any = None
 
-    def __call__(self, image: chex.Array, train: bool) -> tuple[jax.Array, ...]:
-        """Maps images [batch, h, w, c] to logits [batch, h', w'], one array a scale.
-
-        Raises:
-          ValueError: if the images are too small at some scale, there is no such `norm`, or
-            `scales` is less than 1.
-        """
-        return tuple(made[-1] for made in self.features(image, train))
-
     @nn.compact
-    def features(self, image: chex.Array, train: bool) -> list[list[jax.Array]]:
-        """What each scale's `Discriminator.features` gives.
+    def __call__(self, image: chex.Array, train: bool) -> Verdict:
+        """Maps images [batch, h, w, c] to logits [batch, h', w'] and features of each scale.
+
+        Returns:
+          A tuple of logits and a list of what each scale's `Discriminator` has as features.
 
         Raises:
           ValueError: if the images are too small at some scale, there is no such `norm`, or
@@ -172,5 +159,5 @@ class MultiScale(nn.Module):
                 self.axis_name,
                 self.dtype,
             )
-            made.append(one.features(image, train))
-        return made
+            made.append(one(image, train))
+        return Verdict(tuple(x.logits for x in made), [x.features for x in made])

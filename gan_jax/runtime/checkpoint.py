@@ -10,7 +10,7 @@ import copy
 import pathlib
 import shutil
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -46,8 +46,20 @@ def _digests(flat: Mapping[str, np.ndarray]) -> dict[str, int]:
 class Checkpoints:
     """The checkpoints of one run: the latest two, and the best by a metric where one is given."""
 
-    def __init__(self, directory: pathlib.Path, read_only: bool = False):
-        """Opens or makes the directory; one that is only read may be another process's."""
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        read_only: bool = False,
+        former_path: Callable[[str], str] = str,
+    ):
+        """Opens or makes the directory.
+
+        Args:
+          directory: where they are.
+          read_only: whether nothing is changed there: it may be another process's.
+          former_path: what an earlier version called an array.
+        """
+        self._former_path = former_path
         self._directory = directory.absolute()
         self._read_only = read_only
         keep = policies.AnyPreservationPolicy(
@@ -163,19 +175,24 @@ class Checkpoints:
         json = ocp.args.JsonRestore()
         args = ocp.args.Composite(digests=json, progress=json)
         items = self._manager.restore(step, args=args)
-        other = sorted(items.digests.keys() ^ flat_template.keys())
+        stored = {
+            path: path if path in items.digests else self._former_path(path)
+            for path in flat_template
+        }
+        other = sorted(items.digests.keys() ^ {*stored.values()})
         if other:
             raise UserError(
                 f'checkpoint {self._directory / str(step)} was made by other code: only one of '
                 f'them has {other[0]}; go back to that code, or give another --workdir'
             )
-        args = ocp.args.Composite(state=ocp.args.StandardRestore(flat_template))
+        template_as_stored = {stored[path]: x for path, x in flat_template.items()}
+        args = ocp.args.Composite(state=ocp.args.StandardRestore(template_as_stored))
         state = self._manager.restore(step, args=args).state
-        flat = {path: np.asarray(x) for path, x in state.items()}
-        digests = _digests(flat)
+        digests = _digests({path: np.asarray(x) for path, x in state.items()})
         for path, digest in items.digests.items():
             if digests[path] != digest:
                 raise ValueError(f'{path} does not match its digest')
+        flat = {path: np.asarray(state[stored[path]]) for path in flat_template}
         return _unflat(template, flat), items.progress
 
     def close(self) -> None:

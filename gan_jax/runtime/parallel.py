@@ -58,7 +58,7 @@ def over_examples(function: Callable) -> Callable:
     """Compiles a function of examples, each by itself, for all local devices.
 
     Args:
-      function: (shared, x [n, ...]) -> a tree of arrays [n, ...].
+      function: (shared, x) -> a tree of arrays [n, ...]; x is an array [n, ...] or a tree of them.
 
     Returns:
       The same for any n, without an axis of devices; what is shared goes to all of them.
@@ -68,11 +68,15 @@ def over_examples(function: Callable) -> Callable:
         return jax.jit(function)
     mapped = jax.pmap(function, in_axes=(None, 0))
 
+    def split(x: Any) -> np.ndarray:
+        x = np.asarray(x)
+        padded = np.pad(x, ((0, -len(x) % devices), *((0, 0),) * (x.ndim - 1)))
+        return padded.reshape(devices, -1, *x.shape[1:])
+
     def apply(shared: Any, x: Any) -> Any:
-        num = x.shape[0]
-        padded = np.pad(np.asarray(x), ((0, -num % devices), *((0, 0),) * (x.ndim - 1)))
-        found = mapped(shared, padded.reshape(devices, -1, *x.shape[1:]))
-        return jax.tree.map(lambda y: y.reshape(-1, *y.shape[2:])[:num], found)
+        num = jax.tree.leaves(x)[0].shape[0]
+        results = mapped(shared, jax.tree.map(split, x))
+        return jax.tree.map(lambda y: y.reshape(-1, *y.shape[2:])[:num], results)
 
     return apply
 

@@ -14,40 +14,36 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.errors import UserError
-from gan_jax.game import State
-
-# Which parts of a state have the axis: a prefix of the tree, not a state.
-_PREFIX: dict[str, Any] = {'step': None, 'players': 0, 'aux': 0, 'rng': 0}
-AXES: Any = State(**_PREFIX)
+from gan_jax.runtime import names
 
 
-def seeds(config: Mapping[str, Any]) -> list[int]:
-    """The seeds that a config trains: seed, seed + 1, ..."""
-    return [config['seed'] + i for i in range(config['num_replicas'])]
+def seeds(first: int, num: int) -> list[int]:
+    """So many seeds, from the first on."""
+    return [first + i for i in range(num)]
 
 
-def seeds_with(config: Mapping[str, Any], replica: int) -> list[int]:
-    """The seeds that a config trains.
-
-    Raises:
-      UserError: if there is no such replica, counted from 0.
-    """
-    of = seeds(config)
+def check(replica: int, of: Sequence[int]) -> None:
+    """Raises UserError if there is no such replica, counted from 0, of these seeds."""
     if replica >= len(of):
         raise UserError(f'--replica={replica}: the run has {len(of)}, counted from 0')
-    return of
 
 
-def init(begin: Callable[[Any], State], of: Sequence[int]) -> State:
-    """begin(seed) for each seed; [replicas, ...] where there are several."""
+def init(begin: Callable[[Any], Any], of: Sequence[int], axes: Any) -> Any:
+    """begin(seed) for each seed; where there are several side by side.
+
+    Args:
+      begin: seed -> state.
+      of: the seeds.
+      axes: which parts of a state have an axis for them: a prefix of its tree.
+    """
     if len(of) == 1:
         return begin(of[0])
-    return jax.vmap(begin, out_axes=AXES)(jnp.asarray(of, jnp.uint32))
+    return jax.vmap(begin, out_axes=axes)(jnp.asarray(of, jnp.uint32))
 
 
-def step(play: Callable, num: int) -> Callable:
-    """(state, batch) -> (state, metrics) for so many replicas at once."""
-    return play if num == 1 else jax.vmap(play, in_axes=(AXES, 1), out_axes=(AXES, 0))
+def step(play: Callable, num: int, axes: Any) -> Callable:
+    """(state, batch) -> (state, metrics) for so many replicas at once; `axes` as in `init`."""
+    return play if num == 1 else jax.vmap(play, in_axes=(axes, 1), out_axes=(axes, 0))
 
 
 def split(tree: Any, num: int) -> list[Any]:
@@ -71,11 +67,14 @@ def named(metrics: Mapping[str, Any], of: Sequence[int]) -> dict[str, float]:
     """
     if len(of) == 1:
         return {name: float(x) for name, x in metrics.items()}
-    found = {}
-    for name, values in metrics.items():
-        found[name] = float(np.mean(values))
-        found |= {f'{name}/seed_{s}': float(x) for s, x in zip(of, values, strict=True)}
-    return found
+    each = {}
+    for text, values in metrics.items():
+        name = names.parse(text)
+        each[text] = float(np.mean(values))
+        each |= {
+            str(name._replace(seed=seed)): float(x) for seed, x in zip(of, values, strict=True)
+        }
+    return each
 
 
 def with_errors(metrics: Mapping[str, Any], of: Sequence[int]) -> dict[str, float]:
@@ -88,7 +87,9 @@ def with_errors(metrics: Mapping[str, Any], of: Sequence[int]) -> dict[str, floa
     if len(of) == 1:
         return {name: float(values[0]) for name, values in metrics.items()}
     errors = {
-        f'{name}/stderr': float(np.std(values, ddof=1) / math.sqrt(len(of)))
-        for name, values in metrics.items()
+        str(names.parse(text)._replace(stderr=True)): float(
+            np.std(values, ddof=1) / math.sqrt(len(of))
+        )
+        for text, values in metrics.items()
     }
     return named(metrics, of) | errors

@@ -4,19 +4,82 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from gan_jax import data
-from gan_jax import game as game_lib
-from gan_jax.config.inputs import Sources, both_ways
+from gan_jax import data, keys
+from gan_jax.game import Game
+from gan_jax.modalities import Modality
 from gan_jax.runtime import parallel
-from gan_jax.sampling import sampler as sampling
+from gan_jax.sampling import sampler
 
 ACROSS = 12  # images in a row of a picture, about
 MOST_CYCLES = 500  # images of a domain that make the whole way, for figures
 
 
-def make_journey(game: game_lib.Game, start: str = 'a') -> Callable[..., list[np.ndarray]]:
+class Sources:
+    """Sources of a data set's examples, made when they are asked for; always the same.
+
+    Attributes:
+      dataset: the data set.
+      places: which of its examples.
+    """
+
+    def __init__(
+        self,
+        dataset: data.Dataset,
+        places: np.ndarray,
+        encode: Callable,
+        degrade: Callable | None,
+        seed: int,
+    ):
+        """Compiles nothing yet.
+
+        Args:
+          dataset: the data set.
+          places: which of its examples.
+          encode: of their modality.
+          degrade: (keys [n], images) -> sources; None where the data set has sources.
+          seed: of what is drawn in degrading.
+        """
+        self.dataset, self.places = dataset, places
+        self._encode = encode
+        root = keys.fold_in_name(jax.random.key(seed), 'sources')
+
+        def make(places, images):
+            rng = jax.vmap(lambda place: jax.random.fold_in(root, place))(places)
+            return degrade(rng, encode(images))  # type: ignore[misc]
+
+        self._degrade = jax.jit(make) if degrade else None
+
+    def __len__(self) -> int:
+        """The number of sources."""
+        return len(self.places)
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        """Encoded, float32 [n, ...]."""
+        places = self.places[part]
+        batch = self.dataset.batch(places)
+        if self._degrade is None:
+            return self._encode(batch['source'])
+        return np.asarray(self._degrade(jnp.asarray(places, jnp.uint32), batch['real']))
+
+    def truths(self, part: slice) -> np.ndarray:
+        """The examples that belong to them, or of unpaired sets others, as they are stored."""
+        return self.dataset.batch(self.places[part])['real']
+
+
+def translates(game: Game) -> bool:
+    """Whether a game is of sources and examples, not of a prior's draws."""
+    return 'a_to_b' in game.functions
+
+
+def both_ways(game: Game) -> bool:
+    """Whether a game translates in both directions, for which it needs no pairs."""
+    return 'b_to_a' in game.functions
+
+
+def make_journey(game: Game, start: str = 'a') -> Callable[..., list[np.ndarray]]:
     """Compiles the way of images into the other domain and, if the game has both, back again.
 
     Args:
@@ -39,11 +102,11 @@ def make_journey(game: game_lib.Game, start: str = 'a') -> Callable[..., list[np
     compiled = parallel.over_examples(journey)
 
     def apply(variables: Any, images: Any) -> list[np.ndarray]:
-        found = [
-            [np.asarray(x)[: len(part)] for x in compiled(variables, sampling.filled(part, size))]
-            for part, size in sampling.parts(images)
+        stages = [
+            [np.asarray(x)[: len(part)] for x in compiled(variables, sampler.filled(part, size))]
+            for part, size in sampler.parts(images)
         ]
-        return [np.concatenate(x) for x in zip(*found, strict=True)]
+        return [np.concatenate(x) for x in zip(*stages, strict=True)]
 
     return apply
 
@@ -61,11 +124,14 @@ def as_images(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return images.repeat(factors[0], axis=1).repeat(factors[1], axis=2)
 
 
-def make_picture(game: game_lib.Game, sources: Sources) -> Callable[[Any, Any], np.ndarray]:
+def make_picture(
+    game: Game, modality: Modality, sources: Sources
+) -> Callable[[Any, Any], np.ndarray]:
     """Builds what draws the state of a game of translation.
 
     Args:
       game: the game.
+      modality: of its examples.
       sources: what is translated.
 
     Returns:
@@ -75,25 +141,25 @@ def make_picture(game: game_lib.Game, sources: Sources) -> Callable[[Any, Any], 
     """
     both = both_ways(game)
     journeys = [make_journey(game, start) for start in ('ab' if both else 'a')]
-    images = sources.images(slice(None))
-    beginnings = [sources[:], data.normalize(images)][: len(journeys)]
+    images = sources.truths(slice(None))
+    beginnings = [sources[:], modality.encode(images)][: len(journeys)]
 
     def draw(params: Any, aux: Any) -> np.ndarray:
-        shape = images.shape[1:]
         columns = []
         for start, journey in zip(beginnings, journeys, strict=True):
             stages = [start, *journey((params, aux), start)]
-            columns += [as_images(x, shape) for x in stages]
+            columns += [as_images(x, modality.shape) for x in stages]
         if not both:
             columns.append(images)
-        rows = np.stack(columns, axis=1).reshape(-1, *shape)
-        return sampling.grid(rows, columns=len(columns) * max(1, ACROSS // len(columns)))
+        rows = np.stack(columns, axis=1).reshape(-1, *modality.shape)
+        across = len(columns) * max(1, ACROSS // len(columns))
+        return modality.picture(rows, columns=across)
 
     return draw
 
 
 def more_evidence(
-    game: game_lib.Game, wanted: set[str], sources: Sources, pairs: bool
+    game: Game, wanted: set[str], sources: Sources, pairs: bool, encode: Callable
 ) -> Callable[[Any], Mapping[str, Any]]:
     """variables -> evidence of translations beyond the images that they are.
 
@@ -102,16 +168,17 @@ def more_evidence(
       wanted: the names of evidence that figures ask for.
       sources: what is translated.
       pairs: whether the sources have their true images.
+      encode: of the examples' modality.
     """
-    given: dict[str, Any] = {'aligned_pairs': True} if pairs else {}
+    evidence: dict[str, Any] = {'aligned_pairs': True} if pairs else {}
     if 'cycles' not in wanted or not both_ways(game):
-        return lambda variables: given
+        return lambda variables: evidence
     first = slice(MOST_CYCLES)
-    begun = {'a': sources[first], 'b': data.normalize(sources.images(first))}
+    begun = {'a': sources[first], 'b': encode(sources.truths(first))}
     journeys = {domain: make_journey(game, domain) for domain in begun}
 
-    def find(variables: Any) -> Mapping[str, Any]:
+    def travel(variables: Any) -> Mapping[str, Any]:
         cycles = {x: (begun[x], journeys[x](variables, begun[x])[1]) for x in begun}
-        return {**given, 'cycles': cycles}
+        return {**evidence, 'cycles': cycles}
 
-    return find
+    return travel

@@ -12,7 +12,7 @@ from gan_jax.commands import report as write_report
 from gan_jax.errors import UserError
 from gan_jax.train import train
 
-NETWORK = 'test_evaluation:NETWORK'
+NETWORK = 'evaluation.test_evaluator:NETWORK'
 
 
 @pytest.fixture(scope='module')

@@ -11,8 +11,7 @@ from jax import lax
 from PIL import ExifTags, Image
 
 from gan_jax.commands import translate
-from gan_jax.config import experiment as setup
-from gan_jax.config import inputs
+from gan_jax.config import experiment
 from gan_jax.data import normalize
 from gan_jax.errors import UserError
 from gan_jax.runtime import parallel
@@ -371,17 +370,20 @@ def restored(monkeypatch):
     def a_to_b(params, aux, x):
         return params['generator']['scale'] * x
 
-    functions = {'a_to_b': a_to_b, 'latent': None}
-    config = {'game': 'paired', 'seed': 0, 'num_replicas': 2}
-    players = types.SimpleNamespace(game=types.SimpleNamespace(functions=functions))
+    functions = {'a_to_b': a_to_b, 'prior': None}
+    of = types.SimpleNamespace(
+        config={'game': 'pix2pix'},
+        seeds=[0, 1],
+        game=types.SimpleNamespace(functions=functions),
+        source_shape=(8, 4, 3),
+    )
     bests = []
 
     def restore(workdir, best):
         bests.append(best)
-        return types.SimpleNamespace(config=config, players=players, state=state, step=1)
+        return experiment.Run(of, 1, state)
 
-    monkeypatch.setattr(setup, 'restore', restore)
-    monkeypatch.setattr(inputs, 'source_shape', lambda config: (8, 4, 3))
+    monkeypatch.setattr(experiment, 'restore', restore)
     return functions, bests
 
 
@@ -399,5 +401,5 @@ def test_a_run_translates_with_the_seed_that_is_asked_for(restored, tmp_path):
     with pytest.raises(UserError, match=r'--replica=2'):
         translate.translate(tmp_path, **folders, replica=2)
     del functions['a_to_b']
-    with pytest.raises(UserError, match=r"'paired', which translates nothing; .* a_to_b or b_to_a"):
+    with pytest.raises(UserError, match=r"'pix2pix', which translates nothing; .* a_to_b or b"):
         translate.translate(tmp_path, **folders)

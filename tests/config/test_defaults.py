@@ -4,7 +4,7 @@ import pytest
 
 from gan_jax import objectives
 from gan_jax.config import checks, inputs, resolve, validate
-from gan_jax.config.experiment import build_players
+from gan_jax.config.experiment import rebuild
 from gan_jax.errors import UserError
 
 
@@ -28,9 +28,9 @@ DELETE = object()
 
 def check(config):
     validate.check(config)
-    inputs.build_prepare(config)
+    inputs.check_augment(config)
     validate.check_batches(config, 1)
-    build_players(config)
+    return rebuild(config)
 
 
 @pytest.mark.parametrize('name', methods.CONFIGS)
@@ -86,7 +86,7 @@ def test_the_real_configs_are_right(name):
         ('micro_batches', 3, 'use a multiple of 3, such as 15'),
         ('steps_per_dispatch', 7, 'is not a multiple of config.steps_per_dispatch=7'),
         ('game', 'cyclegam', "config.game 'cyclegam' is unknown"),
-        ('image_size', 17, 'set image_size to one of these'),
+        ('modality.shape', [17, 17, 1], 'set image_size to one of these'),
         ('generator.width', 0, 'the networks cannot be built'),
         ('generator.name', 'dcgan.Discriminator', 'the networks cannot be built'),
         ('data.max_bad', DELETE, 'config.data.max_bad is missing'),
@@ -102,7 +102,7 @@ def test_the_real_configs_are_right(name):
         ('objective', {'name': 'minimax', 'label_smoothing': 2.0}, 'label_smoothing must be'),
         ('penalties', {'consistency': {'weight': 1.0}}, 'transform must be a dict'),
         ('penalties', {'r1': {'weight': 1.0, 'target': 1}}, 'config.penalties.r1.target is not'),
-        ('discriminator.minibatch', 'stdev', 'the networks cannot be built: minibatch='),
+        ('discriminator.minibatch', 'stdev', 'the networks cannot be built for images: minibatch='),
         (
             'optimizers.generator.learning_rate',
             {'name': 'cosine_decay', 'init_value': 1.0},
@@ -125,8 +125,8 @@ def test_a_discriminator_is_no_generator():
 
 def test_networks_of_images_are_refused_for_points():
     config = methods.shrunk('dcgan') | {'image_size': None}
-    config['data'] = config['data'] | {'channels': 2}
-    with pytest.raises(UserError, match='the data are points'):
+    config['modality'] = {'name': 'points', 'shape': [2]}
+    with pytest.raises(UserError, match=r'cannot be built for points: .*mixture or mlp'):
         check(config)
 
 
@@ -139,7 +139,7 @@ def test_a_batch_is_divided_among_devices_and_micro_batches():
 
 def test_names_become_what_they_stand_for():
     config = changed('penalties', {'r1': {'weight': 5.0, 'every': 4}})
-    game = resolve.build_game(config, shape=(16, 16, 1), axis_name=None, dtype=None)
+    game = resolve.resolve_game(config)(shape=(16, 16, 1))
     assert [turn.label for turn in game.turns] == [
         'discriminator',
         'discriminator_r1',
@@ -152,9 +152,8 @@ def test_names_become_what_they_stand_for():
 def test_a_lazy_penalty_corrects_its_players_optimizer():
     """The first Adam step is the learning rate: c = 4/5 of it for the discriminator."""
     config = changed('penalties', {'r1': {'weight': 5.0, 'every': 4}})
-    players = build_players(config)
     params = {'w': jax.numpy.ones(1)}
-    made, _ = resolve.build_optimizers(config, players.game, ('generator', 'discriminator'))
+    made = rebuild(config).optimizers
     for player, rate in (('generator', 2e-4), ('discriminator', 2e-4 * 4 / 5)):
         optimizer = made[player]
         with jax.numpy_dtype_promotion('standard'):

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_jax import augment, data, keys
+from gan_jax import augment, data, keys, modalities
 from gan_jax import game as game_lib
-from gan_jax.config import defaults, inputs
+from gan_jax.config import defaults, experiment, inputs
 from gan_jax.config import defaults as config_lib
-from gan_jax.config import experiment as setup
-from gan_jax.data import pipeline, sources
+from gan_jax.data import loading, sources
 from gan_jax.errors import NoSplit, UserError
 from gan_jax.restoration import baselines
 from gan_jax.restoration import degradations as corruptions
+from gan_jax.sampling import translation
 
 NUM, SIZE = 24, 12
 IMAGES = np.random.default_rng(0).integers(0, 256, (NUM, SIZE, SIZE, 3), np.uint8)
@@ -27,10 +27,12 @@ STRONG = {'horizontal_flip': True, 'translation': 0.25}
 CROP = {'image_size': 8, 'data': {'load_size': SIZE}}
 EVERY = {'augment': STRONG} | CROP
 PAIRED, UNPAIRED = {'dataset': 'paired:x'}, {'dataset': 'unpaired:x'}
-NEGATIVES = {'image': IMAGES, 'source': 255 - IMAGES, 'label': LABELS}
+NEGATIVES = {'real': IMAGES, 'source': 255 - IMAGES, 'label': LABELS}
 
 TRANSLATES = game_lib.Game(None, (), {'a_to_b': lambda params, aux, x: x})
-SAMPLES = game_lib.Game(None, (), {'latent': lambda rng: rng, 'sample': lambda *x: {}})
+SAMPLES = game_lib.Game(None, (), {'prior': lambda rng: rng, 'sample': lambda *x: {}})
+IMAGE = modalities.make({'name': 'images', 'shape': [SIZE, SIZE, 3]})
+POINTS = modalities.make({'name': 'points', 'shape': [2]})
 
 
 def make(**changes):
@@ -41,54 +43,60 @@ def make(**changes):
     return config
 
 
-def prepared(batch=NEGATIVES, rng=KEYS, **changes):
-    return jax.jit(inputs.build_prepare(make(**changes)))(rng, batch)
+def build_prepare(config, modality=IMAGE):
+    inputs.check_augment(config)
+    return inputs.build_prepare(config, modality, inputs.degradation(config))
+
+
+def prepared(batch=NEGATIVES, rng=KEYS, modality=IMAGE, **changes):
+    return jax.jit(build_prepare(make(**changes), modality))(rng, batch)
 
 
 @functools.cache
 def every():
     """(keys, images) -> what becomes of images alone with all changes."""
-    prepare = jax.jit(inputs.build_prepare(make(**EVERY)))
-    return lambda rng, images: prepare(rng, {'image': images})['image']
+    prepare = jax.jit(build_prepare(make(**EVERY)))
+    return lambda rng, images: prepare(rng, {'real': images})['real']
 
 
 # ---- Batches ---------------------------------------------------------------------------------
 def test_ordinary_batches_are_normalised_and_augmented_and_no_more():
-    batch = {'image': IMAGES, 'label': LABELS}
+    batch = {'real': IMAGES, 'label': LABELS}
     found = prepared(batch)
-    assert set(found) == {'image', 'label'}
-    np.testing.assert_allclose(found['image'], IMAGES / 127.5 - 1, atol=1e-6)
+    assert set(found) == {'real', 'label'}
+    np.testing.assert_allclose(found['real'], IMAGES / 127.5 - 1, atol=1e-6)
     np.testing.assert_array_equal(found['label'], LABELS)
     settings = {'horizontal_flip': True, 'brightness': 0.5}
-    changed = prepared(batch, augment=settings)['image']
+    changed = prepared(batch, augment=settings)['real']
     want = augment.compose(settings)(KEYS, data.normalize(IMAGES))
     np.testing.assert_allclose(changed, want, atol=1e-5)
-    assert np.abs(changed - found['image']).max() > 0.5
+    assert np.abs(changed - found['real']).max() > 0.5
     points = np.float32([[3.0, -4.0], [0.5, 0.25]])
-    np.testing.assert_array_equal(prepared({'image': points}, KEYS[:2])['image'], points)
+    unchanged = prepared({'real': points}, KEYS[:2], POINTS)['real']
+    np.testing.assert_array_equal(unchanged, points)
 
 
 @pytest.mark.parametrize('changes', [{}, EVERY])
 def test_a_source_and_its_true_image_are_changed_as_one(changes):
     found = prepared(**PAIRED, **changes)
-    np.testing.assert_allclose(found['source'], -found['image'], atol=2e-6)
+    np.testing.assert_allclose(found['source'], -found['real'], atol=2e-6)
     alone = every()(KEYS, IMAGES) if changes else data.normalize(IMAGES)
-    np.testing.assert_allclose(found['image'], alone, atol=2e-6)
+    np.testing.assert_allclose(found['real'], alone, atol=2e-6)
     np.testing.assert_array_equal(found['label'], LABELS)
     middle = data.normalize(IMAGES)[:, 2:10, 2:10] if 'data' in changes else data.normalize(IMAGES)
-    assert np.allclose(found['image'], middle, atol=0.1) == (not changes)
+    assert np.allclose(found['real'], middle, atol=0.1) == (not changes)
 
 
 def test_sources_without_true_images_are_changed_apart():
     found = prepared(**UNPAIRED, **EVERY)
-    for name, rng in (('image', KEYS), ('source', keys.of_name(KEYS, 'source'))):
+    for name, rng in (('real', KEYS), ('source', keys.of_name(KEYS, 'source'))):
         np.testing.assert_allclose(found[name], every()(rng, NEGATIVES[name]), atol=2e-6)
-    apart = np.abs(found['source'] + found['image']).max(axis=(1, 2, 3)) > 0.1
+    apart = np.abs(found['source'] + found['real']).max(axis=(1, 2, 3)) > 0.1
     assert apart.all()
 
 
 def test_sources_without_true_images_may_have_other_channels():
-    grey = prepared({'image': IMAGES, 'source': IMAGES[..., :1]}, **UNPAIRED, **CROP)
+    grey = prepared({'real': IMAGES, 'source': IMAGES[..., :1]}, **UNPAIRED, **CROP)
     assert grey['source'].shape == (NUM, 8, 8, 1)
 
 
@@ -100,9 +108,9 @@ def test_sources_without_true_images_may_have_other_channels():
     ],
 )
 def test_sources_are_made_of_the_augmented_images(corruption, function):
-    found = prepared({'image': IMAGES}, corruption=corruption, **EVERY)
-    np.testing.assert_allclose(found['image'], every()(KEYS, IMAGES), atol=2e-6)
-    want = function(keys.of_name(KEYS, 'corruption'), found['image'])
+    found = prepared({'real': IMAGES}, corruption=corruption, **EVERY)
+    np.testing.assert_allclose(found['real'], every()(KEYS, IMAGES), atol=2e-6)
+    want = function(keys.of_name(KEYS, 'corruption'), found['real'])
     np.testing.assert_allclose(found['source'], want, atol=1e-5)
 
 
@@ -113,7 +121,7 @@ def test_crops_are_windows_at_random_places(names):
     places = np.stack([rows, columns], axis=-1)
     numbers = np.broadcast_to(LABELS[:, None, None, None], (NUM, SIZE, SIZE, 1))
     images = np.concatenate([np.broadcast_to(places, (NUM, SIZE, SIZE, 2)), numbers], axis=-1)
-    batch = {'image': images.astype(np.uint8), 'source': images.astype(np.uint8)}
+    batch = {'real': images.astype(np.uint8), 'source': images.astype(np.uint8)}
     found = prepared(batch, **names, **CROP)
     tops = {}
     for name in batch:
@@ -125,7 +133,7 @@ def test_crops_are_windows_at_random_places(names):
             np.testing.assert_array_equal(crop, images[i, top : top + 8, left : left + 8])
         assert {*tops[name][:, 0]} == {*tops[name][:, 1]} == {0, 1, 2, 3, 4}
         assert np.any(tops[name][:, 0] != tops[name][:, 1])
-    assert np.array_equal(tops['image'], tops['source']) == (names is PAIRED)
+    assert np.array_equal(tops['real'], tops['source']) == (names is PAIRED)
 
 
 @pytest.mark.parametrize(
@@ -143,31 +151,41 @@ def test_crops_are_windows_at_random_places(names):
 )
 def test_what_cannot_be_prepared_is_refused_at_once(changes, said):
     with pytest.raises(UserError, match=said):
-        inputs.build_prepare(make(**changes))
+        build_prepare(make(**changes))
+
+
+def test_only_what_is_known_to_leave_an_example_what_it_is_augments_it():
+    with pytest.raises(UserError, match='points are not augmented'):
+        build_prepare(make(augment=STRONG), POINTS)
 
 
 def test_a_crop_may_be_the_whole():
-    found = prepared({'image': IMAGES}, image_size=SIZE, data={'load_size': SIZE})['image']
+    found = prepared({'real': IMAGES}, image_size=SIZE, data={'load_size': SIZE})['real']
     np.testing.assert_allclose(found, IMAGES / 127.5 - 1, atol=1e-6)
 
 
 # ---- Sources of held-out examples ------------------------------------------------------------
-PLAIN = pipeline.load(sources.from_arrays('x', IMAGES), image_size=None)
+PLAIN = loading.load(sources.from_arrays('x', IMAGES), image_size=None)
 NOISE = {'corruption': {'name': 'noise', 'stddev': 0.5}}
 PLACES = np.array([7, 2, 19, 0, 4])
 
 
+def make_sources(config, dataset, places):
+    degrade = inputs.degradation(config)
+    return translation.Sources(dataset, places, IMAGE.encode, degrade, config['seed'])
+
+
 def test_sources_are_the_same_however_they_are_sliced():
-    made = inputs.Sources(make(**NOISE), PLAIN, PLACES)
+    made = make_sources(make(**NOISE), PLAIN, PLACES)
     whole = made[:]
     assert (len(made), whole.shape, whole.dtype) == (5, (5, SIZE, SIZE, 3), np.float32)
     assert isinstance(whole, np.ndarray)
     parts = np.concatenate([made[:2], made[2:4], made[4:100]])
     np.testing.assert_allclose(parts, whole, atol=1e-6)
     np.testing.assert_array_equal(made[:], whole)
-    others = inputs.Sources(make(**NOISE), PLAIN, PLACES[[3, 0]])
+    others = make_sources(make(**NOISE), PLAIN, PLACES[[3, 0]])
     np.testing.assert_allclose(others[:], whole[[3, 0]], atol=1e-6)
-    np.testing.assert_array_equal(made.images(slice(1, 3)), IMAGES[[2, 19]])
+    np.testing.assert_array_equal(made.truths(slice(1, 3)), IMAGES[[2, 19]])
 
 
 @pytest.mark.parametrize('seed', [0, 5])
@@ -175,7 +193,7 @@ def test_sources_are_drawn_with_the_keys_of_their_places(seed):
     root = keys.fold_in_name(jax.random.key(seed), 'sources')
     rng = keys.per_example(root, NUM)[PLACES]
     want = corruptions.noise(rng, data.normalize(IMAGES[PLACES]), 0.5)
-    found = inputs.Sources(make(seed=seed, **NOISE), PLAIN, PLACES)[:]
+    found = make_sources(make(seed=seed, **NOISE), PLAIN, PLACES)[:]
     np.testing.assert_allclose(found, want, atol=1e-6)
     added = found - data.normalize(IMAGES[PLACES])
     assert len(np.unique(np.round(added[:, 0, 0, 0], 3))) == 5
@@ -187,13 +205,17 @@ def test_sources_that_a_data_set_has_are_taken_as_they_are(num_sources, want):
         'x', IMAGES.shape[1:], ('',), LABELS, IMAGES.__getitem__,
         source=(255 - IMAGES).__getitem__, num_sources=num_sources,
     )  # fmt: skip
-    made = inputs.Sources(make(**(UNPAIRED if num_sources else PAIRED)), dataset, PLACES)
+    made = make_sources(make(**(UNPAIRED if num_sources else PAIRED)), dataset, PLACES)
     np.testing.assert_allclose(made[1:], 1 - IMAGES[want[1:]] / 127.5, atol=1e-6)
     assert made[:].dtype == np.float32
-    np.testing.assert_array_equal(made.images(slice(None)), IMAGES[PLACES])
+    np.testing.assert_array_equal(made.truths(slice(None)), IMAGES[PLACES])
 
 
 # ---- Shapes ----------------------------------------------------------------------------------
+def images(size, channels):
+    return modalities.make({'name': 'images', 'shape': [size, size, channels]})
+
+
 @pytest.mark.parametrize(
     ('corruption', 'want'),
     [
@@ -206,13 +228,14 @@ def test_sources_that_a_data_set_has_are_taken_as_they_are(num_sources, want):
     ],
 )
 def test_the_shape_of_sources(corruption, want):
-    config = make(image_size=16, data={'channels': 3}, corruption=corruption)
-    assert inputs.source_shape(config) == want
-    batch = inputs.example(config, TRANSLATES)
+    config, modality = make(corruption=corruption), images(16, 3)
+    degrade = inputs.degradation(config)
+    assert inputs.source_shape(modality, degrade) == want
+    batch = inputs.example(config, TRANSLATES, modality, degrade)
     assert {key: x.shape for key, x in batch.items()} == {
-        'image': (1, 16, 16, 3), 'label': (1,), 'source': (1, *want),
+        'real': (1, 16, 16, 3), 'label': (1,), 'source': (1, *want),
     }  # fmt: skip
-    assert set(inputs.example(config, SAMPLES)) == {'image', 'label'}
+    assert set(inputs.example(config, SAMPLES, modality, degrade)) == {'real', 'label'}
 
 
 @pytest.mark.parametrize(
@@ -221,13 +244,13 @@ def test_the_shape_of_sources(corruption, want):
         ({'name': 'downsample', 'factor': 3}, 16, 'config.corruption: factor must be .* 16 and 16'),
         ({'name': 'center_mask', 'fraction': 1.0}, 16, 'config.corruption: fraction must be'),
         ({'name': 'greyscale'}, 16, 'config.corruption: images must have 1 or 3 channels, not 2'),
-        ({'name': 'noise'}, None, 'the data are points'),
+        ({'name': 'greyscale'}, None, 'the data are points'),
     ],
 )
 def test_a_corruption_that_does_not_fit_the_images(corruption, size, said):
-    config = make(image_size=size, data={'channels': 2}, corruption=corruption)
+    modality = images(size, 2) if size else POINTS
     with pytest.raises(UserError, match=said):
-        inputs.source_shape(config)
+        inputs.source_shape(modality, inputs.degradation(make(corruption=corruption)))
 
 
 # ---- What goes with what ---------------------------------------------------------------------
@@ -296,10 +319,10 @@ def test_whether_sources_have_true_images(name, corruption, other, trained, held
 # ---- Baselines -------------------------------------------------------------------------------
 def test_a_baseline_is_the_function_of_that_name():
     x = np.random.default_rng(1).uniform(-1, 1, (2, 4, 4, 3)).astype(np.float32)
-    found = inputs.build_baseline(make(baseline={'name': 'bicubic', 'factor': 2}))(x)
+    found = inputs.baseline(make(baseline={'name': 'bicubic', 'factor': 2}))(x)
     np.testing.assert_array_equal(found, baselines.bicubic(x, 2))
     assert found.shape == (2, 8, 8, 3)
-    assert inputs.build_baseline(make()) is None
+    assert inputs.baseline(make()) is None
 
 
 @pytest.mark.parametrize(
@@ -313,7 +336,7 @@ def test_a_baseline_is_the_function_of_that_name():
 )
 def test_a_baseline_that_there_is_not(baseline, said):
     with pytest.raises(UserError, match=said):
-        inputs.build_baseline(make(baseline=baseline))
+        inputs.baseline(make(baseline=baseline))
 
 
 @pytest.mark.parametrize(
@@ -328,7 +351,7 @@ def test_a_baseline_that_makes_other_images_is_refused_before_training(tmp_path,
     write(tmp_path, size=16)
     config = methods.shrunk('super_resolution', dataset=f'folder:{tmp_path}', baseline=baseline)
     with pytest.raises(UserError, match=said):
-        setup.build(config)
+        experiment.build(config)
 
 
 # ---- Loading ---------------------------------------------------------------------------------
@@ -350,7 +373,7 @@ def test_evaluations_may_be_of_another_data_set(tmp_path):
     assert (len(held_out), held_out.num_sources) == (3, None)
     batch = held_out.batch(np.arange(3))
     np.testing.assert_array_equal(batch['source'], IMAGES[:3])
-    np.testing.assert_array_equal(batch['image'], IMAGES[3:6])
+    np.testing.assert_array_equal(batch['real'], IMAGES[3:6])
     # What was trained on would be in place of it, perhaps without true images.
     (tmp_path / 'p' / 'test').rename(tmp_path / 'p' / 'val')
     with pytest.raises(NoSplit):
@@ -364,17 +387,21 @@ def test_evaluations_may_be_of_another_data_set(tmp_path):
 def test_held_out_images_are_the_middle_of_what_is_cropped_in_training(tmp_path):
     write(*(tmp_path / split / half for split in ('train', 'test') for half in 'ab'))
     config = make(dataset=f'paired:{tmp_path}', **CROP)
-    assert inputs.load_data(config).shape == (SIZE, SIZE, 3)
-    for dataset, first in ((inputs.load_images(config), 0), (inputs.load_held_out(config), 6)):
+    fed = inputs.load_fed(config)
+    assert fed.shape == (SIZE, SIZE, 3)
+    shown = inputs.as_shown(config, fed), inputs.load_held_out(config)
+    for dataset, first in zip(shown, (0, 6), strict=True):
         assert dataset.shape == (8, 8, 3)
         batch = dataset.batch(np.arange(3))
         middle = IMAGES[first : first + 6, 2:10, 2:10]
         np.testing.assert_array_equal(batch['source'], middle[:3])
-        np.testing.assert_array_equal(batch['image'], middle[3:])
+        np.testing.assert_array_equal(batch['real'], middle[3:])
 
 
 def test_points_are_loaded_as_they_are():
     config = make(dataset='ring8', data={'channels': 2})
-    assert inputs.load_images(config).shape == (2,)
-    assert inputs.example(config, SAMPLES)['image'].shape == (1, 2)
-    assert jnp.all(inputs.example(config, SAMPLES)['image'] == 0)
+    dataset = inputs.as_shown(config, inputs.load_fed(config))
+    assert (dataset.shape, dataset.kind) == ((2,), 'points')
+    batch = inputs.example(config, SAMPLES, POINTS, None)
+    assert batch['real'].shape == (1, 2)
+    assert jnp.all(batch['real'] == 0)

@@ -70,8 +70,8 @@ def test_a_bad_file_is_left_out_with_its_reason(tmp_path, name, memory_gb):
     assert len(loaded) == 1
     assert loaded.batch(np.array([0]))['label'] == [1]
     np.testing.assert_array_equal(
-        loaded.batch(np.array([0]))['image'],
-        load(write(tmp_path / 'b', {}), memory_gb=memory_gb).batch(np.array([0]))['image'],
+        loaded.batch(np.array([0]))['real'],
+        load(write(tmp_path / 'b', {}), memory_gb=memory_gb).batch(np.array([0]))['real'],
     )
 
 
@@ -103,7 +103,7 @@ def test_arrays_that_are_not_finite_or_out_of_range_are_left_out(spoil, reason):
     images[2] = 1
     loaded = data.load(sources.from_arrays('x', images), image_size=None, max_bad=0.5)
     assert loaded.bad == (('x[1]', reason),)
-    np.testing.assert_array_equal(loaded.batch(np.array([0, 1]))['image'][:, 0, 0, 0], [128, 255])
+    np.testing.assert_array_equal(loaded.batch(np.array([0, 1]))['real'][:, 0, 0, 0], [128, 255])
 
 
 def test_arrays_of_other_types_are_of_the_wrong_mode():

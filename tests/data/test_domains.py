@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from gan_jax import data
-from gan_jax.data import cleaning, pipeline, sources
+from gan_jax.data import cleaning, loading, sources
 from gan_jax.data import domains as pairs
 from gan_jax.errors import NoSplit, UserError
 
@@ -46,7 +46,7 @@ def values(images):
 def both(dataset, indices=None):
     """(source, image) values, one pair per place."""
     batch = dataset.batch(np.arange(len(dataset)) if indices is None else np.array(indices))
-    return list(zip(values(batch['source']), values(batch['image']), strict=True))
+    return list(zip(values(batch['source']), values(batch['real']), strict=True))
 
 
 def load(dataset, **options):
@@ -74,8 +74,8 @@ def test_pairs_of_two_folders_are_found_by_their_names_without_suffixes(tmp_path
     assert dataset.class_names == ('',)
     assert both(dataset) == [(i, 100 + i) for i in (1, 2, 3, 4)]
     batch = dataset.batch(np.array([2, 0, 2]))
-    assert batch['image'].shape == batch['source'].shape == (3, 8, 8, 3)
-    assert batch['image'].dtype == batch['source'].dtype == np.uint8
+    assert batch['real'].shape == batch['source'].shape == (3, 8, 8, 3)
+    assert batch['real'].dtype == batch['source'].dtype == np.uint8
     assert batch['label'].dtype == np.int32
     assert batch['label'].tolist() == [0, 0, 0]
     assert both(dataset, [2, 0, 2]) == [(3, 103), (1, 101), (3, 103)]
@@ -147,10 +147,10 @@ def test_both_halves_are_cropped_and_resized_alike(tmp_path):
     wide = np.tile(NOISE, (1, 2, 1))
     write(tmp_path, {'A/1.png': png(wide), 'B/1.png': png(255 - wide)})
     batch = load(f'paired:{tmp_path}', image_size=12).batch(np.array([0]))
-    np.testing.assert_allclose(batch['source'] + batch['image'].astype(int), 255, atol=1)
+    np.testing.assert_allclose(batch['source'] + batch['real'].astype(int), 255, atol=1)
     same = load(f'paired:{tmp_path}', image_size=16).batch(np.array([0]))
     np.testing.assert_array_equal(same['source'][0], wide[:, 8:24])
-    np.testing.assert_array_equal(same['image'][0], 255 - wide[:, 8:24])
+    np.testing.assert_array_equal(same['real'][0], 255 - wide[:, 8:24])
 
 
 def test_channels_are_one_only_if_both_domains_are_grey(tmp_path):
@@ -167,7 +167,7 @@ def test_the_memory_is_that_of_both_domains(tmp_path, monkeypatch):
     write(tmp_path, {f'{side}/{i}.png': grey(i) for side in 'AB' for i in range(3)})
     streamed = []
     monkeypatch.setattr(
-        pipeline, '_decoder', lambda *args: streamed.append(args) or (lambda places: None)
+        loading, '_decoder', lambda *args: streamed.append(args) or (lambda places: None)
     )
     both_sides = 2 * 3 * 8 * 8 * 3 / 1e9
     load(f'paired:{tmp_path}', memory_gb=both_sides * 1.001)
@@ -187,7 +187,7 @@ def test_pictures_side_by_side_are_cut_in_the_middle(tmp_path, memory_gb):
     assert dataset.bad == (('2.png', cleaning.TRUNCATED), ('3.png', 'odd width 33'))
     batch = dataset.batch(np.array([0]))
     np.testing.assert_array_equal(batch['source'][0], NOISE)
-    np.testing.assert_array_equal(batch['image'][0], 255 - NOISE)
+    np.testing.assert_array_equal(batch['real'][0], 255 - NOISE)
     test = open_(split='test').batch(np.array([0]))
     np.testing.assert_array_equal(test['source'][0], 255 - NOISE[:, ::-1])
 
@@ -199,7 +199,7 @@ def test_a_picture_side_by_side_is_turned_before_it_is_cut(tmp_path):
     write(tmp_path, {'1.png': png(np.ascontiguousarray(np.rot90(image)), exif=exif)})
     batch = load(f'paired:{tmp_path}', image_size=16).batch(np.array([0]))
     np.testing.assert_array_equal(batch['source'][0], NOISE)
-    np.testing.assert_array_equal(batch['image'][0], 255 - NOISE)
+    np.testing.assert_array_equal(batch['real'][0], 255 - NOISE)
 
 
 # ---- What cannot be paired -------------------------------------------------------------------
@@ -243,7 +243,7 @@ def test_two_folders_of_any_files(tmp_path):
     assert dataset.labels.tolist() == [0] * 5
     assert both(dataset) == [(0, 100), (1, 101), (2, 102), (0, 103), (1, 104)]
     batch = dataset.batch(np.array([4, 0]), np.array([2, 2]))
-    assert (values(batch['source']), values(batch['image'])) == ([2, 2], [104, 100])
+    assert (values(batch['source']), values(batch['real'])) == ([2, 2], [104, 100])
 
 
 def test_cyclegans_folders_and_splits(tmp_path):
@@ -304,9 +304,9 @@ def test_classes_of_digits():
     assert (len(dataset), dataset.num_sources) == (500, 500)
     digits = data.load('mnist_5k', image_size=None)
     batch, places = dataset.batch(np.arange(500)), np.arange(5000)
-    for key, label in (('source', 3), ('image', 8)):
+    for key, label in (('source', 3), ('real', 8)):
         chosen = places[digits.labels == label]
-        np.testing.assert_array_equal(batch[key], digits.batch(chosen)['image'])
+        np.testing.assert_array_equal(batch[key], digits.batch(chosen)['real'])
 
 
 def test_a_class_is_found_by_reading_where_labels_are_not_known(monkeypatch):

@@ -190,7 +190,7 @@ def test_a_prepared_set_loads_into_a_data_set(prepared):
     assert loaded.shape == (8, 8, 3)
     assert loaded.name == 'tiny'
     batch = loaded.batch(np.array([0, 1]))
-    np.testing.assert_array_equal(batch['image'][:, 0, 0, 0] // 10 % 2, batch['label'])
+    np.testing.assert_array_equal(batch['real'][:, 0, 0, 0] // 10 % 2, batch['label'])
 
 
 def test_splits_and_their_slices(prepared):

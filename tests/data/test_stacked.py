@@ -31,9 +31,9 @@ def test_stacked_digits_say_what_they_are():
     assert stacked.mixture is None
     assert stacked.class_names == tuple(map(''.join, itertools.product('0123456789', repeat=3)))
     batch = stacked.batch(np.array([7, 127_999]))
-    assert batch['image'].shape == (2, 28, 28, 3)
-    assert batch['image'].dtype == np.uint8
-    assert batch['image'].flags.c_contiguous
+    assert batch['real'].shape == (2, 28, 28, 3)
+    assert batch['real'].dtype == np.uint8
+    assert batch['real'].flags.c_contiguous
     assert batch['label'].dtype == np.int32
 
 
@@ -42,9 +42,9 @@ def test_each_channel_is_a_digit_of_the_class_that_the_label_names():
     batch = digits().batch(places)
     plain = data.load('mnist_5k', image_size=None).batch(np.arange(5_000))
     known = {
-        image.tobytes(): label for image, label in zip(plain['image'], plain['label'], strict=True)
+        image.tobytes(): label for image, label in zip(plain['real'], plain['label'], strict=True)
     }
-    for image, label in zip(batch['image'], batch['label'], strict=True):
+    for image, label in zip(batch['real'], batch['label'], strict=True):
         classes = [known[image[..., c].tobytes()] for c in range(3)]
         assert label == 100 * classes[0] + 10 * classes[1] + classes[2]
 
@@ -54,9 +54,9 @@ def test_pixels_are_the_bases_and_channels_are_independent():
     stacked = dataset_lib.stack(images, 'stacked:numbers')
     batch = stacked.batch(np.arange(20_000))
     np.testing.assert_array_equal(
-        batch['image'], np.broadcast_to(batch['image'][:, :1, :1], batch['image'].shape)
+        batch['real'], np.broadcast_to(batch['real'][:, :1, :1], batch['real'].shape)
     )
-    numbers = batch['image'][:, 0, 0].astype(int)
+    numbers = batch['real'][:, 0, 0].astype(int)
     np.testing.assert_array_equal(batch['label'], numbers % 3 @ [9, 3, 1])
     np.testing.assert_array_equal(np.unique(numbers), np.arange(30))
     correlations = np.corrcoef(numbers.T)[np.triu_indices(3, 1)]
@@ -76,7 +76,7 @@ def test_stacks_are_the_same_each_time_and_others_in_another_split():
     again = data.load('stacked:mnist_5k', image_size=None)
     places = np.array([0, 64_000])
     np.testing.assert_array_equal(again.labels, digits().labels)
-    np.testing.assert_array_equal(again.batch(places)['image'], digits().batch(places)['image'])
+    np.testing.assert_array_equal(again.batch(places)['real'], digits().batch(places)['real'])
     test = dataset_lib.stack(base(), 'stacked:numbers', split='test')
     train = dataset_lib.stack(base(), 'stacked:numbers')
     assert len(test) == 26_000
@@ -89,7 +89,7 @@ def test_batches_of_stacks_go_on_exactly():
     fresh.set_state(iterator.get_state())
     for _ in range(3):
         expected, again = next(iterator), next(fresh)
-        np.testing.assert_array_equal(expected['image'], again['image'])
+        np.testing.assert_array_equal(expected['real'], again['real'])
         np.testing.assert_array_equal(expected['label'], again['label'])
 
 
@@ -107,7 +107,7 @@ def test_coloured_images_of_a_folder_become_grey_and_bad_ones_are_left_out(tmp_p
     batch = stacked.batch(np.arange(40))
     grey = np.array([76, 29])  # luma of red and of blue
     classes = np.stack([batch['label'] // 4, batch['label'] // 2 % 2, batch['label'] % 2], axis=-1)
-    np.testing.assert_array_equal(batch['image'][:, 3, 5], grey[classes])
+    np.testing.assert_array_equal(batch['real'][:, 3, 5], grey[classes])
 
 
 @pytest.mark.parametrize(

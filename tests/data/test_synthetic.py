@@ -112,9 +112,9 @@ def test_points_load_as_a_data_set(name):
     assert (dataset.name, dataset.shape, len(dataset)) == (name, (2,), 100_000)
     assert dataset.class_names == tuple(f'mode {i}' for i in range(modes))
     batch = dataset.batch(np.array([99_999, 5]))
-    assert batch['image'].dtype == np.float32
+    assert batch['real'].dtype == np.float32
     assert batch['label'].dtype == np.int32
-    np.testing.assert_array_equal(batch['image'], points[[99_999, 5]])
+    np.testing.assert_array_equal(batch['real'], points[[99_999, 5]])
     np.testing.assert_array_equal(batch['label'], labels[[99_999, 5]])
 
 
@@ -122,7 +122,7 @@ def test_the_test_split_is_drawn_from_another_seed():
     test = data.load('ring8', image_size=None, split='test')
     assert len(test) == 10_000
     points, _ = synthetic.draw(synthetic.ring(), 10_000, seed=1)
-    np.testing.assert_array_equal(test.batch(np.arange(10_000))['image'], points)
+    np.testing.assert_array_equal(test.batch(np.arange(10_000))['real'], points)
 
 
 def test_batches_of_points_go_on_exactly():
@@ -130,24 +130,24 @@ def test_batches_of_points_go_on_exactly():
     dataset = data.load('grid25', image_size=None)
     iterator = data.batches(dataset, **make)
     element = next(iterator)
-    assert element['image'].shape == (2, 6, 2)
+    assert element['real'].shape == (2, 6, 2)
     np.testing.assert_array_equal(
-        element['image'][1], data.batch_at(dataset, 1, batch_size=6, seed=2)['image']
+        element['real'][1], data.batch_at(dataset, 1, batch_size=6, seed=2)['real']
     )
     state = json.loads(json.dumps(iterator.get_state()))
     fresh = data.batches(data.load('grid25', image_size=None), **make)
     fresh.set_state(state)
     for _ in range(3):
         expected, again = next(iterator), next(fresh)
-        np.testing.assert_array_equal(expected['image'], again['image'])
+        np.testing.assert_array_equal(expected['real'], again['real'])
         np.testing.assert_array_equal(expected['label'], again['label'])
 
 
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        ({'image_size': 32}, r'config\.image_size=32: ring8 has points, not images; leave it None'),
-        ({'channels': 1}, r'config\.data\.channels=1: ring8 has points'),
+        ({'image_size': 32}, r'config\.image_size=32: ring8 has no images; leave it None'),
+        ({'channels': 1}, r'config\.data\.channels=1: ring8 has no images'),
         ({'split': 'valid'}, r"config\.data\.split='valid' is no split of ring8; valid: train, te"),
     ],
 )

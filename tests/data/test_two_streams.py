@@ -36,7 +36,7 @@ def orders(num, seed, *stream):
 def test_sources_have_their_own_permutations_of_their_own_length():
     dataset = domains(3, 5)
     steps = [data.batch_at(dataset, step, batch_size=4, seed=6) for step in range(8)]
-    images = list(itertools.chain(*(values(step['image']) for step in steps)))
+    images = list(itertools.chain(*(values(step['real']) for step in steps)))
     given = list(itertools.chain(*(values(step['source']) for step in steps)))
     assert images == [100 + i for i in itertools.islice(orders(5, 6), 32)]
     assert given == list(itertools.islice(orders(3, 6, 1), 32))
@@ -45,14 +45,14 @@ def test_sources_have_their_own_permutations_of_their_own_length():
 
 def test_two_domains_of_one_length_come_in_different_orders():
     batch = data.batch_at(domains(20, 20), 0, batch_size=20, seed=0)
-    assert [100 + i for i in values(batch['source'])] != values(batch['image'])
+    assert [100 + i for i in values(batch['source'])] != values(batch['real'])
 
 
 def test_pairs_stay_pairs():
     dataset = domains(7, 7, aligned=True)
     for step in range(4):
         batch = data.batch_at(dataset, step, batch_size=5, seed=1)
-        assert [100 + i for i in values(batch['source'])] == values(batch['image'])
+        assert [100 + i for i in values(batch['source'])] == values(batch['real'])
         expected = itertools.islice(orders(7, 1), 5 * step, 5 * step + 5)
         assert values(batch['source']) == list(expected)
     assert values(dataset.batch(np.array([2, 0]), np.array([5, 6]))['source']) == [2, 0]
@@ -61,9 +61,9 @@ def test_pairs_stay_pairs():
 def test_images_may_be_asked_for_alone():
     dataset = domains(3, 5)
     batch = dataset.batch(np.array([4, 3, 0]))
-    assert (values(batch['source']), values(batch['image'])) == ([1, 0, 0], [104, 103, 100])
+    assert (values(batch['source']), values(batch['real'])) == ([1, 0, 0], [104, 103, 100])
     batch = dataset.batch(np.array([4, 0]), np.array([2, 2]))
-    assert (values(batch['source']), values(batch['image'])) == ([2, 2], [104, 100])
+    assert (values(batch['source']), values(batch['real'])) == ([2, 2], [104, 100])
 
 
 @pytest.mark.parametrize('seeds', [4, (4, 5)])
@@ -81,7 +81,7 @@ def test_batches_of_two_domains_are_those_of_their_steps_and_go_on_exactly(seeds
         for i in range(2):
             for place, seed in enumerate(np.atleast_1d(seeds).tolist()):
                 batch = at(2 * dispatch + i, seed=seed)
-                for key in ('image', 'source', 'label'):
+                for key in ('real', 'source', 'label'):
                     got = element[key][i] if seeds == 4 else element[key][i][:, place]
                     np.testing.assert_array_equal(got, batch[key])
     fresh = make()
@@ -99,4 +99,4 @@ def test_other_data_sets_have_no_source():
     images = np.zeros((3, 8, 8, 1), np.uint8)
     dataset = data.load(sources.from_arrays('x', images), image_size=None)
     assert (dataset.source, dataset.num_sources) == (None, None)
-    assert set(dataset.batch(np.array([0]))) == {'image', 'label'}
+    assert set(dataset.batch(np.array([0]))) == {'real', 'label'}

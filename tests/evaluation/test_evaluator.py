@@ -5,19 +5,23 @@ import numpy as np
 import pytest
 
 from gan_jax import game as game_lib
-from gan_jax import metrics
+from gan_jax import metrics, modalities
 from gan_jax.config import defaults as config_lib
-from gan_jax.config import inputs, validate
-from gan_jax.data import pipeline, sources
+from gan_jax.config import experiment, validate
+from gan_jax.data import loading, sources
 from gan_jax.errors import UserError
 from gan_jax.evaluation import evaluator as evaluation
 from gan_jax.evaluation import statistics as evidence
 from gan_jax.networks.features import FeatureNetwork
+from gan_jax.runtime import names
+from gan_jax.sampling import sampler
+from gan_jax.sampling.translation import Sources
 
 RNG = np.random.default_rng(0)
+IMAGE = modalities.make({'name': 'images', 'shape': [8, 8, 1]})
 IMAGES = RNG.integers(0, 256, (60, 8, 8, 1), np.uint8)
-DATA = pipeline.load(sources.from_arrays('noise', IMAGES), image_size=None)
-OTHERS = pipeline.load(
+DATA = loading.load(sources.from_arrays('noise', IMAGES), image_size=None)
+OTHERS = loading.load(
     sources.from_arrays('others', RNG.integers(0, 256, (50, 8, 8, 1), np.uint8)), image_size=None
 )
 OF_LABELS = {'classification_accuracy', 'intra_class_frechet_distance'}
@@ -40,18 +44,19 @@ def made(dataset=OTHERS, names=tuple(ALL), cache=None, network=NETWORK):
         'real': evidence.choose(dataset, 40, 0, 'test'),
         'train': evidence.choose(DATA, 40, 0, 'train'),
     }
-    return evaluation.Evaluation(names, network, references, 0, cache)
+    return evaluation.Evaluation(names, network, references, IMAGE, 0, cache)
 
 
 def scores(images):
-    return images.reshape(len(images), -1).mean(axis=1) - 127
+    """Logits of images in [-1, 1]."""
+    return 127.5 * images.reshape(len(images), -1).mean(axis=1) + 0.5
 
 
 def test_every_metric_gives_finite_figures_that_are_named_for_the_network():
     found = made()([IMAGES], scores)
     assert all(np.isfinite(value) for value in found.values())
     figures = {f for name in ALL for f in evaluation.available()[name].figures}
-    assert {evaluation.plain(name) for name in found if '/' not in name} == figures
+    assert {names.parse(name).figure for name in found if '/' not in name} == figures
     assert 'frechet_distance[quarters]/stderr' in found
     assert 'sliced_wasserstein' in found
     assert 'overfitting' in found
@@ -59,9 +64,9 @@ def test_every_metric_gives_finite_figures_that_are_named_for_the_network():
 
 def test_metrics_of_labels():
     labels = np.arange(60) % 2
-    two = pipeline.load(sources.from_arrays('two', IMAGES, labels), image_size=None)
+    two = loading.load(sources.from_arrays('two', IMAGES, labels), image_size=None)
     references = {'real': evidence.choose(two, 60, 0, 'train')}
-    against = evaluation.Evaluation(tuple(OF_LABELS), NETWORK, references, 0, None)
+    against = evaluation.Evaluation(tuple(OF_LABELS), NETWORK, references, IMAGE, 0, None)
     places = references['real'].places
     found = against([IMAGES[places]], more={'fake_labels': labels[places]})
     assert found['intra_class_frechet_distance[quarters]'] == pytest.approx(0, abs=1e-9)
@@ -71,9 +76,9 @@ def test_metrics_of_labels():
 
 
 def of_pairs(real, fake, names, network=None, **more):
-    pair = pipeline.load(sources.from_arrays('pair', real), image_size=None)
+    pair = loading.load(sources.from_arrays('pair', real), image_size=None)
     reference = evidence.Reference(pair, np.arange(len(real)), 'train')
-    against = evaluation.Evaluation(names, network, {'real': reference}, 0, None)
+    against = evaluation.Evaluation(names, network, {'real': reference}, IMAGE, 0, None)
     return against([fake], more={'aligned_pairs': True, **more})
 
 
@@ -133,9 +138,11 @@ def test_without_true_images_translations_have_no_error(name):
 
 
 def test_true_images_are_asked_for_before_anything_is_read():
-    config = config_lib.default().to_dict()
     with pytest.raises(UserError, match=r'psnr needs true images: .*evaluation\.dataset'):
-        evaluation.build(config, DATA, num=10, names=('sliced_wasserstein', 'psnr'))
+        evaluation.build(
+            ('sliced_wasserstein', 'psnr'), modality=IMAGE, train=DATA, held_out=None,
+            splits=('train', 'test'), aligned=False, load_network=None, num=10, seed=0, cache=None,
+        )  # fmt: skip
 
 
 CYCLE = game_lib.Game(
@@ -147,10 +154,10 @@ CYCLE = game_lib.Game(
 
 def translated(game, *names):
     """An evaluation of translations of images, which are their own sources, into themselves."""
-    config = config_lib.default().to_dict() | {'corruption': {'name': 'noise', 'stddev': 0.0}}
     reference = evidence.Reference(DATA, np.array([5, 3, 40, 8]), 'train')
-    against = evaluation.Evaluation(names, None, {'real': reference}, 0, None)
-    return evaluation.of_game(config, game, against, 0, 4)
+    against = evaluation.Evaluation(names, None, {'real': reference}, IMAGE, 0, None)
+    own = Sources(DATA, reference.places, IMAGE.encode, lambda rng, images: images, 0)
+    return evaluation.of_game(game, against, own, aligned=True)
 
 
 def test_of_a_game_that_translates_the_figures_are_of_pairs_and_of_the_way_back():
@@ -166,17 +173,17 @@ def test_of_a_game_that_translates_the_figures_are_of_pairs_and_of_the_way_back(
 
 def test_a_game_without_the_way_back_has_no_cycle():
     game = game_lib.Game(None, (), {'a_to_b': CYCLE.functions['a_to_b']})
-    with pytest.raises(UserError, match=r"config.game='gan' has no way back"):
+    with pytest.raises(UserError, match='this game has no way back'):
         translated(game, 'cycle_error')
 
 
 def test_the_similarity_of_pairs_of_small_images_is_by_ssim():
-    pair = pipeline.load(
+    pair = loading.load(
         sources.from_arrays('pair', RNG.integers(0, 256, (9, 16, 16, 1), np.uint8)), image_size=None
     )
     references = {'real': evidence.choose(pair, 9, 0, 'train')}
-    against = evaluation.Evaluation(('pair_similarity',), None, references, 0, None)
-    same = np.repeat(pair.batch(np.arange(1))['image'], 9, axis=0)
+    against = evaluation.Evaluation(('pair_similarity',), None, references, IMAGE, 0, None)
+    same = np.repeat(pair.batch(np.arange(1))['real'], 9, axis=0)
     assert against([same])['pair_similarity'] == pytest.approx(1, abs=1e-5)
     assert against(references['real'].chunks())['pair_similarity'] < 0.3
 
@@ -224,22 +231,22 @@ def test_a_reference_is_read_from_the_cache_and_made_anew_for_other_images(tmp_p
     assert made(names=names, cache=tmp_path, network=network)([IMAGES]) == first([IMAGES])
 
 
-def parrot(params, aux, latents):
+def parrot(params, aux, inputs):
     """A generator that knows one image by heart, times its one parameter."""
     picture = jnp.asarray(IMAGES[0], jnp.float32) / 127.5 - 1.0
-    return {'image': jnp.broadcast_to(params * picture, (latents.shape[0], *picture.shape))}
+    return jnp.broadcast_to(params * picture, (len(inputs['latent']), *picture.shape))
 
 
 GAME = game_lib.Game(
-    None, (), {'latent': lambda rng: jnp.zeros((rng.shape[0], 1)), 'sample': parrot}
+    None, (), {'prior': lambda rng: {'latent': jnp.zeros((rng.shape[0], 1))}, 'sample': parrot}
 )
 
 
 def test_of_a_game_the_data_themselves_are_at_zero_and_others_are_not():
-    one = pipeline.load(sources.from_arrays('one', IMAGES[[0] * 60]), image_size=None)
+    one = loading.load(sources.from_arrays('one', IMAGES[[0] * 60]), image_size=None)
     references = {'real': evidence.choose(one, 60, 0, 'train')}
-    against = evaluation.Evaluation(('sliced_wasserstein',), None, references, 0, None)
-    measure = evaluation.of_game({}, GAME, against, 0, 60)
+    against = evaluation.Evaluation(('sliced_wasserstein',), None, references, IMAGE, 0, None)
+    measure = evaluation.of_game(GAME, against, sampler.draw_inputs(GAME, 0, 60))
     assert measure(jnp.float32(1.0), {})['sliced_wasserstein'] < 1e-3
     assert measure(jnp.float32(0.5), {})['sliced_wasserstein'] > 0.05
     assert measure(jnp.float32(0.9), {}) == measure(jnp.float32(0.9), {})
@@ -247,7 +254,7 @@ def test_of_a_game_the_data_themselves_are_at_zero_and_others_are_not():
 
 def test_a_metric_of_what_there_is_not_says_so():
     references = {'real': evidence.choose(DATA, 60, 0, 'train')}
-    against = evaluation.Evaluation(('overfitting',), None, references, 0, None)
+    against = evaluation.Evaluation(('overfitting',), None, references, IMAGE, 0, None)
     with pytest.raises(UserError, match='overfitting needs train_scores'):
         against([IMAGES])
 
@@ -256,12 +263,18 @@ def built(dataset='mnist_5k', **changes):
     config = config_lib.default().to_dict()
     config |= {'dataset': dataset, 'image_size': None if dataset == 'ring8' else 8}
     config['evaluation'] |= changes
-    train = inputs.load_data(config)
-    return evaluation.build(config, train, num=100)
+    sgd = {'name': 'sgd', 'learning_rate': 0.1}
+    config['optimizers'] = {'generator': sgd, 'discriminator': sgd}
+    config['generator'] = {'name': 'mlp.Generator'}
+    config['discriminator'] = {'name': 'mlp.Discriminator'}
+    config['latent'] = {'name': 'normal', 'size': 2}
+    if 'metrics' in changes:
+        config['evaluation']['best'] = evaluation.gives(changes['metrics'])[0]
+    return experiment.build(config).evaluation(100)
 
 
 def test_a_set_without_a_test_split_is_compared_with_itself_and_memory_is_left_out(tmp_path):
-    network = 'test_evaluation:NETWORK'
+    network = 'evaluation.test_evaluator:NETWORK'
     against = built(metrics=('sliced_wasserstein', 'memorised'), features=network)
     assert against.names == ('sliced_wasserstein',)
     assert against.references['real'].split == 'train'
@@ -269,7 +282,7 @@ def test_a_set_without_a_test_split_is_compared_with_itself_and_memory_is_left_o
     with pytest.raises(
         UserError, match="'memorised' is unknown"
     ):  # as train asks, before it begins
-        evaluation.check_best('config.evaluation.best', 'memorised', against.names)
+        validate.check_best('config.evaluation.best', 'memorised', against.names)
 
 
 def test_points_are_compared_with_their_test_split_by_their_modes_too():

@@ -2,7 +2,9 @@ import jax
 import numpy as np
 import pytest
 
-from gan_jax.data import pipeline, sources
+from gan_jax import modalities
+from gan_jax.config import experiment
+from gan_jax.data import loading, sources
 from gan_jax.errors import UserError
 from gan_jax.evaluation import extractors as features
 from gan_jax.networks.features import FeatureNetwork, classifier
@@ -12,6 +14,7 @@ def bright(images):
     return images.reshape(len(images), -1).astype(np.float32), np.zeros((len(images), 2))
 
 
+IMAGE = modalities.make({'name': 'images', 'shape': [8, 8, 1]})
 OWN = FeatureNetwork('own', 'digest', 'none', bright)
 
 
@@ -22,7 +25,7 @@ def halves(seed, num=300):
     images = rng.integers(0, 128, (num, 8, 8, 1), np.uint8)
     for image, label in zip(images, labels, strict=True):
         image[4 * label : 4 * label + 4] += 100
-    return pipeline.load(sources.from_arrays('halves', images, labels), image_size=None)
+    return loading.load(sources.from_arrays('halves', images, labels), image_size=None)
 
 
 def test_a_classifier_learns_the_labels_once_and_is_kept(tmp_path, monkeypatch, caplog):
@@ -33,21 +36,21 @@ def test_a_classifier_learns_the_labels_once_and_is_kept(tmp_path, monkeypatch, 
         network = features.load('classifier', train, test, tmp_path)
     assert network.name == 'halves-classifier'
     some = test.batch(np.arange(100))
-    assert classifier.accuracy(network, some['image'], some['label']) > 0.95
-    found, logits = network.apply(some['image'][:3])
+    assert classifier.accuracy(network, some['real'], some['label']) > 0.95
+    found, logits = network.apply(some['real'][:3])
     assert found.shape == (3, 128)
     assert logits.shape == (3, 2)
 
     monkeypatch.setattr(classifier, 'train', None)  # it is not called again
     again = features.load('classifier', train, test, tmp_path)
     assert again.digest == network.digest
-    np.testing.assert_array_equal(again.apply(some['image'][:3])[0], found)
+    np.testing.assert_array_equal(again.apply(some['real'][:3])[0], found)
     with pytest.raises(TypeError):
         features.load('classifier', halves(2), test, tmp_path)
 
 
 def test_a_set_without_labels_has_no_classifier(tmp_path):
-    plain = pipeline.load(
+    plain = loading.load(
         sources.from_arrays('plain', np.zeros((9, 8, 8, 1), np.uint8)), image_size=None
     )
     with pytest.raises(UserError, match=r'no labels .* --features=inception:PATH'):
@@ -55,17 +58,19 @@ def test_a_set_without_labels_has_no_classifier(tmp_path):
 
 
 def test_a_network_or_a_function_of_ones_own():
-    assert features.load('test_features:OWN', None) is OWN
-    network = features.load('test_features:bright', None)
-    assert network.name == 'bright'
-    assert network.apply is bright
+    images = np.zeros((2, 4, 4, 1), np.uint8)
+    for name, own in (('own', OWN), ('bright', bright)):
+        network = features.load(f'evaluation.test_extractors:{name}', None, own=own)
+        assert network.name == name
+        np.testing.assert_array_equal(network.apply(images)[0], bright(images)[0])
+    assert features.load('x:own', None, own=OWN).digest == OWN.digest
     for name, said in (
         ('no_module:x', 'No module'),
-        ('test_features:none', 'no attribute'),
-        ('test_features:__name__', 'neither'),
+        ('evaluation.test_extractors:none', 'no attribute'),
+        ('evaluation.test_extractors:__name__', 'neither'),
     ):
         with pytest.raises(UserError, match=said):
-            features.load(name, None)
+            experiment.load_network(name, IMAGE, None, None, None)
 
 
 def test_inception_without_its_file_says_which(tmp_path):

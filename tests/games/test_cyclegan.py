@@ -8,7 +8,7 @@ import pytest
 
 from gan_jax import game as game_lib
 from gan_jax import keys, losses, objectives, penalties
-from gan_jax.games import cyclegan
+from gan_jax.games import cyclegan, network, pools
 from gan_jax.games.adversary import Adversary, Penalty
 
 SHAPE = (2, 2, 1)
@@ -66,16 +66,16 @@ def draws(rng, size):
 
 def test_a_pool_is_the_authors_to_the_image():
     size, expected = 3, []
-    pool, rule = cyclegan.empty_pool(size, SHAPE), Pool(size)
+    pool, rule = pools.empty(size, SHAPE), Pool(size)
     for batch in range(6):
         rng = keys.per_example(jax.random.key(batch), 4)
         images = pictures(4, 1 + 4 * batch)
-        pool, back = jax.jit(cyclegan.exchange)(pool, images, rng)
+        pool, back = jax.jit(pools.exchange)(pool, images, rng)
         expected = [
             rule.query(n, *draws(key, size)) for n, key in zip(numbers(images), rng, strict=True)
         ]
         assert numbers(back) == expected
-        assert numbers(pool['images'])[: len(rule.kept)] == rule.kept
+        assert numbers(pool['examples'])[: len(rule.kept)] == rule.kept
     assert int(pool['count']) == size
     assert any(n <= 20 for n in expected)  # some came back from earlier batches
 
@@ -85,39 +85,39 @@ def test_a_literal_trace(monkeypatch):
     swaps, places = iter([False, False, True, False, True]), iter([0, 0, 1, 0, 0])
     monkeypatch.setattr(jax.random, 'bernoulli', lambda key: next(swaps))
     monkeypatch.setattr(jax.random, 'randint', lambda key, *_: jnp.int32(next(places)))
-    pool = cyclegan.empty_pool(2, SHAPE)
+    pool = pools.empty(2, SHAPE)
     seen = []
     for n in range(1, 6):
         with jax.disable_jit():
-            pool, back = cyclegan.exchange(pool, pictures(1, n), jax.random.split(RNG, 1))
+            pool, back = pools.exchange(pool, pictures(1, n), jax.random.split(RNG, 1))
         seen += numbers(back)
     assert seen == [1, 2, 2, 4, 1]
-    assert numbers(pool['images']) == [5, 3]
+    assert numbers(pool['examples']) == [5, 3]
 
 
 def test_about_half_come_back_from_a_full_pool():
-    pool = cyclegan.empty_pool(50, SHAPE)
-    _, back = cyclegan.exchange(pool, pictures(1050), keys.per_example(RNG, 1050))
+    pool = pools.empty(50, SHAPE)
+    _, back = pools.exchange(pool, pictures(1050), keys.per_example(RNG, 1050))
     same = np.mean([a == b for a, b in zip(numbers(back)[50:], range(51, 1051), strict=True)])
     assert 0.45 < same < 0.55
     assert numbers(back)[:50] == list(range(1, 51))
 
 
 def test_no_pool_gives_back_what_it_is_shown():
-    pool, back = cyclegan.exchange(
-        cyclegan.empty_pool(0, SHAPE), pictures(3), keys.per_example(RNG, 3)
-    )
+    pool, back = pools.exchange(pools.empty(0, SHAPE), pictures(3), keys.per_example(RNG, 3))
     assert numbers(back) == [1, 2, 3]
-    assert pool['images'].shape[0] == 0
+    assert pool['examples'].shape[0] == 0
 
 
 def made(**changes):
     settings = {'adversary': Adversary(objectives.wasserstein), 'distance': losses.l1}
-    return cyclegan.make(generator=Scale(), discriminator=Sum(), **(settings | changes))
+    players = {'generator': network.of_module(Scale())}
+    players |= {'discriminator': network.of_module(Sum())}
+    return cyclegan.make(**players, **(settings | changes))
 
 
 def begun(game, num=2):
-    batch = {'source': jnp.ones((num, *SHAPE)), 'image': 3 * jnp.ones((num, *SHAPE))}
+    batch = {'source': jnp.ones((num, *SHAPE)), 'real': 3 * jnp.ones((num, *SHAPE))}
     params, aux = game.init(RNG, batch)
     return params, aux, batch, keys.per_example(RNG, num)
 
@@ -156,7 +156,7 @@ def test_each_direction_has_its_own_network_and_each_domain_its_own_judge():
     assert float(metrics['adversarial_b']) == pytest.approx(-2 * 2)
     assert float(metrics['adversarial_a']) == pytest.approx(-10 * 2 * 1.5)
     assert float(game.functions['a_to_b'](params, aux, batch['source'])[0, 0, 0, 0]) == 2
-    assert float(game.functions['b_to_a'](params, aux, batch['image'])[0, 0, 0, 0]) == 1.5
+    assert float(game.functions['b_to_a'](params, aux, batch['real'])[0, 0, 0, 0]) == 1.5
 
 
 def test_the_discriminators_see_the_pools():
@@ -165,8 +165,8 @@ def test_the_discriminators_see_the_pools():
     play = next(turn.loss for turn in game.turns if turn.player == 'discriminator')
     loss, (aux, metrics) = play(params, aux, batch, rng)
     assert float(loss) == pytest.approx((2 * 1.5 - 2 * 1) + (2 * 0.5 - 2 * 3))
-    assert numbers(aux['pools']['a']['images'] * 2) == [3]
-    later = {'source': 10 * batch['source'], 'image': 10 * batch['image']}
+    assert numbers(aux['adversary_a']['pool']['examples'] * 2) == [3]
+    later = {'source': 10 * batch['source'], 'real': 10 * batch['real']}
     seen = set()
     for i in range(8):
         _, (_, metrics) = play(params, aux, later, keys.per_example(jax.random.key(i), 1))
@@ -199,7 +199,8 @@ def test_anchors_are_kept_for_each_domain():
     params, aux, batch, rng = begun(game)
     play = next(turn.loss for turn in game.turns if turn.player == 'discriminator')
     _, (aux, _) = play(params, aux, batch, rng)
-    found = jax.tree.map(lambda x: round(100 * float(x), 4), aux['anchors'])
+    kept = {x: aux[f'adversary_{x}']['anchors'] for x in 'ab'}
+    found = jax.tree.map(lambda x: round(100 * float(x), 4), kept)
     assert found == {'a': {'real': 2.0, 'fake': 3.0}, 'b': {'real': 6.0, 'fake': 1.0}}
 
 
@@ -210,24 +211,25 @@ def test_both_players_move_from_the_same_state():
 
 def test_on_eight_devices_a_batch_passes_the_pools_as_on_one():
     """To the bit, with a pool that is full within the second batch."""
-    game = made(pool_size=10, axis_name='data')
+    game = made(pool_size=10, adversary=Adversary(objectives.wasserstein, axis_name='data'))
     images = np.random.default_rng(0).normal(size=(2, 16, *SHAPE)).astype(np.float32)
     play = next(turn.loss for turn in game.turns if turn.player == 'discriminator')
 
     def pools(devices):
         params, aux, _, _ = begun(game)
-        kept = aux['pools']
+        places = ('adversary_a', 'adversary_b')
+        kept = {place: aux[place] for place in places}
         for step in range(3):
             rng = keys.per_example(jax.random.key(step), 16)
             rng = jax.random.key_data(rng).reshape(devices, 16 // devices, -1)
-            batch = dict(zip(('source', 'image'), images + step, strict=True))
+            batch = dict(zip(('source', 'real'), images + step, strict=True))
             parts = jax.tree.map(lambda x: x.reshape(devices, -1, *SHAPE), batch)
 
             def one(kept, batch, rng):
-                view = {**aux, 'pools': kept}
+                view = {**aux, **kept}
                 rng = jax.random.wrap_key_data(rng)
                 after, metrics = play(params, view, batch, rng)[1]
-                return after['pools'], metrics['fake_logit_b']
+                return {x: after[x] for x in places}, metrics['fake_logit_b']
 
             copies = jax.tree.map(lambda x: np.stack([x] * devices), kept)
             on = jax.pmap(one, 'data', devices=jax.devices()[:devices])

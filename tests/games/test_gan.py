@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gan_jax import keys, latents, objectives, penalties
-from gan_jax.games import gan
+from gan_jax.games import gan, network
 from gan_jax.games.adversary import Adversary, Penalty
 
 
@@ -36,10 +36,10 @@ class Remembering(nn.Module):
 
 def make(generator_every=1, generator=None, **kwargs):
     return gan.make(
-        generator=generator or Scale(False, 0.5),
-        discriminator=Scale(True, 2.0),
+        generator=network.of_module(generator or Scale(False, 0.5)),
+        discriminator=network.of_module(Scale(True, 2.0)),
         adversary=Adversary(objectives.non_saturating, **kwargs),
-        latent=lambda rng, **options: latents.normal(rng, 3, **options),
+        prior=lambda rng, **options: {'latent': latents.normal(rng, 3, **options)},
         generator_every=generator_every,
     )
 
@@ -54,8 +54,8 @@ def softplus(x):
 
 
 def losses(game):
-    params, aux = game.init(jax.random.key(0), {'image': IMAGES})
-    return {turn.label: turn.loss(params, aux, {'image': IMAGES}, RNG) for turn in game.turns}
+    params, aux = game.init(jax.random.key(0), {'real': IMAGES})
+    return {turn.label: turn.loss(params, aux, {'real': IMAGES}, RNG) for turn in game.turns}
 
 
 def test_the_losses_are_algorithm_ones():
@@ -100,13 +100,16 @@ def test_only_the_generators_turn_moves_its_batch_statistics():
 
 def test_functions_sample_and_score():
     game = make()
-    params, aux = game.init(jax.random.key(0), {'image': IMAGES})
-    z = game.functions['latent'](RNG, truncation=0.5)
+    params, aux = game.init(jax.random.key(0), {'real': IMAGES})
+    inputs = game.functions['prior'](RNG, truncation=0.5)
+    z = inputs['latent']
     assert float(jnp.abs(z).max()) <= 0.5
-    fake = game.functions['sample'](params, aux, z)['image']
+    fake = game.functions['sample'](params, aux, inputs)
     np.testing.assert_allclose(fake, 0.5 * z, rtol=1e-6)
-    score = game.functions['score'](params, aux, {'image': fake})
+    score = game.functions['score'](params, aux, {'real': fake})
     np.testing.assert_allclose(score, z.sum(-1), rtol=1e-5)
+    verdict = game.functions['verdict'](params, aux, {'real': fake})
+    np.testing.assert_array_equal(verdict.logits, score)
 
 
 def test_the_generator_plays_when_asked():

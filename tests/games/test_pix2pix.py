@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from gan_jax import keys, losses, objectives
-from gan_jax.games import pix2pix as paired
+from gan_jax.games import network, pix2pix
 from gan_jax.games.adversary import Adversary, Penalty
 from gan_jax.games.pix2pix import Term
+from gan_jax.networks.verdict import Verdict
 from gan_jax.restoration import heads as outputs
 
 RNG = keys.per_example(jax.random.key(0), 2)
-BATCH = {'source': jnp.full((2, 4, 4, 1), 2.0), 'image': jnp.full((2, 4, 4, 3), 5.0)}
+BATCH = {'source': jnp.full((2, 4, 4, 1), 2.0), 'real': jnp.full((2, 4, 4, 3), 5.0)}
 L1 = Term('l1', losses.l1, 100.0)
 
 
@@ -28,34 +29,32 @@ class Tripled(nn.Module):
 
 
 class Means(nn.Module):
-    """Features: the channels' means, twice them, and as logits their sum."""
+    """Features: the channels' means, twice them; as logits their sum."""
 
     @nn.compact
-    def features(self, image, train):
+    def __call__(self, image, train):
         weight = self.param('weight', nn.initializers.ones_init(), ())
         means = weight * image.mean((1, 2))
-        return [means, 2 * means, means.sum(-1)]
-
-    def __call__(self, image, train):
-        return self.features(image, train)[-1]
+        return Verdict(means.sum(-1), [means, 2 * means])
 
 
 class Scales(nn.Module):
     """Two scales of logits of other shapes."""
 
     @nn.compact
-    def features(self, image, train):
-        weight = self.param('weight', nn.initializers.ones_init(), ())
-        return [[weight * image, image[..., 0]], [weight * image, 3 * image[:, :2, :2, 0]]]
-
     def __call__(self, image, train):
-        return tuple(x[-1] for x in self.features(image, train))
+        weight = self.param('weight', nn.initializers.ones_init(), ())
+        logits = image[..., 0], 3 * image[:, :2, :2, 0]
+        return Verdict(logits, [[weight * image], [weight * image]])
 
 
 def made(**changes):
     settings = {'adversary': Adversary(objectives.wasserstein), 'output': outputs.plain}
     settings |= {'generator': Tripled(), 'discriminator': Means(), 'reconstruction': (L1,)}
-    return paired.make(**(settings | changes))
+    settings |= changes
+    for name in ('generator', 'discriminator'):
+        settings[name] = network.of_module(settings[name])
+    return pix2pix.make(**settings)
 
 
 def turns(game):
@@ -82,7 +81,7 @@ def test_unless_it_is_not_conditional():
 
 def test_a_smaller_source_is_enlarged_beside_the_image():
     game = made(output=lambda made, source: jnp.repeat(jnp.repeat(made, 2, 1), 2, 2))
-    batch = {'source': BATCH['source'][:, :2, :2], 'image': BATCH['image']}
+    batch = {'source': BATCH['source'][:, :2, :2], 'real': BATCH['real']}
     params, aux = game.init(jax.random.key(0), batch)
     _, (_, metrics) = turns(game)['discriminator'](params, aux, batch, RNG)
     assert float(metrics['real_logit']) == pytest.approx(17)
@@ -98,26 +97,26 @@ def test_the_generators_loss_is_the_adversarial_one_and_its_terms():
     assert float(loss) == pytest.approx(-9.5 + 250 + 240)
 
 
-@pytest.mark.parametrize('network', [Means(), Scales()])
-def test_features_are_matched_without_the_logits(network):
+@pytest.mark.parametrize('judge', [Means(), Scales()])
+def test_features_are_matched_without_the_logits(judge):
     seen = []
 
     def distance(truth, image):
         seen.append((truth, image))
         return losses.feature_matching(truth, image)
 
-    game = made(discriminator=network, feature_matching=(Term('feature_matching', distance, 10.0),))
+    game = made(discriminator=judge, feature_matching=(Term('feature_matching', distance, 10.0),))
     loss, (_, metrics) = turns(game)['generator'](*begun(game), BATCH, RNG)
-    without, _ = turns(made(discriminator=network))['generator'](*begun(game), BATCH, RNG)
+    without, _ = turns(made(discriminator=judge))['generator'](*begun(game), BATCH, RNG)
     # Channels are 2 | 5 5 5 against 2 | 2.5 2.5 2.5.
     once = 0.75 * 2.5
-    found = {Means: (once + 2 * once) / 2, Scales: once}[type(network)]
+    found = {Means: (once + 2 * once) / 2, Scales: once}[type(judge)]
     assert float(metrics['feature_matching']) == pytest.approx(found)
     assert float(loss) == pytest.approx(float(without) + 10 * found)
     truth, image = (jax.tree.leaves(x)[0].max() for x in seen[0])
     assert (float(truth), float(image)) == (5, 2.5)
     shapes = [x.shape for x in jax.tree.leaves(seen[0][0])]
-    assert shapes == ([(2, 4), (2, 4)] if isinstance(network, Means) else [(2, 4, 4, 4)] * 2)
+    assert shapes == ([(2, 4), (2, 4)] if isinstance(judge, Means) else [(2, 4, 4, 4)] * 2)
 
 
 def test_every_scale_of_logits_counts_alike():

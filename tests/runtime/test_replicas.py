@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gan_jax import game as game_lib
-from gan_jax.config.experiment import build_players
+from gan_jax.config.experiment import rebuild
 from gan_jax.runtime import parallel, replicas
 
 SEEDS = [3, 4, 5]
@@ -14,13 +14,14 @@ SEEDS = [3, 4, 5]
 
 def play(config, seeds, devices=1):
     """The state after three steps, on batches that belong to each seed."""
-    game = build_players(config).game
+    game = rebuild(config).game
 
     def step(state, batch):
         return game_lib.update(game, state, batch, axis_name=parallel.AXIS)
 
-    update = parallel.pmap_steps(replicas.step(step, len(seeds)), jax.local_devices()[:devices])
-    state = build_players(config | {'seed': seeds[0], 'num_replicas': len(seeds)}).init()
+    together = replicas.step(step, len(seeds), game_lib.REPLICA_AXES)
+    update = parallel.pmap_steps(together, jax.local_devices()[:devices])
+    state = rebuild(config | {'seed': seeds[0], 'num_replicas': len(seeds)}).init()
     state = parallel.replicate(state, jax.local_devices()[:devices])
     for i in range(3):
         each = [methods.batch(config, 100 * i + seed) for seed in seeds]
@@ -51,7 +52,7 @@ def test_eight_devices_share_the_batches_of_three_seeds():
 
 
 def test_names_hold_the_seed():
-    assert replicas.seeds({'seed': 3, 'num_replicas': 2}) == [3, 4]
+    assert replicas.seeds(3, 2) == [3, 4]
     assert replicas.named({'loss': 1.5}, [3]) == {'loss': 1.5}
     found = replicas.with_errors({'loss': [1.0, 2.0, 3.0]}, SEEDS)
     assert found == {

@@ -5,15 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax import data
+from gan_jax import data, modalities
 from gan_jax import game as game_lib
-from gan_jax.config import defaults as config_lib
 from gan_jax.config import inputs
 from gan_jax.runtime import parallel
 from gan_jax.sampling import sampler as sampling
 from gan_jax.sampling import translation
 
 SIDE, GAP = 4, 2
+IMAGES = modalities.make({'name': 'images', 'shape': [SIDE, SIDE, 3]})
 FACTOR = {'factor': jnp.float32(0.5)}, {}
 NOISE = np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE, 3), np.uint8)
 
@@ -42,9 +42,9 @@ def plain(values):
 
 
 def make_sources(dataset, places=None, corruption=None):
-    config = config_lib.default().to_dict() | {'corruption': corruption or {}}
+    degrade = inputs.degradation({'corruption': corruption or {}})
     places = np.arange(len(dataset)) if places is None else np.array(places)
-    return inputs.Sources(config, dataset, places)
+    return translation.Sources(dataset, places, IMAGES.encode, degrade, seed=0)
 
 
 def pairs(num, num_sources=None):
@@ -89,8 +89,8 @@ def test_the_way_there_and_back(game, start, want):
         np.testing.assert_allclose(stage, np.full_like(images, value), rtol=1e-6)
 
 
-@pytest.mark.parametrize(('chunk', 'pixels'), [(4, 1000), (100, 4 * SIDE * SIDE + 1)])
-def test_many_examples_are_translated_part_by_part_by_one_program(monkeypatch, chunk, pixels):
+@pytest.mark.parametrize(('chunk', 'numbers'), [(4, 1000), (100, 8 * SIDE * SIDE + 1)])
+def test_many_examples_are_translated_part_by_part_by_one_program(monkeypatch, chunk, numbers):
     shapes = []
 
     def seen(params, aux, x):
@@ -99,7 +99,7 @@ def test_many_examples_are_translated_part_by_part_by_one_program(monkeypatch, c
 
     monkeypatch.setattr(parallel, 'over_examples', jax.jit)  # as on one device
     monkeypatch.setattr(sampling, 'CHUNK', chunk)
-    monkeypatch.setattr(sampling, 'PIXELS', pixels)
+    monkeypatch.setattr(sampling, 'NUMBERS', numbers)
     images = np.random.default_rng(1).uniform(-1, 1, (10, SIDE, SIDE, 2)).astype(np.float32)
     journey = translation.make_journey(make_game(seen, darker))
     there, back = journey(FACTOR, images)
@@ -112,7 +112,7 @@ def test_many_examples_are_translated_part_by_part_by_one_program(monkeypatch, c
 
 
 def test_an_image_larger_than_a_part_is_one(monkeypatch):
-    monkeypatch.setattr(sampling, 'PIXELS', 3)
+    monkeypatch.setattr(sampling, 'NUMBERS', 3)
     images = np.full((3, SIDE, SIDE, 1), 0.8, np.float32)
     (found,) = translation.make_journey(make_game(scaled))(FACTOR, images)
     np.testing.assert_allclose(found, 0.5 * images)
@@ -121,7 +121,7 @@ def test_an_image_larger_than_a_part_is_one(monkeypatch):
 # ---- Pictures --------------------------------------------------------------------------------
 def test_of_one_direction_source_translation_and_true_image_stand_together():
     sources = make_sources(pairs(9), [8, 0, 3, 5, 2])
-    picture = translation.make_picture(make_game(negative), sources)(*FACTOR)
+    picture = translation.make_picture(make_game(negative), IMAGES, sources)(*FACTOR)
     shown = values(cells(picture, 12))
     want = [x for i in (8, 0, 3, 5, 2) for x in (10 * i, 255 - 10 * i, 100 + 10 * i)]
     assert shown == want + [255] * 9
@@ -132,7 +132,7 @@ def test_of_both_directions_each_example_shows_two_ways(num_sources):
     """Darker by 0.25 is by 31.875 levels."""
     sources = make_sources(pairs(6, num_sources), [5, 0, 1])
     game = make_game(negative, darker)
-    shown = values(cells(translation.make_picture(game, sources)(*FACTOR), 12))
+    shown = values(cells(translation.make_picture(game, IMAGES, sources)(*FACTOR), 12))
     want = []
     for i in (5, 0, 1):
         a, b = 10 * (i % num_sources if num_sources else i), 100 + 10 * i
@@ -141,7 +141,7 @@ def test_of_both_directions_each_example_shows_two_ways(num_sources):
 
 
 def test_pictures_change_with_the_parameters():
-    draw = translation.make_picture(make_game(scaled), make_sources(pairs(1)))
+    draw = translation.make_picture(make_game(scaled), IMAGES, make_sources(pairs(1)))
     for factor, want in ((1.0, 0), (-1.0, 255)):
         shown = cells(draw({'factor': jnp.float32(factor)}, {}), 12)
         assert values(shown)[:3] == [0, want, 100]
@@ -179,7 +179,7 @@ def test_sources_are_shown_as_images_whatever_they_are(corruption, a_to_b, want)
         dataset = pairs(3)
         dataset = data.Dataset('x', dataset.shape, ('',), dataset.labels, dataset.fetch)
     sources = make_sources(dataset, corruption=corruption)
-    shown = cells(translation.make_picture(make_game(a_to_b), sources)(*FACTOR), 12)
+    shown = cells(translation.make_picture(make_game(a_to_b), IMAGES, sources)(*FACTOR), 12)
     images = dataset.fetch(np.arange(3))
     for column in (0, 1):
         assert np.abs(shown[column:9:3] - want(images).astype(float)).max() <= 0.51
@@ -199,11 +199,15 @@ def test_of_a_grey_source_the_mask_is_left_out_and_values_beyond_the_range_are_c
 
 
 # ---- Evidence --------------------------------------------------------------------------------
+def more_evidence(game, wanted, sources, aligned):
+    return translation.more_evidence(game, wanted, sources, aligned, IMAGES.encode)
+
+
 def test_evidence_of_the_way_back(monkeypatch):
     monkeypatch.setattr(translation, 'MOST_CYCLES', 3)
     sources = make_sources(pairs(5), [4, 2, 0, 1])
-    wanted = {'cycles', 'fake_images'}
-    find = translation.more_evidence(make_game(scaled, darker), wanted, sources, pairs=False)
+    wanted = {'cycles', 'fake_examples'}
+    find = more_evidence(make_game(scaled, darker), wanted, sources, False)
     found = find(FACTOR)
     assert set(found) == {'cycles'}
     assert set(found['cycles']) == {'a', 'b'}
@@ -213,7 +217,7 @@ def test_evidence_of_the_way_back(monkeypatch):
     np.testing.assert_allclose(back[:, 3, 3, 2], 0.5 * start - 0.25, rtol=1e-5)
     assert back.shape == begun.shape == (3, SIDE, SIDE, 3)
     begun, back = found['cycles']['b']
-    np.testing.assert_allclose(begun, sources.images(slice(3)) / 127.5 - 1, rtol=1e-6)
+    np.testing.assert_allclose(begun, sources.truths(slice(3)) / 127.5 - 1, rtol=1e-6)
     np.testing.assert_allclose(back, 0.5 * (begun - 0.25), rtol=1e-5)
     other = find(({'factor': jnp.float32(1.0)}, {}))['cycles']['a'][1]
     np.testing.assert_allclose(other[:, 0, 0, 0], start - 0.25, rtol=1e-5)
@@ -222,16 +226,16 @@ def test_evidence_of_the_way_back(monkeypatch):
 @pytest.mark.parametrize('aligned', [True, False])
 @pytest.mark.parametrize(
     ('wanted', 'game'),
-    [({'fake_images'}, make_game(scaled, darker)), ({'cycles'}, make_game(scaled))],
+    [({'fake_examples'}, make_game(scaled, darker)), ({'cycles'}, make_game(scaled))],
 )
 def test_no_way_back_is_made_that_is_not_wanted_or_not_there(wanted, game, aligned):
-    find = translation.more_evidence(game, wanted, make_sources(pairs(2)), aligned)
+    find = more_evidence(game, wanted, make_sources(pairs(2)), aligned)
     assert find(FACTOR) == ({'aligned_pairs': True} if aligned else {})
 
 
 def test_evidence_says_that_there_are_pairs():
     game = make_game(scaled, darker)
-    find = translation.more_evidence(game, {'cycles'}, make_sources(pairs(2)), True)
+    find = more_evidence(game, {'cycles'}, make_sources(pairs(2)), True)
     found = find(FACTOR)
     assert found['aligned_pairs'] is True
     assert len(found['cycles']['a'][1]) == 2

@@ -1,14 +1,13 @@
 import functools
 import itertools
 import json
-import logging
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from gan_jax import data
-from gan_jax.data import pipeline, sources
+from gan_jax.data import batching, sources
 from gan_jax.errors import UserError
 
 
@@ -22,7 +21,7 @@ def numbered(num, size=8):
 
 
 def numbers(batch):
-    return batch['image'][..., 0, 0, 0].ravel().tolist()
+    return batch['real'][..., 0, 0, 0].ravel().tolist()
 
 
 def write(folder, sizes, mode='RGB'):
@@ -34,68 +33,6 @@ def write(folder, sizes, mode='RGB'):
 
 
 # ---- Loading ---------------------------------------------------------------------------------
-def test_a_data_set_says_what_it_is():
-    dataset = numbered(10)
-    assert dataset.shape == (8, 8, 1)
-    assert len(dataset.class_names) == 3
-    assert dataset.class_names == ('0', '1', '2')
-    assert len(dataset) == 10
-    batch = dataset.batch(np.array([7, 2]))
-    assert batch['image'].shape == (2, 8, 8, 1)
-    assert batch['image'].dtype == np.uint8
-    assert batch['label'].dtype == np.int32
-    assert numbers(batch) == [7, 2]
-    np.testing.assert_array_equal(batch['label'], [1, 2])
-
-
-def test_the_images_own_size_is_taken_if_they_are_equal_squares(tmp_path):
-    assert data.load(write(tmp_path, [(9, 9)] * 3), image_size=None).shape == (9, 9, 3)
-    assert data.load(write(tmp_path, [(9, 9), (10, 10)]), image_size=None).shape == (64, 64, 3)
-    assert data.load(write(tmp_path, [(9, 12)] * 3), image_size=None).shape == (64, 64, 3)
-    assert data.load(write(tmp_path, [(9, 12)] * 3), image_size=16).shape == (16, 16, 3)
-
-
-def test_grey_images_have_one_channel_unless_one_is_not_grey(tmp_path):
-    dataset = write(tmp_path, [(8, 8)] * 3, 'L')
-    assert data.load(dataset, image_size=8).shape == (8, 8, 1)
-    assert data.load(dataset, image_size=8, channels=3).shape == (8, 8, 3)
-    Image.new('RGB', (8, 8)).save(tmp_path / 'x.png')
-    assert data.load(dataset, image_size=8).shape == (8, 8, 3)
-    assert data.load(dataset, image_size=8, channels=1).shape == (8, 8, 1)
-
-
-def test_a_set_that_does_not_fit_the_memory_gives_the_same_batches(tmp_path):
-    dataset = write(tmp_path, [(9, 12), (20, 20), (8, 30), (64, 64)])
-    (tmp_path / '00.png').write_bytes(b'text')
-    load = functools.partial(data.load, dataset, image_size=16, max_bad=0.5)
-    limit = 5 * 16 * 16 * 3 / 1e9
-    held, read = load(memory_gb=limit * 1.001), load(memory_gb=limit * 0.999)
-    indices = np.array([3, 0, 0, 2])
-    np.testing.assert_array_equal(held.batch(indices)['image'], read.batch(indices)['image'])
-    for image in tmp_path.iterdir():
-        image.unlink()
-    held.batch(indices)
-    with pytest.raises(UserError, match='is unreadable now'):
-        read.batch(indices)
-
-
-def test_every_record_is_decoded_once(monkeypatch):
-    seen = []
-    images = np.zeros((300, 8, 8, 1), np.uint8)
-    source = sources.Source(
-        'x', 300, ('',), lambda i: i, lambda i: (seen.append(i), (images[i], 0))[1], str, (8, 8, 1)
-    )
-    data.load(source, image_size=None)
-    assert sorted(seen) == list(range(300))
-
-
-def test_slow_loading_is_logged(monkeypatch, caplog):
-    monkeypatch.setattr(pipeline, 'SECONDS_BETWEEN_LINES', 0.0)
-    with caplog.at_level(logging.INFO, logger='absl'):
-        numbered(70)
-    assert 'numbered: decoded 70 of 70' in caplog.text
-
-
 # ---- The stream ------------------------------------------------------------------------------
 def test_every_example_comes_once_an_epoch_and_each_epoch_in_another_order():
     dataset = numbered(12)
@@ -111,7 +48,7 @@ def test_every_example_comes_once_an_epoch_and_each_epoch_in_another_order():
 
 
 def test_the_orders_are_those_of_numpys_generator():
-    stream = pipeline.examples(7, 3, 0, 21)
+    stream = batching.examples(7, 3, 0, 21)
     expected = [np.random.default_rng((3, epoch)).permutation(7) for epoch in range(3)]
     np.testing.assert_array_equal(stream, np.concatenate(expected))
 
@@ -119,7 +56,7 @@ def test_the_orders_are_those_of_numpys_generator():
 @pytest.mark.parametrize('batch_size', [1, 5, 7, 18])
 def test_batches_cut_the_stream_wherever_they_fall(batch_size):
     dataset = numbered(7)
-    stream = pipeline.examples(7, 0, 0, 4 * batch_size).tolist()
+    stream = batching.examples(7, 0, 0, 4 * batch_size).tolist()
     cut = [numbers(data.batch_at(dataset, s, batch_size=batch_size, seed=0)) for s in range(4)]
     assert list(itertools.chain(*cut)) == stream
     assert all(len(batch) == batch_size for batch in cut)
@@ -158,13 +95,13 @@ def test_batches_are_those_of_their_steps():
     )
     for dispatch in range(5):
         element = next(iterator)
-        assert element['image'].shape == (3, 3, 8, 8, 1)
+        assert element['real'].shape == (3, 3, 8, 8, 1)
         assert element['label'].shape == (3, 3)
         for i in range(3):
             batch = data.batch_at(
                 dataset, 3 * dispatch + i, batch_size=6, seed=4, process_index=1, process_count=2
             )
-            np.testing.assert_array_equal(element['image'][i], batch['image'])
+            np.testing.assert_array_equal(element['real'][i], batch['real'])
             np.testing.assert_array_equal(element['label'][i], batch['label'])
 
 
@@ -196,7 +133,7 @@ def test_an_epochs_order_is_drawn_once(monkeypatch):
         drawn.append(seed)
         return generator(seed)
 
-    pipeline._permutations.cache_clear()
+    batching._permutations.cache_clear()
     monkeypatch.setattr(np.random, 'default_rng', counted)
     dataset = numbered(100)
     for step in range(12):
@@ -209,28 +146,3 @@ def test_a_batch_that_cannot_be_shared_is_refused():
         data.batches(numbered(7), batch_size=7, seed=0, process_count=2)
     with pytest.raises(UserError, match='such as 1'):
         data.batches(numbered(7), batch_size=0, seed=0)
-
-
-def test_an_image_too_small_to_be_used_has_no_say_in_the_size(tmp_path):
-    for i, side in enumerate([32] * 150 + [4]):
-        Image.fromarray(np.full((side, side), i, np.uint8)).save(tmp_path / f'{i:03d}.png')
-    dataset = pipeline.load(f'folder:{tmp_path}', image_size=None)
-    assert dataset.shape == (32, 32, 1)
-    assert len(dataset) == 150
-
-
-@pytest.mark.parametrize(('size', 'top'), [(8, 0), (5, 1), (4, 2), (1, 3)])
-def test_what_is_cropped_is_the_middle_of_images_and_of_sources(size, top):
-    images = np.random.default_rng(0).integers(0, 256, (2, 3, 8, 8, 1), np.uint8)
-    whole = data.Dataset(
-        'x', (8, 8, 1), ('a', 'b'), np.array([0, 1, 1], np.int32), images[0].__getitem__,
-        source=images[1].__getitem__, num_sources=3,
-    )  # fmt: skip
-    cropped = whole.cropped(size)
-    assert (cropped.shape, cropped.num_sources, len(cropped)) == ((size, size, 1), 3, 3)
-    batch = cropped.batch(np.array([2, 0]), np.array([1, 1]))
-    inside = slice(top, top + size)
-    np.testing.assert_array_equal(batch['image'], images[0][[2, 0], inside, inside])
-    np.testing.assert_array_equal(batch['source'], images[1][[1, 1], inside, inside])
-    np.testing.assert_array_equal(batch['label'], [1, 0])
-    assert numbered(3).cropped(size).source is None

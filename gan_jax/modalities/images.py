@@ -1,0 +1,83 @@
+"""Images: uint8 [n, h, w, 1 or 3]; networks see floats in [-1, 1]."""
+
+import math
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from gan_jax import augment, data
+from gan_jax.modalities.modality import Modality
+from gan_jax.runtime import files
+
+# Those that no other figure stands for better at its cost.
+METRICS = (
+    'frechet_distance', 'kernel_distance', 'inception_score', 'precision_recall',
+    'density_coverage', 'sliced_wasserstein', 'diversity', 'class_entropy', 'memorised',
+)  # fmt: skip
+
+
+def make(settings: Mapping[str, Any]) -> Modality:
+    """The modality of images of one size.
+
+    Args:
+      settings: 'shape' (height, width, channels) and, if there are any, 'classes'.
+    """
+    return Modality(
+        name='images',
+        settings=dict(settings),
+        shape=tuple(settings['shape']),
+        stored='uint8, clipped to [0, 255]',
+        encode=data.normalize,
+        decode=data.denormalize,
+        picture=picture,
+        write=write,
+        metrics=METRICS,
+        fields={'classes': settings.get('classes')},
+        thumbnails=_themselves,
+        augment=augment.compose,
+    )
+
+
+def _themselves(images: np.ndarray) -> np.ndarray:
+    return images
+
+
+def picture(
+    made: np.ndarray,
+    real: np.ndarray | None = None,
+    score: Callable | None = None,
+    columns: int | None = None,
+) -> np.ndarray:
+    """A grid of images [n, h, w, c], row by row; as square as n allows by default.
+
+    Args:
+      made: the images.
+      real: not used.
+      score: not used.
+      columns: how many stand in a row.
+
+    Returns:
+      uint8 [height, width, c].
+    """
+    return grid(made, columns)
+
+
+def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:
+    """Tiles images [n, h, w, c] into one, row by row; as square as n allows by default."""
+    num, height, width, channels = images.shape
+    columns = columns or math.ceil(math.sqrt(num))
+    rows = math.ceil(num / columns)
+    shape = rows * (height + gap) + gap, columns * (width + gap) + gap, channels
+    canvas = np.full(shape, 255, np.uint8)
+    for i, image in enumerate(images):
+        row, column = divmod(i, columns)
+        top, left = gap + row * (height + gap), gap + column * (width + gap)
+        canvas[top : top + height, left : left + width] = image
+    return canvas
+
+
+def write(stem: pathlib.Path, images: np.ndarray) -> list[pathlib.Path]:
+    """Writes <stem>.npz: 'images', uint8 [n, h, w, c]."""
+    return [files.write_npz(stem.with_name(f'{stem.name}.npz'), images=images)]

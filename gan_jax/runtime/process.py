@@ -1,0 +1,77 @@
+"""The set-up of a process, before the first array is made: the log, memory, compiled programs."""
+
+import contextlib
+import ctypes
+import logging as python_logging
+import os
+import pathlib
+import platform
+import zlib
+
+import jax
+from absl import logging
+
+from gan_jax.runtime import parallel
+
+PACKAGE = pathlib.Path(__file__).parents[1]
+
+
+def set_up(compiled: str) -> None:
+    """Does all of this.
+
+    Args:
+      compiled: where compiled programs are kept for the next start; '' for nowhere.
+    """
+    logging.set_verbosity(logging.INFO)
+    logging.use_absl_handler()
+    logging.get_absl_handler().addFilter(worth_reading)
+    # The backend reads the environment once.
+    wanted = parallel.virtual_device_environment(os.environ.get('XLA_FLAGS', ''))
+    os.environ.update(wanted | os.environ)
+    keep_freed_memory()
+    keep_compiled(compiled)
+
+
+def keep_freed_memory() -> None:
+    """Has the C library keep the buffers that XLA frees after each step.
+
+    To give them back to the kernel and fault them in again takes up to half of a convolution's time
+    on a CPU. A thread's own arena cannot hold large buffers, hence one arena for all. Elsewhere
+    than with glibc it does nothing.
+    """
+    trim_threshold, mmap_max, arena_max = -1, -4, -8  # mallopt's names for them
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(arena_max, 1)
+        library.mallopt(mmap_max, 0)
+        library.mallopt(trim_threshold, 2**31 - 1)
+
+
+def keep_compiled(folder: str) -> None:
+    """Keeps compiled programs in a subfolder that belongs to this kind of processor.
+
+    Machine code for a CPU may hold instructions that another one lacks. Programs for several
+    virtual devices are not kept: to read them back has crashed the process.
+    """
+    if not folder or parallel.virtual_device_environment(os.environ.get('XLA_FLAGS', '')):
+        return
+    kind = platform.machine() + platform.processor()
+    with contextlib.suppress(OSError):
+        lines = pathlib.Path('/proc/cpuinfo').read_text().splitlines()
+        kind += next((line for line in lines if line.startswith(('flags', 'Features'))), '')
+    path = pathlib.Path(folder).expanduser() / f'{zlib.crc32(kind.encode()):08x}'
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        logging.warning('compiled programs are not kept: %s', error)
+        return
+    jax.config.update('jax_compilation_cache_dir', str(path))
+    jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
+    jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
+
+
+def worth_reading(record: python_logging.LogRecord) -> bool:
+    """Our own lines, errors, and JAX's warnings: libraries tell at length of every file."""
+    file = pathlib.Path(record.pathname)
+    least = python_logging.WARNING if 'jax' in file.parts else python_logging.ERROR
+    return record.levelno >= least or file.is_relative_to(PACKAGE)

@@ -1,0 +1,119 @@
+import functools
+import logging
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_jax import data
+from gan_jax.data import loading, sources
+from gan_jax.errors import UserError
+
+
+def numbered(num, size=8):
+    """A data set whose image i is all i, labelled i % 3."""
+    images = (
+        np.zeros((num, size, size, 1), np.uint8)
+        + np.arange(num, dtype=np.uint8)[:, None, None, None]
+    )
+    return data.load(sources.from_arrays('numbered', images, np.arange(num) % 3), image_size=None)
+
+
+def numbers(batch):
+    return batch['real'][..., 0, 0, 0].ravel().tolist()
+
+
+def write(folder, sizes, mode='RGB'):
+    rng = np.random.default_rng(0)
+    for i, (height, width) in enumerate(sizes):
+        image = Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+        image.convert(mode).save(folder / f'{i}.png')
+    return f'folder:{folder}'
+
+
+# ---- Loading ---------------------------------------------------------------------------------
+def test_a_data_set_says_what_it_is():
+    dataset = numbered(10)
+    assert dataset.shape == (8, 8, 1)
+    assert len(dataset.class_names) == 3
+    assert dataset.class_names == ('0', '1', '2')
+    assert len(dataset) == 10
+    batch = dataset.batch(np.array([7, 2]))
+    assert batch['real'].shape == (2, 8, 8, 1)
+    assert batch['real'].dtype == np.uint8
+    assert batch['label'].dtype == np.int32
+    assert numbers(batch) == [7, 2]
+    np.testing.assert_array_equal(batch['label'], [1, 2])
+
+
+def test_the_images_own_size_is_taken_if_they_are_equal_squares(tmp_path):
+    assert data.load(write(tmp_path, [(9, 9)] * 3), image_size=None).shape == (9, 9, 3)
+    assert data.load(write(tmp_path, [(9, 9), (10, 10)]), image_size=None).shape == (64, 64, 3)
+    assert data.load(write(tmp_path, [(9, 12)] * 3), image_size=None).shape == (64, 64, 3)
+    assert data.load(write(tmp_path, [(9, 12)] * 3), image_size=16).shape == (16, 16, 3)
+
+
+def test_grey_images_have_one_channel_unless_one_is_not_grey(tmp_path):
+    dataset = write(tmp_path, [(8, 8)] * 3, 'L')
+    assert data.load(dataset, image_size=8).shape == (8, 8, 1)
+    assert data.load(dataset, image_size=8, channels=3).shape == (8, 8, 3)
+    Image.new('RGB', (8, 8)).save(tmp_path / 'x.png')
+    assert data.load(dataset, image_size=8).shape == (8, 8, 3)
+    assert data.load(dataset, image_size=8, channels=1).shape == (8, 8, 1)
+
+
+def test_a_set_that_does_not_fit_the_memory_gives_the_same_batches(tmp_path):
+    dataset = write(tmp_path, [(9, 12), (20, 20), (8, 30), (64, 64)])
+    (tmp_path / '00.png').write_bytes(b'text')
+    load = functools.partial(data.load, dataset, image_size=16, max_bad=0.5)
+    limit = 5 * 16 * 16 * 3 / 1e9
+    held, read = load(memory_gb=limit * 1.001), load(memory_gb=limit * 0.999)
+    indices = np.array([3, 0, 0, 2])
+    np.testing.assert_array_equal(held.batch(indices)['real'], read.batch(indices)['real'])
+    for image in tmp_path.iterdir():
+        image.unlink()
+    held.batch(indices)
+    with pytest.raises(UserError, match='is unreadable now'):
+        read.batch(indices)
+
+
+def test_every_record_is_decoded_once(monkeypatch):
+    seen = []
+    images = np.zeros((300, 8, 8, 1), np.uint8)
+    source = sources.Source(
+        'x', 300, ('',), lambda i: i, lambda i: (seen.append(i), (images[i], 0))[1], str, (8, 8, 1)
+    )
+    data.load(source, image_size=None)
+    assert sorted(seen) == list(range(300))
+
+
+def test_slow_loading_is_logged(monkeypatch, caplog):
+    monkeypatch.setattr(loading, 'SECONDS_BETWEEN_LINES', 0.0)
+    with caplog.at_level(logging.INFO, logger='absl'):
+        numbered(70)
+    assert 'numbered: decoded 70 of 70' in caplog.text
+
+
+def test_an_image_too_small_to_be_used_has_no_say_in_the_size(tmp_path):
+    for i, side in enumerate([32] * 150 + [4]):
+        Image.fromarray(np.full((side, side), i, np.uint8)).save(tmp_path / f'{i:03d}.png')
+    dataset = loading.load(f'folder:{tmp_path}', image_size=None)
+    assert dataset.shape == (32, 32, 1)
+    assert len(dataset) == 150
+
+
+@pytest.mark.parametrize(('size', 'top'), [(8, 0), (5, 1), (4, 2), (1, 3)])
+def test_what_is_cropped_is_the_middle_of_images_and_of_sources(size, top):
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 8, 8, 1), np.uint8)
+    whole = data.Dataset(
+        'x', (8, 8, 1), ('a', 'b'), np.array([0, 1, 1], np.int32), images[0].__getitem__,
+        source=images[1].__getitem__, num_sources=3,
+    )  # fmt: skip
+    cropped = whole.cropped(size)
+    assert (cropped.shape, cropped.num_sources, len(cropped)) == ((size, size, 1), 3, 3)
+    batch = cropped.batch(np.array([2, 0]), np.array([1, 1]))
+    inside = slice(top, top + size)
+    np.testing.assert_array_equal(batch['real'], images[0][[2, 0], inside, inside])
+    np.testing.assert_array_equal(batch['source'], images[1][[1, 1], inside, inside])
+    np.testing.assert_array_equal(batch['label'], [1, 0])
+    assert numbered(3).cropped(size).source is None
