@@ -76,8 +76,10 @@ def run(copy: pathlib.Path, tests: list[str], limit: float) -> tuple[int | None,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return None, f'the time limit, {limit:g} s'
-    failed = re.search(r'^(?:FAILED|ERROR) (?:\S*/)?(\S+)', done.stdout, re.MULTILINE)
-    return done.returncode, failed[1] if failed else done.stdout.strip()[-200:]
+    failed = re.search(r'^(?:FAILED|ERROR) (.*?)(?: - .*)?$', done.stdout, re.MULTILINE)
+    file, colons, test = failed[1].partition('::') if failed else ('', '', '')
+    said = f'{pathlib.Path(file).name}{colons}{test}' if failed else done.stdout.strip()[-200:]
+    return done.returncode, said
 
 
 class Workplaces:
