@@ -144,8 +144,9 @@ def test_types_are_kept_and_values_stay_in_range():
     assert jnp.abs(changed).max() <= 1
 
 
-def test_an_unknown_name_gets_the_nearest_one():
-    with pytest.raises(ValueError, match=r"'rotate' is not.* did you mean 'rotation'"):
+def test_an_unknown_name_gets_all_that_are_valid():
+    names = 'horizontal_flip, rotation, translation, scaling, brightness'
+    with pytest.raises(ValueError, match=rf"'rotate' is not.* \(all: {names}\)"):
         augment.compose({'rotate': 1.0})
 
 

@@ -65,8 +65,8 @@ def spectral(
 ) -> jax.Array:
     """What a layer makes of x with its kernel divided by sigma: product(x, W / sigma) + bias.
 
-    To be called once, within the compact method of the layer's module, whose the parameters
-    `kernel` and `bias` and the variable `u` are. Any layer with a kernel is wrapped by it.
+    It wraps any layer that has a kernel. To be called once, within the compact method of the
+    layer's module: the parameters `kernel` and `bias` and the variable `u` are the module's own.
 
     Args:
       module: has `use_bias`, `kernel_init` and `dtype`.
