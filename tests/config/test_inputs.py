@@ -350,7 +350,7 @@ def test_held_out_images_are_the_middle_of_what_is_cropped_in_training(tmp_path)
 
 
 def test_points_are_loaded_as_they_are():
-    config = make(dataset='ring8', data={'channels': 2})
+    config = make(dataset='ring8', data={'channels': None})
     dataset = inputs.as_shown(config, inputs.load_fed(config))
     assert (dataset.shape, dataset.kind) == ((2,), 'points')
     batch = inputs.example(config, SAMPLES, POINTS, None)

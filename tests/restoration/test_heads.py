@@ -7,13 +7,12 @@ import pytest
 from jax.test_util import check_grads
 from PIL import Image
 
+from gan_jax.config import checks
 from gan_jax.restoration import baselines
 from gan_jax.restoration import heads as outputs
 
 GENERATOR = np.random.default_rng(0)
-NAMES = {
-    name for name, value in vars(outputs).items() if inspect.isfunction(value) and name[0] != '_'
-}
+NAMES = checks.functions_with(outputs, 'made', 'source').keys()
 
 
 def draw(*shape, limit=0.9, dtype=np.float32):
