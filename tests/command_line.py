@@ -13,9 +13,10 @@ import methods
 
 TIMEOUT = 900  # seconds: only what hangs takes them, on a busy machine too
 CACHE = tempfile.TemporaryDirectory()
+DEVICES = '--xla_force_host_platform_device_count'
 ENVIRONMENT = {
     **os.environ,
-    'XLA_FLAGS': '--xla_backend_optimization_level=0',
+    'XLA_FLAGS': ' '.join(x for x in os.environ['XLA_FLAGS'].split() if DEVICES not in x),
     'XDG_CACHE_HOME': CACHE.name,
 }
 
@@ -63,20 +64,21 @@ for line in sys.stdin:
 class Server:
     """Imports once and forks for each command line: Python's start takes longer than the rest."""
 
-    def __init__(self, **environment):
+    def __init__(self):
         self._process = subprocess.Popen(
-            [sys.executable, '-c', SERVER], cwd=methods.ROOT, env=ENVIRONMENT | environment,
+            [sys.executable, '-c', SERVER], cwd=methods.ROOT, env=ENVIRONMENT,
             text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
 
-    def run(self, *arguments, devices=1):
+    def run(self, *arguments, devices=1, **environment):
         """(exit code, what was printed) of a command line."""
-        flags = f'{ENVIRONMENT["XLA_FLAGS"]} --xla_force_host_platform_device_count={devices}'
+        if devices > 1:
+            environment['XLA_FLAGS'] = f'{ENVIRONMENT["XLA_FLAGS"]} {DEVICES}={devices}'
         with tempfile.TemporaryDirectory() as folder:
             out = pathlib.Path(folder) / 'out.txt'
             job = {'out': str(out), 'arguments': [*map(str, arguments)]}
-            job['environment'] = {'XLA_FLAGS': flags if devices > 1 else ENVIRONMENT['XLA_FLAGS']}
+            job['environment'] = environment
             self._process.stdin.write(json.dumps(job) + '\n')
             self._process.stdin.flush()
             if not select.select([self._process.stdout], [], [], TIMEOUT)[0]:

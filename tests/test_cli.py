@@ -9,7 +9,7 @@ import jax
 import methods
 import numpy as np
 import pytest
-from command_line import Server, finish, launch
+from command_line import finish, launch
 from PIL import Image
 
 from gan_jax.config.experiment import rebuild
@@ -88,13 +88,18 @@ def writing(workdir):
     return any((workdir / 'checkpoints').glob('*tmp*'))
 
 
-def kill_when(workdir, condition, *arguments):
+def stop_when(workdir, condition, number, *arguments):
+    """(exit code, what was printed) of a run that gets this signal once the condition holds."""
     process = launch(*arguments, f'--workdir={workdir}')
     while process.poll() is None and not condition():
         time.sleep(0.0005)
     assert process.poll() is None, finish(process)
-    process.send_signal(signal.SIGKILL)
-    finish(process)
+    process.send_signal(number)
+    return finish(process)
+
+
+def kill_when(workdir, condition, *arguments):
+    stop_when(workdir, condition, signal.SIGKILL, *arguments)
 
 
 def assert_goes_on(server, whole, workdir):
@@ -104,10 +109,19 @@ def assert_goes_on(server, whole, workdir):
     assert_same_run(whole, workdir)
 
 
-def test_killed_while_it_saves_it_ends_bit_for_bit_the_same(uninterrupted, server, tmp_path):
-    saves = lambda: newest(tmp_path) >= 75 and writing(tmp_path)  # noqa: E731
-    kill_when(tmp_path, saves, *RUN, *CHECKPOINTS)
-    assert 75 <= newest(tmp_path) < 300
+def test_killed_and_signalled_it_ends_bit_for_bit_the_same(uninterrupted, server, tmp_path):
+    """Killed while it saves; then stopped by two signals, which save and say how to go on."""
+    arguments = (*RUN, *CHECKPOINTS)
+    kill_when(tmp_path, lambda: newest(tmp_path) >= 50 and writing(tmp_path), *arguments)
+    assert 50 <= newest(tmp_path) < 300
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before = logged(tmp_path)
+        more = lambda: logged(tmp_path) > before + 7  # noqa: B023, E731
+        code, printed = stop_when(tmp_path, more, number, *arguments)
+        assert code == 0, printed
+        assert f'{number.name}: saved at step' in printed
+        assert 'the same command goes on' in printed
+    assert newest(tmp_path) < 300
     assert_goes_on(server, uninterrupted, tmp_path)
 
 
@@ -126,7 +140,10 @@ def test_killed_at_five_points_it_ends_bit_for_bit_the_same(uninterrupted, serve
     assert_goes_on(server, uninterrupted, tmp_path)
 
 
-@pytest.mark.parametrize('damage', ['flip', 'delete', 'empty'])
+@pytest.mark.parametrize(
+    'damage',
+    ['flip', *(pytest.param(x, marks=pytest.mark.slow) for x in ('delete', 'empty'))],
+)
 def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_used(
     uninterrupted, half, server, tmp_path, damage
 ):
@@ -154,19 +171,6 @@ def _size(file):
     return file.stat().st_size
 
 
-@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_saves_and_says_how_to_go_on(uninterrupted, server, tmp_path, number):
-    process = launch(*RUN, *CHECKPOINTS, f'--workdir={tmp_path}')
-    while process.poll() is None and logged(tmp_path) < 14:
-        time.sleep(0.0005)
-    process.send_signal(number)
-    code, printed = finish(process)
-    assert code == 0, printed
-    assert f'{signal.Signals(number).name}: saved at step' in printed
-    assert 'the same command goes on' in printed
-    assert_goes_on(server, uninterrupted, tmp_path)
-
-
 def test_sampling_from_the_command_line(uninterrupted, server):
     arguments = (f'--workdir={uninterrupted}', '--mode=sample', '--num=9', '--seed=2')
     code, printed = server.run(*arguments)
@@ -184,12 +188,11 @@ def test_virtual_devices_train_from_the_command_line(server, tmp_path):
     assert '4 x cpu' in printed
 
 
-def test_compiled_programs_are_kept_for_the_next_start_unless_switched_off(tmp_path):
-    server = Server(XDG_CACHE_HOME=str(tmp_path / 'home'))
-
+def test_compiled_programs_are_kept_for_the_next_start_unless_switched_off(server, tmp_path):
     def start(name, cache):
         flags = (*SMALL, '--config.steps=5', '--config.log_every=5', f'--workdir={tmp_path / name}')
-        code, printed = server.run(*flags, f'--compilation_cache={cache}')
+        flags = (*flags, f'--compilation_cache={cache}')
+        code, printed = server.run(*flags, XDG_CACHE_HOME=str(tmp_path / 'home'))
         assert code == 0, printed
         kept = {*tmp_path.rglob('*-cache'), *methods.ROOT.glob('*/*-cache')}
         return kept, lines(tmp_path / name)
@@ -197,7 +200,6 @@ def test_compiled_programs_are_kept_for_the_next_start_unless_switched_off(tmp_p
     nothing, values = start('none', '')
     first, first_values = start('first', tmp_path / 'cache')
     second, second_values = start('second', tmp_path / 'cache')
-    server.close()
     assert not nothing
     assert first
     assert second == first

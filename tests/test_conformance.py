@@ -26,6 +26,11 @@ def step_of(game, config):
     )
 
 
+# These take as long to compile as all others together.
+SLOW = ('cyclegan', 'sngan')
+ROWS = [pytest.param(row, marks=pytest.mark.slow if row in SLOW else ()) for row in methods.METHODS]
+
+
 @functools.cache
 def built(config_json):
     """The game and its first state on the host."""
@@ -66,7 +71,7 @@ def row_config(row, **changes):
     return methods.sgd(methods.method(row, **changes))
 
 
-@pytest.mark.parametrize('row', methods.METHODS)
+@pytest.mark.parametrize('row', ROWS)
 class TestMethod:
     def test_a_turn_changes_only_its_own_players_parameters(self, row):
         """Nor the other players' part of aux: a traced turn hands on the very variables."""
@@ -154,6 +159,7 @@ def leaves(one, other):
     return zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
 
 
+@pytest.mark.slow
 def test_in_bfloat16_only_the_networks_compute_so():
     """State and metrics stay in float32, and a step is that of float32 to two digits."""
     half, half_metrics = play(row_config('dcgan', **methods.HALF), 1)
@@ -166,6 +172,7 @@ def test_in_bfloat16_only_the_networks_compute_so():
     methods.assert_trees_close(game_lib.current(half), game_lib.current(whole), 3e-2)
 
 
+@pytest.mark.slow
 def test_in_bfloat16_one_device_equals_eight_to_two_digits():
     """A gradient has 8 bits on each device."""
     config = row_config('dcgan', **methods.HALF)

@@ -58,7 +58,7 @@ OF_SOURCES = [x for x in methods.CONFIGS if inputs.sourced(methods.load_config(x
 TRAINED = [name for name in methods.CONFIGS if name not in (*SHARING, *OF_SOURCES)]
 
 
-FAST = ('dcgan', 'ring8')
+FAST = ('ring8',)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_every_config_trains_two_steps(name, pictures, tmp_path):
 
 
 def test_the_log_says_what_was_promised(pictures, tmp_path):
-    train.train(small('dcgan', pictures), tmp_path)
+    train.train(small('gan', pictures), tmp_path)
     metrics = next(line for line in lines(tmp_path) if 'generator/loss' in line)
     for name in ('loss', 'real_logit', 'fake_logit', 'real_accuracy', 'fake_accuracy',
                  'gradient_norm', 'parameter_norm'):  # fmt: skip
@@ -96,7 +96,7 @@ def test_the_log_says_what_was_promised(pictures, tmp_path):
 
 
 def test_a_run_stopped_by_sigterm_goes_on_to_the_same_end(pictures, tmp_path, monkeypatch, caplog):
-    config = small('dcgan', pictures, steps=6, eval_every=0, checkpoint_every=0)
+    config = small('gan', pictures, steps=6, eval_every=0, checkpoint_every=0)
     config |= {'log_every': 6, 'sample_every': 6}
     train.train(config, tmp_path / 'whole')
     add, counted = metric_writer.Means.add, []

@@ -58,7 +58,9 @@ def test_what_an_adversary_keeps_has_moved_with_it(runs):
     assert ring['anchors']['fake'].shape == (2,)
 
 
-@pytest.mark.parametrize('name', CHANGES)
+@pytest.mark.parametrize(
+    'name', [pytest.param(x, marks=() if x == 'ring8' else pytest.mark.slow) for x in CHANGES]
+)
 def test_it_goes_on(runs, name):
     config_name, changes = CHANGES[name]
     config = methods.shrunk(config_name, **changes, **TIMES)
