@@ -70,7 +70,7 @@ def test_every_config_trains_two_steps(name, pictures, tmp_path):
     if dataset in methods.POINTS:
         own, size = {'dataset': dataset}, (480, 480)
     elif name == 'vectors':
-        own, size = {'dataset': methods.table(tmp_path / 'table.npz')}, (288, 436)
+        own, size = {'dataset': methods.table(tmp_path / 'table.npz')}, (304, 436)
     config = small(name, pictures, steps=2, eval_every=0, **own)
     config['data'] = config['data'] | {'channels': None}
     train.train(config, tmp_path)
