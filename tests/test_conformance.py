@@ -26,7 +26,7 @@ def step_of(game, config):
     )
 
 
-# These take as long to compile as all others together.
+# These take nearly as long to compile as all others together.
 SLOW = ('cyclegan', 'sngan')
 ROWS = [pytest.param(row, marks=pytest.mark.slow if row in SLOW else ()) for row in methods.METHODS]
 
