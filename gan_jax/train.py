@@ -1,5 +1,7 @@
 """The loop: build, restore or begin, then step, log, sample, evaluate, checkpoint."""
 
+import contextlib
+import math
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +19,7 @@ from gan_jax.config.validate import check_best
 from gan_jax.errors import UserError
 from gan_jax.evaluation import evaluator
 from gan_jax.runtime import checkpoint, files, metric_writer, names, parallel, replicas
+from gan_jax.runtime import progress as progress_lib
 from gan_jax.runtime.preemption import Interrupt
 
 
@@ -34,14 +37,24 @@ class Show:
         pictures = [experiment.picture(seed, num) for seed in self._seeds]
         self._draw = [draw for _, draw in pictures]
         self._real = pictures[0][0]
-        self._modality = experiment.modality
+        self._experiment, self._num = experiment, num
 
     def real(self) -> None:
-        """Writes samples/real.png."""
-        nothing = self._real[:0]
-        several = self._modality.thumbnails is not None
-        made = (self._real, None) if several else (nothing, self._real)
-        files.write_png(self._folder / 'real.png', self._modality.picture(*made))
+        """Writes samples/real.png; where the discriminator is shown others, these beside them."""
+        experiment, picture = self._experiment, self._experiment.modality.picture
+        if experiment.modality.thumbnails is None:
+            image = picture(self._real[:0], self._real)
+        elif not experiment.changes:
+            image = picture(self._real)
+        else:
+            dataset = experiment.dataset
+            order = np.random.default_rng(experiment.config['seed']).permutation(len(dataset))
+            places = order[: self._num]
+            pairs = np.stack([dataset.batch(places)['real'], experiment.as_fed(places)], axis=1)
+            columns = 2 * math.ceil(math.sqrt(len(places) / 2))
+            examples = pairs.reshape(-1, *pairs.shape[2:])
+            image = picture(examples, columns=columns, headings=('plain', 'shown'))
+        files.write_png(self._folder / 'real.png', image)
 
     def __call__(self, step: int, variables: Any, log: metric_writer.Log) -> None:
         """Writes samples/<step>.png, of several seeds samples/<step>_seed_<seed>.png."""
@@ -102,14 +115,16 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
 
     # ---- Restore or begin --------------------------------------------------------------------
     checkpoints = open_checkpoints(workdir)
-    step, state, progress = _restore(checkpoints, experiment, workdir)
+    with progress_lib.lines('compiling'):
+        step, state, progress = _restore(checkpoints, experiment, workdir)
     means = metric_writer.Means(progress.get('means'))
     if step:
         batches.set_state(progress['data'])
     _describe(config, dataset, state)
     state = parallel.replicate(state)
     log = metric_writer.Log(workdir, step, steps, config['batch_size'])
-    show.real()
+    with log.compiling():
+        show.real()
     pending: list[tuple[int, Any]] = []
     pictures: list[Future] = []
 
@@ -136,14 +151,18 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
                 metric = None
                 with log.waiting():
                     batch = next(batches)
-                state, stacked = update(state, parallel.shard(batch, num_devices))
+                with log.compiling() if step == start else contextlib.nullcontext():
+                    state, stacked = update(state, parallel.shard(batch, num_devices))
                 count()  # one dispatch late, so that a device need not wait for the host
                 pending.append((step, stacked))
                 step += several
                 log.advance(several)
-                if _due(step, config['log_every']) or step == steps < config['log_every']:
+                if _due(step, config['log_every']):
                     count()
                     log.scalars(step, means.take())
+                elif step == steps:  # with more steps it goes on as if there were no such line
+                    count()
+                    log.scalars(step, means.now())
                 if step == start + several:
                     count()
                     log.restart_clock(step)

@@ -1,6 +1,7 @@
 """launch.py as a person runs it."""
 
 import json
+import re
 import shutil
 import signal
 import time
@@ -177,7 +178,7 @@ def test_sampling_from_the_command_line(uninterrupted, server):
     assert code == 0, printed
     folder = uninterrupted / 'generated'
     assert np.load(folder / 'seed_2.npz')['images'].shape == (9, 16, 16, 1)
-    assert Image.open(folder / 'seed_2.png').size == (3 * 18 + 2,) * 2
+    assert Image.open(folder / 'seed_2.png').size == (3 * (17 * 16 + 2) + 2,) * 2
     assert (folder / 'seed_2_interpolation.png').exists()
 
 
@@ -186,6 +187,9 @@ def test_virtual_devices_train_from_the_command_line(server, tmp_path):
     code, printed = server.run(*SMALL, *steps, f'--workdir={tmp_path}', devices=4)
     assert code == 0, printed
     assert '4 x cpu' in printed
+    for line in printed.splitlines():
+        assert re.match(r'\d\d:\d\d:\d\d \S', line), line  # the time and what is said
+        assert len(line.replace(str(tmp_path), 'runs/gan')) <= 120, line
 
 
 def test_compiled_programs_are_kept_for_the_next_start_unless_switched_off(server, tmp_path):

@@ -66,7 +66,7 @@ FAST = ('ring8',)
 )
 def test_every_config_trains_two_steps(name, pictures, tmp_path):
     dataset = methods.load_config(name).dataset
-    own, size = {}, (2 * (methods.SIZE + 2) + 2,) * 2
+    own, size = {}, (2 * (25 * 16 + 2) + 2,) * 2
     if dataset in methods.POINTS:
         own, size = {'dataset': dataset}, (480, 480)
     elif name == 'vectors':
@@ -131,6 +131,18 @@ def test_more_steps_go_on_from_the_end(pictures, tmp_path):
     assert [line['step'] for line in lines(tmp_path) if 'generator/loss' in line] == [2, 4]
 
 
+def test_the_steps_after_the_last_line_are_logged_at_the_end(pictures, tmp_path):
+    """And a run that then goes on has the lines of one that never ended there."""
+    none = {'eval_every': 0, 'log_every': 2}
+    train.train(small('gan', pictures, steps=3, **none), tmp_path / 'run')
+    assert [line['step'] for line in lines(tmp_path / 'run')] == [2, 3]
+    assert np.isfinite(lines(tmp_path / 'run')[-1]['generator/loss'])
+    train.train(small('gan', pictures, steps=4, **none), tmp_path / 'run')
+    train.train(small('gan', pictures, steps=4, **none), tmp_path / 'whole')
+    (first, _, last), whole = computed(tmp_path / 'run')[0], computed(tmp_path / 'whole')[0]
+    assert [first, last] == whole
+
+
 def test_steps_per_dispatch_change_nothing_but_the_speed(pictures, tmp_path):
     optimizers = dict.fromkeys(('generator', 'discriminator'), methods.SGD)
     config = small('gan', pictures, optimizers=optimizers, eval_every=0)
@@ -187,7 +199,7 @@ def test_samples_depend_on_their_seed_and_place_only(pictures, tmp_path):
     assert cut[0].name == 'seed_5_truncation_0.5.png'
     assert (np.load(cut[1])['images'] != images).any()
     strip = np.asarray(Image.open(files[2]))
-    assert strip.shape == (8 * (methods.SIZE + 2) + 2, 10 * (methods.SIZE + 2) + 2)
+    assert strip.shape == (8 * (5 * 16 + 2) + 2, 10 * (5 * 16 + 2) + 2)
 
 
 def test_samples_come_from_the_running_average(pictures, tmp_path):

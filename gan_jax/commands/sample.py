@@ -52,8 +52,8 @@ def sample(
     variables = run.variables(replica)
     options: dict[str, Any] = {} if truncation is None else {'truncation': truncation}
     inputs = sampler.draw_inputs(game, seed, num, **options)
-    suffix = replicas.suffix(experiment.seeds[replica], len(experiment.seeds))
-    name = f'seed_{seed}' + ('_best' if best else '') + suffix.replace('seed', 'of')
+    suffix = replicas.of_replica(replica, len(experiment.seeds))
+    name = f'seed_{seed}' + ('_best' if best else '') + suffix
     stem = workdir / 'generated' / (name + (f'_truncation_{truncation}' if options else ''))
     make = sampler.make_sampler(game, modality)
     samples = make(*variables, inputs)
@@ -84,9 +84,14 @@ def _picture(
 def animate(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
     """Writes generated/training.gif from the pictures that a run has made of its samples.
 
+    Broken pictures are left out, and those of another size than the newest.
+
     Args:
       workdir: a run's work directory.
       replica: which of the run's seeds, counted from 0.
+
+    Returns:
+      The file; of one of several seeds generated/training_replica_<replica>.gif.
 
     Raises:
       UserError: if there is no run, or it has made no pictures.
@@ -95,12 +100,16 @@ def animate(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
     seeds = replicas.seeds(config['seed'], config['num_replicas'])
     replicas.check(replica, seeds)
     suffix = replicas.suffix(seeds[replica], len(seeds))
-    frames = sorted((workdir / 'samples').glob(f'{"[0-9]" * 8}{suffix}.png'))
+    found = sorted((workdir / 'samples').glob(f'{"[0-9]" * 8}{suffix}.png'))
+    frames = animation.whole(found)
     if not frames:
         raise UserError(
-            f'{workdir / "samples"} has no pictures; train with --config.sample_every=100, say'
+            f'{workdir / "samples"} has no {"whole " if found else ""}pictures; train with '
+            f'--config.sample_every=100, say'
         )
-    file = workdir / 'generated' / f'training{suffix}.gif'
+    frames = animation.of_last_size(frames)
+    name = f'training{replicas.of_replica(replica, len(seeds))}.gif'
+    file = workdir / 'generated' / name
     file.parent.mkdir(exist_ok=True)
     animation.animate(frames, file)
     logging.info('wrote %s, %d frames', file, len(frames))

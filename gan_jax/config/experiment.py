@@ -12,7 +12,7 @@ import numpy as np
 import optax
 from flax.errors import FlaxError
 
-from gan_jax import data, modalities
+from gan_jax import data, keys, modalities
 from gan_jax import game as game_lib
 from gan_jax.config import defaults, inputs, resolve, saved, validate
 from gan_jax.config.checks import imported
@@ -138,6 +138,22 @@ class Experiment:
         drawn = sampler.draw_inputs(self.game, seed, num)
         return real, sampler.make_picture(self.game, self.modality, real, drawn)
 
+    @property
+    def changes(self) -> bool:
+        """Whether the discriminator is shown other examples than there are: augmented, cropped."""
+        return bool(any(self.config['augment'].values()) or self.config['data']['load_size'])
+
+    def as_fed(self, places: np.ndarray) -> np.ndarray:
+        """Examples of the data set as the discriminator may be shown them, as they are stored."""
+        root = keys.fold_in_name(jax.random.key(self.config['seed']), 'as_fed')
+
+        def shown(batch: Mapping[str, jax.Array]) -> jax.Array:
+            return self.modality.decode(
+                self.prepare(keys.per_example(root, len(places)), batch)['real']
+            )
+
+        return np.asarray(jax.jit(shown)(self.fed.batch(places)))
+
     def evaluation(
         self, num: int, names: Sequence[str] | None = None, cache: pathlib.Path | None = None
     ) -> evaluator.Evaluation:
@@ -236,8 +252,14 @@ def rebuild(config: Mapping[str, Any]) -> Experiment:
     Raises:
       UserError: if anything in it is wrong.
     """
-    validate.check(config)
-    return _assembled(dict(config), resolve.resolve_game(config))
+    try:
+        validate.check(config)
+        return _assembled(dict(config), resolve.resolve_game(config))
+    except (AttributeError, ImportError, LookupError, TypeError, ValueError) as error:
+        raise UserError(
+            f'the config of this run is damaged ({type(error).__name__}: {one_line(error)}); '
+            f'restore its {saved.CONFIG} from a copy, or train with another --workdir'
+        ) from error
 
 
 def _assembled(config: dict[str, Any], make_game: Callable[..., game_lib.Game]) -> Experiment:

@@ -12,6 +12,7 @@ from gan_jax.errors import UserError, one_line
 from gan_jax.runtime import files
 
 CONFIG = 'config.json'
+_RESTORE = 'restore it from a copy, or train with another --workdir'
 # What version 0.1 called arrays of a checkpoint.
 _FORMER_PATHS = (
     (r'aux\.adversary\.anchors\.(\w+)', r'aux.anchors.\1'),
@@ -43,9 +44,19 @@ def read_config(workdir: pathlib.Path) -> dict[str, Any]:
         raise UserError(
             f'{workdir} holds no run ({CONFIG} is missing); train one with --workdir={workdir}'
         ) from None
-    except (OSError, ValueError) as error:
-        raise UserError(f'{file} cannot be read ({one_line(error)})') from error
-    return _completed(config)
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f'{file} cannot be read ({one_line(error)}); {_RESTORE}') from error
+    if not isinstance(config, dict):
+        raise UserError(f'{file} holds a {type(config).__name__}, not a config; {_RESTORE}')
+    common = default().to_dict()
+    for key in config.keys() & common.keys():
+        kind = type(common[key])
+        if kind in (int, dict) and type(config[key]) is not kind:
+            raise UserError(f'{file} has {key}={config[key]!r:.80}, which is damaged; {_RESTORE}')
+    try:
+        return _completed(config)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f'{file} is damaged ({one_line(error)}); {_RESTORE}') from error
 
 
 def _completed(config: dict[str, Any]) -> dict[str, Any]:

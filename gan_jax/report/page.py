@@ -22,7 +22,7 @@ COLUMNS = {
 }
 MOST_CARDS = 6
 MOST_BARS = 40  # more classes are drawn by rank, without names
-SMALL = 400  # pixels; pictures less wide keep sharp pixels and are enlarged
+SMALL, FULL = 400, 800  # pixels; pictures less wide keep sharp pixels and are enlarged to about
 STYLES = ('report.css', 'sections.css')
 SCRIPTS = ('plots.js', 'blind.js', 'report.js')
 TITLES = {
@@ -86,6 +86,8 @@ class Content:
 def render(content: Content) -> str:
     """The page as one string of HTML, to be written as UTF-8.
 
+    A name that is no UTF-8 (of a file, with surrogates) is shown with backslashes.
+
     All of it is in the file: styles, scripts, and pictures as data. A policy in its head forbids
     the browser any request and any script but its own, and what comes from `content` is escaped.
 
@@ -121,7 +123,8 @@ def render(content: Content) -> str:
         'script_digest': base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         'data': _script_json(data),
     }
-    return _fill(_resource('template.html'), values)
+    page = _fill(_resource('template.html'), values)
+    return page.encode('utf-8', 'backslashreplace').decode('utf-8')
 
 
 def _resource(name: str) -> str:
@@ -358,9 +361,9 @@ def _pixel(width: int) -> str:
 
 
 def _img(png: bytes, alt: str, more: str = '') -> str:
-    """An image at twice its size if it is small."""
+    """An image, so many whole times its size if it is small."""
     width, height = _size(png)
-    scale = 2 if width < SMALL else 1
+    scale = round(FULL / max(width, 1)) if width < SMALL else 1
     return (
         f'<img class="{_pixel(width)}" width="{scale * width}" height="{scale * height}" '
         f'alt="{html.escape(alt)}"{more} src="{_uri(png)}">'

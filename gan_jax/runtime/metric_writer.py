@@ -14,7 +14,7 @@ import tensorboardX
 import tqdm
 from absl import logging
 
-from gan_jax.runtime import files
+from gan_jax.runtime import files, progress
 
 # Keys of metrics.jsonl that say how fast a run was, not what it computed.
 TIMING = ('seconds', 'examples_per_second', 'data_wait')
@@ -33,9 +33,13 @@ class Means:
             total, count = self.sums.get(name, (0.0, 0))
             self.sums[name] = [total + float(value), count + 1]
 
+    def now(self) -> dict[str, float]:
+        """The means so far."""
+        return {name: total / count for name, (total, count) in self.sums.items()}
+
     def take(self) -> dict[str, float]:
         """The means, and a fresh start."""
-        means = {name: total / count for name, (total, count) in self.sums.items()}
+        means = self.now()
         self.sums = {}
         return means
 
@@ -73,6 +77,19 @@ class Log:
             self._bar.update(steps)
 
     @contextlib.contextmanager
+    def compiling(self) -> Iterator[None]:
+        """Says on the progress bar, or in lines of the log, that what is done inside is that."""
+        if self._bar is None:
+            with progress.lines('compiling'):
+                yield
+            return
+        self._bar.set_description('compiling')
+        try:
+            yield
+        finally:
+            self._bar.set_description('')
+
+    @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
         """Times what is done inside as waiting for data."""
         start = time.monotonic()
@@ -91,14 +108,13 @@ class Log:
         self._last, self._last_step, self._waited = now, step, 0.0
         timing = dict(zip(TIMING, (now - self._start, rate, wait), strict=True))
         self.write(step, {**means, **timing})
+        losses = _line({name: value for name, value in means.items() if name.endswith('loss')})
         if self._bar is not None:
-            losses = {name: value for name, value in means.items() if name.endswith('loss')}
-            self._bar.set_postfix_str(_line(losses))
+            self._bar.set_postfix_str(losses)
             return
-        shown = {name: value for name, value in means.items() if name.endswith(('loss', 'logit'))}
         left = (self._steps - step) * self._examples / rate
         logging.info('step %d/%d: %s; %.0f examples/s, %.1f%% waiting for data, %.0f s left',
-                     step, self._steps, _line(shown), rate, 100 * wait, left)  # fmt: skip
+                     step, self._steps, losses, rate, 100 * wait, left)  # fmt: skip
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
         """Writes metrics under a step."""

@@ -24,7 +24,9 @@ def set_up(compiled: str) -> None:
     """
     logging.set_verbosity(logging.INFO)
     logging.use_absl_handler()
-    logging.get_absl_handler().addFilter(worth_reading)
+    handler = logging.get_absl_handler()
+    handler.addFilter(worth_reading)
+    handler.setFormatter(python_logging.Formatter('%(asctime)s %(message)s', '%H:%M:%S'))
     # The backend reads the environment once.
     wanted = parallel.virtual_device_environment(os.environ.get('XLA_FLAGS', ''))
     os.environ.update(wanted | os.environ)

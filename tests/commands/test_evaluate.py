@@ -82,8 +82,14 @@ def test_metrics_can_be_chosen_and_mistakes_are_named(workdir):
 
 
 def test_the_report_of_a_run(workdir, found):
-    page = write_report.write_report(workdir, replica=1).read_text()
-    assert 'seed 1' in page
+    first = write_report.write_report(workdir)
+    assert first == workdir / 'report.html'
+    before = first.read_bytes()
+    file = write_report.write_report(workdir, replica=1)
+    assert file == workdir / 'report_replica_1.html'
+    assert first.read_bytes() == before
+    page = file.read_text()
+    assert 'step 4, pictures of seed 1, figures are means of 2 seeds</h1>' in page
     for section in ('curves', 'grids', 'interpolation', 'sides', 'nearest', 'blind', 'config'):
         assert f'id="{section}"' in page, section
     assert 'frechet_distance[quarters]' in page

@@ -31,7 +31,23 @@ def test_keys_that_came_after_a_run_have_their_defaults(tmp_path):
     assert workdir.read_config(tmp_path) == CONFIG | {'cures': cures, 'steps': 7}
 
 
-def test_a_broken_config_is_named(tmp_path):
-    (tmp_path / 'config.json').write_text('{')
-    with pytest.raises(UserError, match=r'config.json cannot be read'):
+@pytest.mark.parametrize(
+    ('content', 'said'),
+    [
+        (b'{', 'cannot be read'),
+        (b'', 'cannot be read'),
+        (b'\xff\xfe{}', 'cannot be read'),
+        (b'[' * 100_000, 'cannot be read'),
+        (b'[]', 'holds a list'),
+        (b'null', 'holds a NoneType'),
+        (b'{"steps": "many"}', "steps='many'"),
+        (b'{"seed": true}', 'seed=True'),
+        (b'{"data": [1]}', r'data=\[1\]'),
+        (b'{"cures": null}', 'cures=None'),
+    ],
+)
+def test_a_broken_config_is_named(tmp_path, content, said):
+    (tmp_path / 'config.json').write_bytes(content)
+    with pytest.raises(UserError, match=rf'config.json.*{said}.*restore it') as caught:
         workdir.read_config(tmp_path)
+    assert '\n' not in str(caught.value)

@@ -1,8 +1,11 @@
 import json
+import logging
+import time
 
 import numpy as np
 
 from gan_jax.runtime import metric_writer as log_lib
+from gan_jax.runtime import progress
 
 
 def test_means_are_over_the_steps_at_which_a_metric_was_given():
@@ -56,3 +59,44 @@ def test_the_rate_counts_the_examples_since_the_last_line(tmp_path, monkeypatch)
 def test_not_finite_names_what_broke():
     metrics = {'a': 1.0, 'b': float('nan'), 'c': float('-inf')}
     assert log_lib.not_finite(metrics) == ['b', 'c']
+
+
+def test_the_means_so_far_leave_them_as_they_were():
+    means = log_lib.Means()
+    means.add({'x': 1.0})
+    assert means.now() == {'x': 1.0}
+    means.add({'x': 2.0})
+    assert means.now() == means.take() == {'x': 1.5}
+
+
+def test_a_log_says_that_it_is_compiling(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(progress, 'SECONDS', 0.02)
+    caplog.set_level(logging.INFO, 'absl')
+    log = log_lib.Log(tmp_path, 0, 9, 4)
+    with log.compiling():
+        end = time.monotonic() + 5
+        while not caplog.records and time.monotonic() < end:
+            time.sleep(0.005)
+    log.close()
+    assert caplog.records[0].getMessage() == 'compiling: 0 s so far'
+
+
+def test_a_progress_bar_says_that_it_is_compiling(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(log_lib.sys.stderr, 'isatty', lambda: True)
+    log = log_lib.Log(tmp_path, 0, 9, 4)
+    with log.compiling():
+        assert 'compiling:   0%' in capsys.readouterr().err
+    log.advance(9)
+    log.close()
+    assert 'compiling' not in capsys.readouterr().err.rpartition('\r')[2]
+
+
+def test_a_line_is_short_although_there_are_many_metrics(tmp_path, caplog):
+    caplog.set_level(logging.INFO, 'absl')
+    log = log_lib.Log(tmp_path, 0, 100_000, 64)
+    names = ('loss', 'real_logit', 'fake_logit', 'gradient_norm')
+    log.scalars(1000, {f'{who}/{x}': 1.5 for who in ('discriminator', 'generator') for x in names})
+    log.close()
+    (line,) = [x.getMessage() for x in caplog.records]
+    assert line.startswith('step 1000/100000: discriminator/loss 1.500, generator/loss 1.500; ')
+    assert len(line) <= 120
