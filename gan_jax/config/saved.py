@@ -49,26 +49,17 @@ def read_config(workdir: pathlib.Path) -> dict[str, Any]:
             config = json.loads(file.read_bytes())
         if not isinstance(config, dict):
             raise ValueError('it holds no object')
-        for key in GROUPS:
-            if not isinstance(config.get(key, {}), dict):
-                raise ValueError(f'{key} is no object')
+        for key, value in default().to_dict().items():
+            if type(value) in (int, dict) and type(config.get(key, value)) is not type(value):
+                kind = 'whole number' if type(value) is int else 'object'
+                raise ValueError(f'{key} is no {kind}')
     except FileNotFoundError:
         raise UserError(
             f'{workdir} holds no run ({CONFIG} is missing); train one with --workdir={workdir}'
         ) from None
     except (NotADirectoryError, IsADirectoryError, ValueError, RecursionError) as error:
         raise UserError(f'{file} cannot be read ({one_line(error)}); {_RESTORE}') from error
-    if not isinstance(config, dict):
-        raise UserError(f'{file} holds a {type(config).__name__}, not a config; {_RESTORE}')
-    common = default().to_dict()
-    for key in config.keys() & common.keys():
-        kind = type(common[key])
-        if kind in (int, dict) and type(config[key]) is not kind:
-            raise UserError(f'{file} has {key}={config[key]!r:.80}, which is damaged; {_RESTORE}')
-    try:
-        return _completed(config)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f'{file} is damaged ({one_line(error)}); {_RESTORE}') from error
+    return _completed(config)
 
 
 def _completed(config: dict[str, Any]) -> dict[str, Any]:

@@ -6,241 +6,38 @@ older stream five pickles follow each other (a magic number, a protocol number, 
 machine, the dictionary, the storages' keys), and then each storage as an element count and its
 bytes.
 
-A pickle is a program. Here it is read step by step, and only the steps that make a dictionary of
-tensors are taken: nothing that it names is looked up, and all that is not such a dictionary is
-refused by its name. A file may also mean to cost time or memory. So what it says of itself is
-bounded before anything is built of it: its size, a zip's directory, a pickle's steps, the numbers,
-the tensors' bytes. What a pickle can nest is never hashed, compared or printed.
+A file may mean to cost time or memory, and a pickle to run something (torch_pickle.py). So what a
+file says of itself is bounded before anything is built of it: its size, a zip's directory, what a
+pickle does, the tensors and their bytes.
 """
 
 import io
 import math
 import os
 import pathlib
-import pickletools
 import stat
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
-from typing import IO, Any, NamedTuple
+from collections.abc import Mapping
+from typing import IO, Any
 
-import ml_dtypes
 import numpy as np
 
 from gan_jax.errors import UserError, one_line
+from gan_jax.networks.features import torch_pickle
+from gan_jax.networks.features.torch_pickle import DTYPES, Storage, Tensor, unpickle
+
+__all__ = ['DTYPES', 'contents', 'parse', 'read', 'read_stream']
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 
-# The published Inception has 96 MB, 566 tensors and a pickle of some 25,000 steps.
+# The published Inception has 96 MB and 566 tensors.
 MOST_BYTES = 2**28  # of a file
 MOST_DIRECTORY = 2**20  # bytes of a zip's directory
-MOST_PICKLE = 2**22  # bytes of one pickle,
-MOST_STEPS = 250_000  # and its steps
 MOST_TENSORS = 10_000
-MOST_BITS = 80  # of a number; the magic one has 77
-MOST_ARGUMENTS = 16  # of a call
-MOST_AXES = 64  # NumPy's
 MOST_SHARED = 2  # the tensors' bytes in the file's: storages may be shared, but not endlessly
 
-# What `torch.<name>Storage` holds; all little-endian.
-DTYPES = {
-    'Bool': np.dtype('?'),
-    'Byte': np.dtype('u1'),
-    'Char': np.dtype('i1'),
-    'Short': np.dtype('<i2'),
-    'Int': np.dtype('<i4'),
-    'Long': np.dtype('<i8'),
-    'Half': np.dtype('<f2'),
-    'Float': np.dtype('<f4'),
-    'Double': np.dtype('<f8'),
-    'BFloat16': np.dtype(ml_dtypes.bfloat16),
-}
 
-
-class _Storage(NamedTuple):
-    key: str
-    dtype: np.dtype
-    size: int
-
-
-class _Tensor(NamedTuple):
-    storage: _Storage
-    offset: int
-    shape: Sequence[int]
-    strides: Sequence[int]
-
-
-class _Global(NamedTuple):
-    name: str
-
-
-def _is_numbers(x: Any) -> bool:
-    return type(x) is tuple and len(x) <= MOST_AXES and all(type(n) is int for n in x)
-
-
-def _told(x: Any) -> str:
-    """A value in an error's line; of what can be nested its kind only."""
-    return f'{x!r:.80}' if isinstance(x, str | int | None) else f'a {type(x).__name__}'
-
-
-def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
-    if not isinstance(storage, _Storage):
-        raise ValueError('a tensor is without a storage')
-    if type(offset) is not int or not _is_numbers(shape) or not _is_numbers(strides):
-        raise ValueError('a tensor has no numbers for its offset, shape and strides')
-    return _Tensor(storage, offset, shape, strides)
-
-
-def _parameter(tensor: Any, *_: Any) -> Any:
-    return tensor
-
-
-def _ordered(items: Any = None) -> dict:
-    made: dict = {}
-    if (
-        items is not None
-    ):  # as Python 2 wrote it; a list serves once, or a short pickle could take long
-        for key, value in items:
-            _set(made, key, value)
-        items.clear()
-    return made
-
-
-def _set(target: Any, key: Any, value: Any) -> None:
-    if type(target) is not dict or type(key) is not str:
-        raise ValueError(f'{_told(key)} is no name in a dictionary')
-    target[key] = value
-
-
-def _append(target: Any, items: list) -> None:
-    if type(target) is not list:
-        raise ValueError(f'it appends to {_told(target)}')
-    target.extend(items)
-
-
-# By their names in GLOBAL's form. Storages stand for themselves.
-_CALLED: dict[str, Callable] = {
-    'collections OrderedDict': _ordered,
-    'torch._utils _rebuild_tensor': _tensor,
-    'torch._utils _rebuild_tensor_v2': _tensor,
-    'torch._utils _rebuild_parameter': _parameter,
-}
-_STORAGES = {f'torch {name}Storage': dtype for name, dtype in DTYPES.items()}
-
-_MADE = {'EMPTY_DICT': dict, 'EMPTY_LIST': list, 'EMPTY_TUPLE': tuple}
-_CONSTANTS = {'NONE': None, 'NEWTRUE': True, 'NEWFALSE': False}
-_VALUES = {
-    'BININT', 'BININT1', 'BININT2', 'LONG1', 'BINFLOAT',
-    'BINUNICODE', 'SHORT_BINUNICODE', 'BINSTRING', 'SHORT_BINSTRING',
-}  # fmt: skip
-_TUPLES = {'TUPLE1': 1, 'TUPLE2': 2, 'TUPLE3': 3}
-
-
-def _global(name: str) -> _Global:
-    if name not in _CALLED and name not in _STORAGES:
-        told = f'{name.replace(" ", ".")!r:.80}'
-        raise ValueError(f'it names {told}, which is no part of a dictionary of tensors')
-    return _Global(name)
-
-
-def _call(function: Any, arguments: Any) -> Any:
-    if not isinstance(function, _Global) or function.name not in _CALLED:
-        raise ValueError(f'it calls {_told(function)}')
-    if type(arguments) is not tuple or len(arguments) > MOST_ARGUMENTS:
-        raise ValueError(f'it calls {function.name} with other arguments than such a file has')
-    return _CALLED[function.name](*arguments)
-
-
-def _storage(pid: Any) -> _Storage:
-    match pid:
-        case ('storage', _Global(name), str(key), _, int(size)) | (
-            'storage',
-            _Global(name),
-            str(key),
-            _,
-            int(size),
-            None,
-        ):
-            if name in _STORAGES and size >= 0:
-                return _Storage(key, _STORAGES[name], size)
-    raise ValueError('it refers to what is no storage')
-
-
-def _unpickle(raw: bytes) -> tuple[Any, dict[str, _Storage], int]:
-    """(what a pickle at the beginning of `raw` holds, the storages it refers to, its length).
-
-    A machine with a stack, marks in it, and a memo, as `pickletools` describes it.
-    """
-    stack: list[Any] = []
-    marks: list[int] = []
-    memo: dict[int, Any] = {}
-    storages: dict[str, _Storage] = {}
-    stream = io.BytesIO(raw[:MOST_PICKLE])
-
-    def since_mark() -> list[Any]:
-        start = marks.pop()
-        items = stack[start:]
-        del stack[start:]
-        return items
-
-    value: Any
-    for step, (opcode, value, _) in enumerate(pickletools.genops(stream)):
-        name = opcode.name
-        if step >= MOST_STEPS:
-            raise ValueError(f'its pickle has more than {MOST_STEPS} steps')
-        if isinstance(value, int) and value.bit_length() > MOST_BITS:
-            raise ValueError(f'it has a number of {value.bit_length()} bits')
-        if name in _VALUES:
-            stack.append(value)
-        elif name in _CONSTANTS:
-            stack.append(_CONSTANTS[name])
-        elif name in _MADE:
-            stack.append(_MADE[name]())
-        elif name in ('BINPUT', 'LONG_BINPUT'):
-            memo[value] = stack[-1]
-        elif name == 'MEMOIZE':
-            memo[len(memo)] = stack[-1]
-        elif name in ('BINGET', 'LONG_BINGET'):
-            stack.append(memo[value])
-        elif name == 'MARK':
-            marks.append(len(stack))
-        elif name == 'TUPLE':
-            stack.append(tuple(since_mark()))
-        elif name in _TUPLES:
-            items = [stack.pop() for _ in range(_TUPLES[name])]
-            stack.append(tuple(reversed(items)))
-        elif name in ('APPEND', 'APPENDS'):
-            items = [stack.pop()] if name == 'APPEND' else since_mark()
-            _append(stack[-1], items)
-        elif name in ('SETITEM', 'SETITEMS'):
-            items = [stack.pop(), stack.pop()][::-1] if name == 'SETITEM' else since_mark()
-            for key, item in zip(items[::2], items[1::2], strict=True):
-                _set(stack[-1], key, item)
-        elif name == 'GLOBAL':
-            stack.append(_global(value))
-        elif name == 'STACK_GLOBAL':
-            last, module = stack.pop(), stack.pop()
-            if type(last) is not str or type(module) is not str:
-                raise ValueError('it names something by no name')
-            stack.append(_global(f'{module} {last}'))
-        elif name == 'REDUCE':
-            arguments, function = stack.pop(), stack.pop()
-            stack.append(_call(function, arguments))
-        elif name == 'BINPERSID':
-            storage = _storage(stack.pop())
-            storages[storage.key] = storage
-            stack.append(storage)
-        elif name == 'BUILD':
-            stack.pop()  # what a state dictionary knows beside its tensors
-            if type(stack[-1]) is not dict:
-                raise ValueError(f'it gives attributes to {_told(stack[-1])}')
-        elif name == 'STOP':
-            return stack.pop(), storages, stream.tell()
-        elif name not in ('PROTO', 'FRAME'):
-            raise ValueError(f'{name} in its pickle is no part of a dictionary of tensors')
-    raise ValueError('its pickle does not end')
-
-
-def _check(tensor: _Tensor) -> int:
+def _check(tensor: Tensor) -> int:
     """The bytes of the tensor in an array of its own."""
     (_, dtype, size), offset, shape, strides = tensor
     if len(shape) != len(strides) or min((offset, *shape, *strides), default=0) < 0:
@@ -251,7 +48,7 @@ def _check(tensor: _Tensor) -> int:
     return math.prod(shape) * dtype.itemsize
 
 
-def _array(tensor: _Tensor, data: bytes) -> np.ndarray:
+def _array(tensor: Tensor, data: bytes) -> np.ndarray:
     """The tensor in an array of its own, from its storage's bytes."""
     (_, dtype, size), offset, shape, strides = tensor
     if len(data) != size * dtype.itemsize:
@@ -264,7 +61,7 @@ def _array(tensor: _Tensor, data: bytes) -> np.ndarray:
     return view.copy()
 
 
-def _tensors(found: Any, most: int) -> dict[str, _Tensor]:
+def _tensors(found: Any, most: int) -> dict[str, Tensor]:
     """What a pickle holds if that is a dictionary of tensors with at most so many bytes."""
     if not isinstance(found, dict):
         raise ValueError(f'it holds a {type(found).__name__}, not a dictionary of tensors')
@@ -272,7 +69,7 @@ def _tensors(found: Any, most: int) -> dict[str, _Tensor]:
         raise ValueError(f'it holds {len(found)} tensors, more than {MOST_TENSORS}')
     total = 0
     for name, tensor in found.items():
-        if not isinstance(name, str) or not isinstance(tensor, _Tensor):
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
             raise ValueError(f'{name!r:.80} is a {type(tensor).__name__}, not a tensor with a name')
         total += _check(tensor)
     if total > MOST_SHARED * most:
@@ -320,7 +117,7 @@ def _read_zip(raw: bytes) -> dict[str, np.ndarray]:
         order = f'{folder}/byteorder'
         if order in infos and member(order, 16) != b'little':
             raise ValueError('its numbers are big-endian')
-        found, storages, _ = _unpickle(member(pickles[0], MOST_PICKLE))
+        found, storages, _ = unpickle(member(pickles[0], torch_pickle.MOST_BYTES))
         tensors = _tensors(found, len(raw))
         sizes = {key: x.size * x.dtype.itemsize for key, x in storages.items()}
         if sum(sizes.values()) > len(raw):
@@ -330,7 +127,7 @@ def _read_zip(raw: bytes) -> dict[str, np.ndarray]:
     return _arrays(tensors, data)
 
 
-def _arrays(tensors: Mapping[str, _Tensor], data: Mapping[str, bytes]) -> dict[str, np.ndarray]:
+def _arrays(tensors: Mapping[str, Tensor], data: Mapping[str, bytes]) -> dict[str, np.ndarray]:
     return {name: _array(tensor, data[tensor.storage.key]) for name, tensor in tensors.items()}
 
 
@@ -346,9 +143,9 @@ def read_stream(file: IO[bytes]) -> dict[str, np.ndarray]:
     raw = memoryview(file.read(MOST_BYTES))
     place = 0
 
-    def load() -> tuple[Any, dict[str, _Storage]]:
+    def load() -> tuple[Any, dict[str, Storage]]:
         nonlocal place
-        found, storages, length = _unpickle(bytes(raw[place : place + MOST_PICKLE]))
+        found, storages, length = unpickle(bytes(raw[place : place + torch_pickle.MOST_BYTES]))
         place += length
         return found, storages
 

@@ -20,7 +20,6 @@ CALLS = {
     'nt.system': (TOUCH,),
     'os.popen': (TOUCH,),
     'os.mkdir': ('{}',),
-    'os.putenv': ('HOSTILE', '{}'),
     'subprocess.Popen': (('touch', '{}'),),
     'subprocess.check_output': (('touch', '{}'),),
     'builtins.open': ('{}', 'w'),
@@ -42,7 +41,6 @@ CALLS = {
     'webbrowser.open': ('{}',),
     'socket.create_connection': (('127.0.0.1', 9),),
     'time.sleep': (1000,),
-    'numpy.load': ('{}',),
     'torch.load': ('{}',),
     'torch.hub.load': ('{}',),
     'torch.storage._load_from_bytes': ('',),
@@ -51,7 +49,6 @@ CALLS = {
     'torch_utils.persistence._reconstruct_persistent_obj': ('{}',),
     'collections.Counter': ('{}',),
     'collections.defaultdict': (),
-    'functools.reduce': (),
 }
 
 
