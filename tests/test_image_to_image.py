@@ -68,8 +68,8 @@ def test_pix2pix(pairs, tmp_path):
     cells = [grid[16 + 2 : 16 + 2 + 64, 2 + i * 66 :][:, :64] for i in range(12)]
     # What is trained on is cropped anew each time: the plain images and those that are shown.
     real = np.asarray(Image.open(workdir / 'samples' / 'real.png'))
-    assert real.shape == (16 + 2 * (64 + 2) + 2, 4 * (64 + 2) + 2, 3)
-    assert (real[18:82, 2:66] != real[18:82, 68:132]).any()
+    assert real.shape == (16 + 2 * (192 + 2) + 2, 4 * (192 + 2) + 2, 3)
+    assert (real[18:210, 2:194] != real[18:210, 196:388]).any()
     for source, truth in zip(cells[0::3], cells[2::3], strict=True):
         assert np.abs(255 - source.astype(int) - truth).max() <= 8  # enlarged to 20, then cropped
     content = evaluate.evaluate(workdir, num=4)

@@ -153,7 +153,7 @@ def unpickle(raw: bytes) -> tuple[Any, dict[str, Storage], int]:
     It is a machine with a stack, marks in it, and a memo, as `pickletools` describes it.
 
     Returns:
-      What the pickle holds: of dictionaries with names, lists, tuples, texts, numbers and `Tensor`s;
+      What the pickle holds: dictionaries with names, lists, tuples, texts, numbers, `Tensor`s;
       the storages that it refers to, by key; and its length in bytes.
 
     Raises:
