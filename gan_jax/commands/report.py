@@ -177,7 +177,7 @@ def _figures(
             continue
         by_player = name.figure == 'gradient_norm'
         latest[f'{name.figure}/{name.turn}' if by_player else _hinted(name)] = points[-1][1]
-    for text, row in (judged or {}).get('figures', {}).items():
+    for text, row in ((judged or {}).get('figures') or {}).items():
         value = row.get('ema', row.get('raw'))
         if value is not None:
             latest[names.parse(text).figure] = value

@@ -9,7 +9,7 @@ from absl import logging
 from gan_jax.config import experiment as experiment_lib
 from gan_jax.config import saved
 from gan_jax.errors import UserError
-from gan_jax.runtime import files, replicas
+from gan_jax.runtime import files, progress, replicas
 from gan_jax.sampling import animation, sampler, translation
 
 SHOWN = 1000  # samples in a picture at most
@@ -56,8 +56,9 @@ def sample(
     name = f'seed_{seed}' + ('_best' if best else '') + suffix
     stem = workdir / 'generated' / (name + (f'_truncation_{truncation}' if options else ''))
     make = sampler.make_sampler(game, modality)
-    samples = make(*variables, inputs)
-    picture = _picture(experiment, samples[:SHOWN], variables)
+    with progress.lines('making the samples'):
+        samples = make(*variables, inputs)
+        picture = _picture(experiment, samples[:SHOWN], variables)
     written = [files.write_png(stem.with_name(f'{stem.name}.png'), picture)]
     written += modality.write(stem, samples)
     if modality.thumbnails is not None:

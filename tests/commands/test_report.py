@@ -1,6 +1,7 @@
 """The page of a run some of whose files others have damaged."""
 
 import json
+import math
 import os
 import shutil
 
@@ -9,7 +10,9 @@ import pytest
 from PIL import Image
 
 from gan_jax.commands import report
+from gan_jax.config.experiment import restore
 from gan_jax.errors import UserError
+from gan_jax.report import Content, diagnostics, render
 from gan_jax.train import train
 
 
@@ -81,13 +84,42 @@ def test_a_whole_evaluation_is_shown(workdir, caplog):
         ),
     ],
 )
-def test_a_damaged_evaluation_is_left_out(workdir, caplog, content):
-    (workdir / 'evaluation.json').write_bytes(content)
-    text, (said,) = page(workdir, caplog)
-    assert said.startswith(f'{workdir / "evaluation.json"} left out: ')
+def test_a_damaged_evaluation_is_left_out(tmp_path, caplog, content):
+    file = tmp_path / 'evaluation.json'
+    file.write_bytes(content)
+    assert report._evaluation(tmp_path) is None
+    (said,) = [x.getMessage() for x in caplog.records]
+    assert said.startswith(f'{file} left out: ')
     assert '\n' not in said
-    assert 'id="evaluation"' not in text
-    assert 'id="grids"' in text
+    file.unlink()
+    assert report._evaluation(tmp_path) is None
+    assert len(caplog.records) == 1
+
+
+def changed(value):
+    """The value with any one part of it, however deep, something else."""
+    yield from (None, True, 3, -math.inf, math.nan, 10**400, '', 'x', [], [1], {}, {'x': 1})
+    if isinstance(value, dict):
+        for key in value:
+            yield from ({**value, key: other} for other in changed(value[key]))
+    elif isinstance(value, list):
+        for i in range(len(value)):
+            yield from ([*value[:i], other, *value[i + 1 :]] for other in changed(value[i]))
+
+
+def test_an_evaluation_with_any_value_changed_is_shown_or_left_out(tmp_path):
+    """Whatever is not left out can be put on a page and be diagnosed."""
+    everything, shown = [*changed(WHOLE | {'histogram': HISTOGRAM})], 0
+    for judged in everything:
+        (tmp_path / 'evaluation.json').write_text(json.dumps(judged))
+        kept = report._evaluation(tmp_path)
+        if kept is not None:
+            histogram = kept.get('histogram')
+            hints = diagnostics.hints(report._figures({}, kept, 0), histogram)
+            content = Content('x', {}, evaluation=kept, histogram=histogram, hints=hints)
+            shown += '<h1>x</h1>' in render(content)
+    assert len(everything) == 12 * 21
+    assert shown == 60
 
 
 def test_damaged_grids_are_left_out(workdir, caplog):
@@ -121,14 +153,26 @@ def test_damaged_grids_are_left_out(workdir, caplog):
         b'[' * 100_000 + b'\n',
     ],
 )
-def test_damaged_lines_of_metrics_are_left_out(workdir, caplog, line):
-    file = workdir / 'metrics.jsonl'
-    whole = b'{"step": 1, "generator/loss": 0.5}\n'
-    file.write_bytes(whole + line)
-    text, (said,) = page(workdir, caplog)
-    assert str(file) in said
+def test_damaged_lines_of_metrics_are_left_out(tmp_path, caplog, line):
+    file = tmp_path / 'metrics.jsonl'
+    file.write_bytes(b'{"step": 1, "generator/loss": 0.5}\n' + line)
+    assert report._curves(tmp_path) == {'generator/loss': [(1, 0.5)]}
+    (said,) = [x.getMessage() for x in caplog.records]
+    assert said.startswith(f'{file}: line 2 ')
+    assert said.endswith('; 1 of its lines left out')
+
+
+def test_a_page_is_made_of_what_is_whole(workdir, caplog):
+    (workdir / 'metrics.jsonl').write_bytes(b'\xff\n{"step": 1, "generator/loss": 0.5}\n{"st')
+    (workdir / 'evaluation.json').write_bytes(b'{"figures": ')
+    (workdir / 'samples' / '00000002.png').write_bytes(b'')
+    text, said = page(workdir, caplog)
+    assert [x.partition(str(workdir))[2].split(' ')[0] for x in said] == [
+        '/metrics.jsonl:', '/evaluation.json', '/samples/00000002.png'
+    ]  # fmt: skip
     assert '"values":[0.5]' in text
-    assert '0.25' not in text
+    assert 'id="evaluation"' not in text
+    assert text.count('data-step=') == 1
 
 
 def test_without_metrics_there_are_no_curves(workdir, caplog):
@@ -172,12 +216,13 @@ def test_without_its_config_there_is_no_page(workdir, content):
         {'objective': None},
     ],
 )
-def test_a_config_with_damaged_values_is_one_line(workdir, change):
-    file = workdir / 'config.json'
-    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+def test_a_config_with_damaged_values_is_one_line(finished, tmp_path, change):
+    config = json.loads((finished / 'config.json').read_text())
+    (tmp_path / 'config.json').write_text(json.dumps(config | change))
     with pytest.raises(UserError) as caught:
-        report.write_report(workdir)
+        restore(tmp_path)
     assert '\n' not in str(caught.value)
+    assert 'no checkpoint' not in str(caught.value)
 
 
 def test_a_collapse_heads_the_page(workdir, caplog):
