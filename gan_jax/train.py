@@ -90,7 +90,8 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
       OSError: if something cannot be written; the checkpoints before it are as they were.
     """
     # ---- Build -------------------------------------------------------------------------------
-    experiment = build(config)
+    with progress_lib.lines('reading the data'):
+        experiment = build(config)
     config, dataset, game = experiment.config, experiment.dataset, experiment.game
     with contextlib.ExitStack() as stack:
         stack.enter_context(lock.alone(workdir))
@@ -147,8 +148,9 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
                 _count(means, game, parallel.to_host(stacked), before, workdir, seeds)
 
         def save(metric=None):
-            while pictures:
-                pictures.pop().result()
+            with progress_lib.lines('making the pictures'):
+                while pictures:
+                    pictures.pop().result()
             progress = {'data': batches.get_state(), 'means': means.sums}
             progress |= {'examples': len(dataset), 'cores': process.cores()}
             try:
