@@ -1,8 +1,12 @@
+import collections
+import io
 import os
 import pathlib
+import pickle
 import subprocess
 import sys
 import time
+import types
 
 import methods
 import numpy as np
@@ -62,6 +66,51 @@ def test_offsets_strides_and_shared_storages(tmp_path, form):
     np.testing.assert_array_equal(found['expanded'], np.full((2, 3), 23, 'f4'))
     found['expanded'][0, 0] = 1
     assert found['expanded'].sum() == 1 + 5 * 23
+
+
+class Tensor:
+    """Pickles as PyTorch's tensors do."""
+
+    def __init__(self, rebuild, key, shape, strides):
+        self._made = rebuild, key, shape, strides
+
+    def __reduce__(self):
+        rebuild, key, shape, strides = self._made
+        return rebuild, (key, 0, shape, strides, False, collections.OrderedDict())
+
+
+@pytest.mark.parametrize('protocol', [2, 3, 4, 5])
+def test_what_pythons_own_pickler_writes_is_read(tmp_path, monkeypatch, protocol):
+    """With its memo, marks and frames, as torch.save has it write."""
+    torch, utils = types.ModuleType('torch'), types.ModuleType('torch._utils')
+    torch.FloatStorage = type('FloatStorage', (), {'__module__': 'torch'})
+    utils._rebuild_tensor_v2 = lambda: None
+    utils._rebuild_tensor_v2.__module__ = 'torch._utils'
+    utils._rebuild_tensor_v2.__qualname__ = '_rebuild_tensor_v2'
+    monkeypatch.setitem(sys.modules, 'torch', torch)
+    monkeypatch.setitem(sys.modules, 'torch._utils', utils)
+
+    class Key(str):
+        __slots__ = ()
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, x):
+            if isinstance(x, Key):
+                return 'storage', torch.FloatStorage, str(x), 'cpu', 24
+            return None
+
+    found = collections.OrderedDict(
+        (f'layer{i}.weight', Tensor(utils._rebuild_tensor_v2, Key('7'), (3, 8), (8, 1)))
+        for i in range(300)
+    )
+    found._metadata = collections.OrderedDict({'': {'version': 1}, 'layer0': {'version': 2}})
+    stream = io.BytesIO()
+    Pickler(stream, protocol).dump(found)
+    hostile.zipped(stream.getvalue(), {'archive/data/7': NUMBERS.tobytes()})(tmp_path)
+    read = torch_file.read(tmp_path / 'a.pth')
+    assert list(read) == list(found)
+    for x in read.values():
+        np.testing.assert_array_equal(x, NUMBERS.reshape(3, 8))
 
 
 def test_the_zips_folder_may_have_any_name(tmp_path):
