@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 
 import pytest
 
@@ -52,3 +54,26 @@ def test_a_broken_config_is_named(tmp_path, content, said):
     with pytest.raises(UserError, match=rf'config.json.*{said}.*restore it') as caught:
         workdir.read_config(tmp_path)
     assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ('number', 'kind'),
+    [(errno.ENOSPC, OSError), (errno.EIO, OSError), (errno.EROFS, UserError)],
+)
+def test_another_work_directory_is_no_help_against_a_full_disk(tmp_path, monkeypatch, number, kind):
+    def refuse(file, write):
+        raise OSError(number, os.strerror(number), str(file))
+
+    monkeypatch.setattr(workdir.files, 'replace', refuse)
+    with pytest.raises(kind, match=os.strerror(number)) as caught:
+        workdir.prepare(tmp_path, CONFIG)
+    assert caught.type is kind
+
+
+def test_a_config_that_may_not_be_read_is_no_mistake(tmp_path, monkeypatch):
+    def refuse(file):
+        raise OSError(errno.EACCES, 'Permission denied')
+
+    monkeypatch.setattr(workdir.pathlib.Path, 'read_bytes', refuse)
+    with pytest.raises(PermissionError, match=r'config\.json'):
+        workdir.read_config(tmp_path)
