@@ -2,25 +2,44 @@
 
 python launch.py --config=configs/dcgan.py
 python launch.py --workdir=runs/dcgan --mode=sample --num=64 --seed=0
+
+Exit codes:
+  0: done; or stopped by Ctrl-C or SIGTERM while it trained, and saved
+  1: the run diverged; or no picture could be read (--mode=translate)
+  2: a mistake in the command line, the config or the data
+  3: a file could not be read or written: no space, no permission, a failing disk
+  130, 143: ended by Ctrl-C, by SIGTERM, before or after the training or for the second time
 """
 
 import itertools
 import os
 import pathlib
 import runpy
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-import ml_collections
-from absl import app, flags
-from ml_collections import config_flags
 
-from gan_jax import train
-from gan_jax.commands import evaluate, report, sample, translate
-from gan_jax.config.checks import check_keys
-from gan_jax.errors import UserError
-from gan_jax.runtime import process
+def stop(number: int, frame: object) -> NoReturn:
+    """Ends with one line while modules are imported, which takes seconds."""
+    print(f'gan_jax: ended by {signal.Signals(number).name} at its start', file=sys.stderr)
+    os._exit(128 + number)
+
+
+if __name__ == '__main__':
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+
+import ml_collections  # noqa: E402
+from absl import app, flags  # noqa: E402
+from ml_collections import config_flags  # noqa: E402
+
+from gan_jax import errors, train  # noqa: E402
+from gan_jax.commands import evaluate, report, sample, translate  # noqa: E402
+from gan_jax.config.checks import check_keys  # noqa: E402
+from gan_jax.errors import UserError  # noqa: E402
+from gan_jax.runtime import preemption, process  # noqa: E402
 
 CONFIG = config_flags.DEFINE_config_file('config', None, 'The run, a file in configs/.')
 WORKDIR = flags.DEFINE_string('workdir', None, "Default: runs/<the config's name>.")
@@ -145,6 +164,7 @@ def run(mode: str) -> None:
 
 def main(argv: Sequence[str]) -> None:
     """Two hops from here to the update: train, update."""
+    preemption.watch()
     process.set_up(COMPILED.value)
     try:
         if len(argv) > 1:
@@ -154,6 +174,9 @@ def main(argv: Sequence[str]) -> None:
         fail(str(error), 2)
     except train.Diverged as error:
         fail(str(error), 1)
+    except OSError as error:
+        print(f'gan_jax: {errors.of_system(error)}', file=sys.stderr, flush=True)
+        os._exit(3)  # a thread of Orbax's would wait minutes for a folder that cannot be made
 
 
 if __name__ == '__main__':

@@ -1,5 +1,6 @@
 """The loop: build, restore or begin, then step, log, sample, evaluate, checkpoint."""
 
+import contextlib
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +17,16 @@ from gan_jax.config.experiment import Experiment, build, open_checkpoints
 from gan_jax.config.validate import check_best
 from gan_jax.errors import UserError
 from gan_jax.evaluation import evaluator
-from gan_jax.runtime import checkpoint, files, metric_writer, names, parallel, replicas
+from gan_jax.runtime import (
+    checkpoint,
+    files,
+    lock,
+    metric_writer,
+    names,
+    parallel,
+    process,
+    replicas,
+)  # fmt: skip
 from gan_jax.runtime.preemption import Interrupt
 
 
@@ -65,71 +75,74 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
     Raises:
       UserError: before compilation, if the config or the work directory cannot be used.
       Diverged: if a metric or the state is not finite.
+      OSError: if something cannot be written; the checkpoints before it are as they were.
     """
     # ---- Build -------------------------------------------------------------------------------
     experiment = build(config)
     config, dataset, game = experiment.config, experiment.dataset, experiment.game
-    saved.prepare(workdir, config)
-    steps, several, seeds = config['steps'], config['steps_per_dispatch'], experiment.seeds
-    num_devices = jax.local_device_count()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(lock.alone(workdir))
+        saved.prepare(workdir, config)
+        steps, several, seeds = config['steps'], config['steps_per_dispatch'], experiment.seeds
+        num_devices = jax.local_device_count()
 
-    def step_fn(state, batch):
-        return game_lib.update(
-            game,
-            state,
-            batch,
-            axis_name=parallel.AXIS,
-            micro_batches=config['micro_batches'],
-            prepare=experiment.prepare,
+        def step_fn(state, batch):
+            return game_lib.update(
+                game,
+                state,
+                batch,
+                axis_name=parallel.AXIS,
+                micro_batches=config['micro_batches'],
+                prepare=experiment.prepare,
+            )
+
+        update = parallel.pmap_steps(replicas.step(step_fn, len(seeds), game_lib.REPLICA_AXES))
+        batches = data.batches(
+            experiment.fed,
+            batch_size=config['batch_size'],
+            seed=seeds if len(seeds) > 1 else seeds[0],
+            steps_per_dispatch=several,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
         )
+        show = Show(workdir, experiment, config['num_samples'])
+        best = config['evaluation']['best']
+        if config['eval_every']:
+            num = config['eval_samples']
+            against = experiment.evaluation(num)
+            check_best('config.evaluation.best', best, against.names)  # some may have been left out
+            evaluations = [experiment.evaluate(against, seed, num) for seed in seeds]
 
-    update = parallel.pmap_steps(replicas.step(step_fn, len(seeds), game_lib.REPLICA_AXES))
-    batches = data.batches(
-        experiment.fed,
-        batch_size=config['batch_size'],
-        seed=seeds if len(seeds) > 1 else seeds[0],
-        steps_per_dispatch=several,
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
-    )
-    show = Show(workdir, experiment, config['num_samples'])
-    best = config['evaluation']['best']
-    if config['eval_every']:
-        num = config['eval_samples']
-        against = experiment.evaluation(num)
-        check_best('config.evaluation.best', best, against.names)  # some may have been left out
-        evaluations = [experiment.evaluate(against, seed, num) for seed in seeds]
+        # ---- Restore or begin ----------------------------------------------------------------
+        checkpoints = open_checkpoints(workdir)
+        stack.callback(checkpoints.close)
+        step, state, progress = _restore(checkpoints, experiment, batches, workdir)
+        means = metric_writer.Means(progress.get('means'))
+        _describe(config, dataset, state)
+        state = parallel.replicate(state)
+        log = metric_writer.Log(workdir, step, steps, config['batch_size'])
+        stack.callback(log.close)
+        show.real()
+        pending: list[tuple[int, Any]] = []
+        pictures: list[Future] = []
 
-    # ---- Restore or begin --------------------------------------------------------------------
-    checkpoints = open_checkpoints(workdir)
-    step, state, progress = _restore(checkpoints, experiment, workdir)
-    means = metric_writer.Means(progress.get('means'))
-    if step:
-        batches.set_state(progress['data'])
-    _describe(config, dataset, state)
-    state = parallel.replicate(state)
-    log = metric_writer.Log(workdir, step, steps, config['batch_size'])
-    show.real()
-    pending: list[tuple[int, Any]] = []
-    pictures: list[Future] = []
+        def count():
+            """Reads the metrics of the last dispatch, which waits for it."""
+            while pending:
+                before, stacked = pending.pop()
+                _count(means, game, parallel.to_host(stacked), before, workdir, seeds)
 
-    def count():
-        """Reads the metrics of the last dispatch, which waits for it."""
-        while pending:
-            before, stacked = pending.pop()
-            _count(means, game, parallel.to_host(stacked), before, workdir, seeds)
+        def save(metric=None):
+            while pictures:
+                pictures.pop().result()
+            progress = {'data': batches.get_state(), 'means': means.sums}
+            progress |= {'examples': len(dataset), 'cores': process.cores()}
+            try:
+                checkpoints.save(step, parallel.to_host(state), progress, config, metric)
+            except FloatingPointError as error:
+                raise Diverged(f'step {step}: {error} is not finite; {_left(workdir)}') from error
 
-    def save(metric=None):
-        while pictures:
-            pictures.pop().result()
-        progress = {'data': batches.get_state(), 'means': means.sums, 'examples': len(dataset)}
-        try:
-            checkpoints.save(step, parallel.to_host(state), progress, config, metric)
-        except FloatingPointError as error:
-            raise Diverged(f'step {step}: {error} is not finite; {_left(workdir)}') from error
-
-    # ---- Step, log, sample, evaluate, checkpoint ---------------------------------------------
-    try:
+        # ---- Step, log, sample, evaluate, checkpoint -----------------------------------------
         with Interrupt() as interrupt, ThreadPoolExecutor(1) as painter:
             start = step
             while step < steps:
@@ -162,9 +175,6 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
                 if stopped:
                     break
             checkpoints.close()  # here, so that a signal waits for it too
-    finally:
-        log.close()
-        checkpoints.close()
     if step < steps:
         logging.info(
             '%s: saved at step %d of %d in %s; the same command goes on from there',
@@ -183,11 +193,23 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
 
 
 def _restore(
-    checkpoints: checkpoint.Checkpoints, experiment: Experiment, workdir: pathlib.Path
+    checkpoints: checkpoint.Checkpoints,
+    experiment: Experiment,
+    batches: Any,
+    workdir: pathlib.Path,
 ) -> tuple[int, Any, dict[str, Any]]:
-    """(step, state, progress) of the newest sound checkpoint, or of the beginning."""
+    """(step, state, progress) of the newest sound checkpoint, or of the beginning.
+
+    `batches` then go on from there.
+    """
     dataset = experiment.dataset
-    restored = checkpoints.restore(jax.eval_shape(experiment.init))
+
+    def accept(progress: dict[str, Any]) -> None:
+        metric_writer.Means(progress['means'])
+        progress['examples'] + 0
+        batches.set_state(progress['data'])
+
+    restored = checkpoints.restore(jax.eval_shape(experiment.init), accept=accept)
     step, state, progress = restored or (0, experiment.begin(), {})
     before = progress.get('examples', len(dataset))
     if before != len(dataset):
@@ -197,6 +219,12 @@ def _restore(
         )
     if step:
         logging.info('goes on from step %d of %s', step, workdir)
+        cores, now = progress.get('cores'), process.cores()
+        if cores not in (None, now) and jax.default_backend() == 'cpu':
+            logging.warning(
+                'step %d was computed on %d cores and there are %d now: sums are split otherwise, '
+                'so the run will not end bit for bit where it would have', step, cores, now,
+            )  # fmt: skip
     return step, state, progress
 
 

@@ -1,15 +1,18 @@
 """launch.py as a person runs it."""
 
+import functools
 import json
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import jax
 import methods
 import numpy as np
 import pytest
-from command_line import finish, launch
+from command_line import ENVIRONMENT, finish, launch
 from PIL import Image
 
 from gan_jax.config.experiment import rebuild
@@ -165,6 +168,84 @@ def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_used(
     assert 'dropped' in printed
     assert 'goes on from step 125' in printed
     assert_same_run(uninterrupted, workdir)
+
+
+MOMENTS = {
+    'in the imports': lambda workdir, started: time.monotonic() > started + 0.7,
+    'after them': lambda workdir, started: time.monotonic() > started + 2.5,
+    'before the state': lambda workdir, started: (workdir / 'config.json').exists(),
+    'before the loop': lambda workdir, started: (workdir / 'samples' / 'real.png').exists(),
+    'in the loop': lambda workdir, started: logged(workdir) > 0,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('moment', MOMENTS)
+def test_a_signal_ends_a_run_with_one_line_at_any_moment(tmp_path, moment, number):
+    """Or, in the loop, saves first."""
+    started = time.monotonic()
+    condition = functools.partial(MOMENTS[moment], tmp_path, started)
+    code, printed = stop_when(tmp_path, condition, number, *RUN, '--config.steps=3000')
+    assert 'Traceback' not in printed
+    if f'{number.name}: saved at step' in printed:
+        assert moment in ('before the loop', 'in the loop')
+        assert code == 0
+    else:
+        assert code == 128 + number
+        assert printed.splitlines()[-1].startswith(f'gan_jax: ended by {number.name}')
+        assert moment != 'in the loop'
+
+
+@pytest.mark.slow
+def test_of_two_trainers_of_one_run_the_later_ends_with_one_line(tmp_path, server):
+    first = launch(*RUN, '--config.steps=100000', f'--workdir={tmp_path}')
+    while not logged(tmp_path):
+        time.sleep(0.05)
+    code, printed = server.run(*RUN, '--config.steps=100000', f'--workdir={tmp_path}')
+    first.send_signal(signal.SIGTERM)
+    assert finish(first)[0] == 0
+    assert code == 2
+    assert printed.splitlines()[-1] == (
+        f'gan_jax: another process trains in {tmp_path}; wait for its end, or give another '
+        f'--workdir'
+    )
+
+
+LIMITED = """
+import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+sys.argv = ['launch.py', *sys.argv[2:]]
+runpy.run_path('launch.py', run_name='__main__')
+"""
+
+
+def limited(bytes_, *arguments):
+    """A run whose files may not be larger: root is not bound by permissions."""
+    return finish(subprocess.Popen(
+        [sys.executable, '-c', LIMITED, str(bytes_), *map(str, arguments)], cwd=methods.ROOT,
+        env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ))  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('bytes_', [100, 1500, 6000, 20_000])
+def test_what_cannot_be_written_is_one_line_and_the_run_goes_on_later(
+    uninterrupted, server, tmp_path, bytes_
+):
+    """The config, the record, a picture, an array: each is too large once."""
+    cache = '--compilation_cache='
+    code, printed = limited(bytes_, *RUN, *CHECKPOINTS, cache, f'--workdir={tmp_path}')
+    assert 'Traceback' not in printed
+    assert code == 3, printed
+    line = printed.splitlines()[-1]
+    assert line.startswith(f'gan_jax: {tmp_path}')
+    assert line.endswith(
+        'File too large; allow larger files (ulimit -f), and give the same command again'
+    )
+    code, printed = server.run(*RUN, *CHECKPOINTS, f'--workdir={tmp_path}')
+    assert code == 0, printed
+    assert_same_run(uninterrupted, tmp_path)
 
 
 def _size(file):

@@ -1,5 +1,6 @@
 """The run in a work directory: which config made it."""
 
+import errno
 import json
 import pathlib
 import re
@@ -19,6 +20,10 @@ _FORMER_PATHS = (
     (r'aux\.adversary_(a|b)\.pool\.examples', r'aux.pools.\1.images'),
     (r'aux\.adversary_(a|b)\.pool\.count', r'aux.pools.\1.count'),
 )
+# What another work directory need not help against.
+_NOT_OF_THE_PLACE = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE
+)  # fmt: skip
 # Found with the data, by a version that did not keep it in the config.
 NOT_COMPARED = ('config.modality', 'config.init_config')
 
@@ -34,16 +39,23 @@ def read_config(workdir: pathlib.Path) -> dict[str, Any]:
     """The resolved config of the run in `workdir`, in the words of this version.
 
     Raises:
-      UserError: if there is none, or it cannot be read.
+      UserError: if there is none, or it holds no config.
+      OSError: if it may not be read, or the disk fails.
     """
     file = workdir / CONFIG
     try:
-        config = json.loads(file.read_text())
+        with files.naming(file):
+            config = json.loads(file.read_bytes())
+        if not isinstance(config, dict):
+            raise ValueError('it holds no object')
+        for key in GROUPS:
+            if not isinstance(config.get(key, {}), dict):
+                raise ValueError(f'{key} is no object')
     except FileNotFoundError:
         raise UserError(
             f'{workdir} holds no run ({CONFIG} is missing); train one with --workdir={workdir}'
         ) from None
-    except (OSError, ValueError) as error:
+    except (NotADirectoryError, IsADirectoryError, ValueError, RecursionError) as error:
         raise UserError(f'{file} cannot be read ({one_line(error)})') from error
     return _completed(config)
 
@@ -87,6 +99,7 @@ def prepare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
 
     Raises:
       UserError: if it cannot be written, or was made by another config.
+      OSError: if there is no space for it, or the disk fails.
     """
     config = json.loads(json.dumps(config))
     try:
@@ -102,6 +115,8 @@ def prepare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
         text = json.dumps(config, indent=2) + '\n'
         files.replace(workdir / CONFIG, lambda file: file.write_text(text))
     except OSError as error:
+        if error.errno in _NOT_OF_THE_PLACE:
+            raise
         reason = error.strerror or one_line(error)
         raise UserError(
             f'the work directory {workdir} cannot be written ({reason}); give another --workdir'

@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import json
 import pathlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from gan_jax.evaluation import figures, statistics
 from gan_jax.game import Game
 from gan_jax.modalities import Modality
 from gan_jax.networks.features import FeatureNetwork
+from gan_jax.runtime import metric_writer
 from gan_jax.runtime import names as names_lib
 from gan_jax.sampling import sampler, translation
 
@@ -92,8 +92,7 @@ def best_and_last(file: pathlib.Path, best: str) -> dict[str, Any] | None:
       {'figure', 'best': {'step', 'value'}, 'last': {...}}; None if it was never evaluated.
     """
     points = []
-    for line in file.read_text().splitlines() if file.exists() else ():
-        values = json.loads(line)
+    for values in metric_writer.read_metrics(file)[0]:
         for text, value in values.items():
             name = names_lib.parse(text)
             if name == name.main and (name.turn, name.figure) == (names_lib.EVALUATION, best):

@@ -1,19 +1,98 @@
 """Files that are written whole or not at all."""
 
+import contextlib
 import io
+import os
 import pathlib
-from collections.abc import Callable
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+_TEMPORARY = re.compile(r'tmp_[0-9a-f]{16}(\.\w{1,8})?')
+_STALE = 24 * 3600  # seconds; nothing is written for so long
+_unfinished: set[pathlib.Path] = set()
+_swept: set[pathlib.Path] = set()
+
 
 def replace(file: pathlib.Path, write: Callable[[pathlib.Path], object]) -> None:
-    """Has `write` write a temporary file beside `file`, then puts it in its place."""
-    temporary = file.with_name(f'tmp_{file.name}')
-    write(temporary)
-    temporary.replace(file)
+    """Has `write` write a temporary file beside `file`, then puts it in its place.
+
+    The temporary file's name is nobody else's, and all of it is on the disk before it takes the
+    place. Several writers of one file do not meet: the last one's stays. The folder is made.
+
+    Args:
+      file: the file; a symbolic link is replaced, not followed.
+      write: writes the path that it is given, which has the suffix of `file`.
+
+    Raises:
+      OSError: if it cannot be written; it names `file`. Nothing is left beside it then.
+    """
+    with naming(file, over=True):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(file.parent)
+        # Short, so that every legal name of a file can be written; savez asks for the suffix.
+        suffix = file.suffix if re.fullmatch(r'\.\w{1,8}', file.suffix) else ''
+        temporary = file.with_name(f'tmp_{secrets.token_hex(8)}{suffix}')
+        _unfinished.add(temporary)
+        try:
+            # Not tempfile's: its files are nobody's but the owner's to read.
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            write(temporary)
+            _sync(temporary)
+            temporary.replace(file)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            _unfinished.discard(temporary)
+        with contextlib.suppress(OSError):  # not every file system can
+            _sync(file.parent)
+
+
+def remove_unfinished() -> None:
+    """Removes the temporary files that are being written, since the process is about to end."""
+    for temporary in [*_unfinished]:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming(file: pathlib.Path, over: bool = False) -> Iterator[None]:
+    """Has an error of the operating system name the file that it is about.
+
+    Args:
+      file: the file.
+      over: whether also where the error names another one.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or (error.filename is not None and not over):
+            raise
+        raise OSError(error.errno, error.strerror, str(file)) from error
+
+
+def _sync(path: pathlib.Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _sweep(folder: pathlib.Path) -> None:
+    """Removes the temporary files of processes that were killed a day ago or earlier."""
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    for file in folder.glob('tmp_*'):
+        with contextlib.suppress(OSError):
+            if _TEMPORARY.fullmatch(file.name) and time.time() - file.stat().st_mtime > _STALE:
+                file.unlink()
 
 
 def encode(image: np.ndarray, format: str, **options: Any) -> bytes:
@@ -40,13 +119,16 @@ def png(image: np.ndarray) -> bytes:
 
 def write_png(file: pathlib.Path, image: np.ndarray) -> pathlib.Path:
     """Writes uint8 [h, w, 1 or 3]; makes the folder."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     replace(file, lambda temporary: temporary.write_bytes(png(image)))
     return file
 
 
 def write_npz(file: pathlib.Path, **arrays: np.ndarray) -> pathlib.Path:
     """Writes arrays under their names, compressed; makes the folder."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    replace(file, lambda temporary: np.savez_compressed(temporary, **arrays))  # type: ignore[arg-type]
+
+    def write(temporary: pathlib.Path) -> None:
+        with temporary.open('wb') as stream:  # of a path savez would make another by a suffix
+            np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+
+    replace(file, write)
     return file

@@ -6,7 +6,10 @@ import logging as python_logging
 import os
 import pathlib
 import platform
+import tempfile
+import warnings
 import zlib
+from typing import Any
 
 import jax
 from absl import logging
@@ -30,6 +33,14 @@ def set_up(compiled: str) -> None:
     os.environ.update(wanted | os.environ)
     keep_freed_memory()
     keep_compiled(compiled)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
 
 
 def keep_freed_memory() -> None:
@@ -59,15 +70,33 @@ def keep_compiled(folder: str) -> None:
     with contextlib.suppress(OSError):
         lines = pathlib.Path('/proc/cpuinfo').read_text().splitlines()
         kind += next((line for line in lines if line.startswith(('flags', 'Features'))), '')
-    path = pathlib.Path(folder).expanduser() / f'{zlib.crc32(kind.encode()):08x}'
     try:
+        path = pathlib.Path(folder).expanduser() / f'{zlib.crc32(kind.encode()):08x}'
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except (OSError, RuntimeError) as error:  # the latter if nobody knows whose home ~ is
         logging.warning('compiled programs are not kept: %s', error)
         return
+    tell_once('persistent compilation cache')  # JAX goes on, and says so of each program
     jax.config.update('jax_compilation_cache_dir', str(path))
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
     jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
+
+
+def tell_once(words: str) -> None:
+    """Has the first warning with these words be a line of the log, and no other be shown."""
+    show = warnings.showwarning
+    told: list[Warning | str] = []
+
+    def tell(message: Warning | str, *where: Any) -> None:
+        if words not in str(message):
+            show(message, *where)
+        elif not told:
+            told.append(message)
+            logging.warning('%s', message)
+
+    warnings.showwarning = tell  # type: ignore[assignment]
 
 
 def worth_reading(record: python_logging.LogRecord) -> bool:

@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from gan_jax.runtime import metric_writer as log_lib
 
@@ -24,6 +25,40 @@ def test_means_go_on_from_json_to_the_last_bit():
     for value in values[4:]:
         second.add({'x': value})
     assert whole.take() == second.take()
+
+
+BROKEN = {
+    b'not json': 'line 2 is not JSON',
+    b'{"step": 2, "la': 'line 2 is not JSON',
+    b'\xff\x00\x93NUMPY': 'line 2 is not JSON',
+    b'[' * 100_000: 'line 2 is not JSON',
+    b'[2, 0.5]': 'line 2 is no object',
+    b'null': 'line 2 is no object',
+    b'{"loss": 0.5}': 'line 2 has no step',
+    b'{"step": "2"}': 'line 2 has no step',
+    b'{"step": 2.5}': 'line 2 has no step',
+    b'{"step": true}': 'line 2 has no step',
+    b'{"step": -2}': 'line 2 has no step',
+    b'{"step": 2, "loss": [0.5]}': 'line 2 has no number as loss',
+    b'{"step": 2, "loss": "0.5"}': 'line 2 has no number as loss',
+    b'{"step": 2, "loss": null}': 'line 2 has no number as loss',
+}
+
+
+@pytest.mark.parametrize('line', BROKEN, ids=lambda line: line[:20].decode(errors='replace'))
+def test_a_damaged_line_is_left_out_by_name_and_a_run_goes_on_over_it(tmp_path, line, caplog):
+    file = tmp_path / 'metrics.jsonl'
+    sound = b'{"step": 1, "loss": NaN, "text\xe2\x80\xa8": 1}\n'
+    file.write_bytes(sound + line + b'\n\n{"step": 3, "loss": 2}')
+    records, problems = log_lib.read_metrics(file)
+    assert problems == [BROKEN[line]]
+    assert [x['step'] for x in records] == [1, 3]
+    log_lib.Log(tmp_path, 3, 9, 4).close()
+    (warning,) = caplog.messages
+    assert warning == f'{file}: {BROKEN[line]}; 1 of its lines dropped'
+    records, problems = log_lib.read_metrics(file)
+    assert (problems, records[1]) == ([], {'step': 3, 'loss': 2})
+    assert log_lib.read_metrics(tmp_path / 'none.jsonl') == ([], [])
 
 
 def test_lines_after_the_step_and_broken_ones_are_dropped(tmp_path):
