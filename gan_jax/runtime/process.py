@@ -6,6 +6,7 @@ import logging as python_logging
 import os
 import pathlib
 import platform
+import sys
 import tempfile
 import warnings
 import zlib
@@ -28,6 +29,7 @@ def set_up(compiled: str) -> None:
     logging.set_verbosity(logging.INFO)
     logging.use_absl_handler()
     logging.get_absl_handler().addFilter(worth_reading)
+    leave_out_closed_loops()
     # The backend reads the environment once.
     wanted = parallel.virtual_device_environment(os.environ.get('XLA_FLAGS', ''))
     os.environ.update(wanted | os.environ)
@@ -99,8 +101,31 @@ def tell_once(words: str) -> None:
     warnings.showwarning = tell  # type: ignore[assignment]
 
 
+def leave_out_closed_loops() -> None:
+    """Has nothing be printed of reads and writes that end after one beside them has failed.
+
+    Orbax closes their event loop at the first failure, which is told of; each of the others that
+    comes to its end then would print a traceback.
+    """
+    show = sys.unraisablehook
+
+    def tell(what: Any) -> None:
+        if not (
+            isinstance(what.exc_value, RuntimeError) and 'loop is closed' in str(what.exc_value)
+        ):
+            show(what)
+
+    sys.unraisablehook = tell
+
+
 def worth_reading(record: python_logging.LogRecord) -> bool:
-    """Our own lines, errors, and JAX's warnings: libraries tell at length of every file."""
+    """Our own lines, errors, and JAX's warnings: libraries tell at length of every file.
+
+    Orbax logs the traceback of what it raises, too.
+    """
     file = pathlib.Path(record.pathname)
-    least = python_logging.WARNING if 'jax' in file.parts else python_logging.ERROR
+    least = python_logging.ERROR
+    for library, level in (('jax', python_logging.WARNING), ('orbax', python_logging.CRITICAL)):
+        if library in file.parts:
+            least = level
     return record.levelno >= least or file.is_relative_to(PACKAGE)

@@ -1,6 +1,8 @@
 import logging
 import os
 import pathlib
+import sys
+import types
 import warnings
 
 import jax
@@ -19,7 +21,7 @@ def test_the_log_has_our_lines_and_jaxs_warnings_wherever_the_checkout_lies():
     assert process.worth_reading(record(methods.ROOT / 'gan_jax' / 'train.py', logging.INFO))
     assert process.worth_reading(record(libraries / 'jax' / '_src' / 'xla.py', logging.WARNING))
     assert process.worth_reading(record(libraries / 'orbax' / 'x.py', logging.CRITICAL))
-    for library, level in (('jax', logging.INFO), ('orbax', logging.WARNING)):
+    for library, level in (('jax', logging.INFO), ('orbax', logging.ERROR), ('x', logging.WARNING)):
         assert not process.worth_reading(record(libraries / library / 'x.py', level))
     elsewhere = libraries.parents[3].parent / 'gan_jax' / '.venv' / 'orbax' / 'y.py'
     assert not process.worth_reading(record(elsewhere, logging.INFO))
@@ -86,3 +88,19 @@ def test_cores_are_those_that_the_process_may_use(monkeypatch):
     assert process.cores() == 3
     monkeypatch.delattr(os, 'sched_getaffinity')
     assert process.cores() == (os.cpu_count() or 1)
+
+
+def test_what_ends_after_a_failure_beside_it_is_not_told_of(monkeypatch):
+    shown = []
+    monkeypatch.setattr(sys, 'unraisablehook', shown.append)
+    process.leave_out_closed_loops()
+
+    def happens(error):
+        what = types.SimpleNamespace(exc_value=error, exc_type=type(error))
+        sys.unraisablehook(what)
+
+    happens(RuntimeError('Event loop is closed'))
+    assert not shown
+    happens(RuntimeError('another'))
+    happens(ValueError('loop is closed'))
+    assert [str(x.exc_value) for x in shown] == ['another', 'loop is closed']
