@@ -205,8 +205,8 @@ def _restore(
     dataset = experiment.dataset
 
     def accept(progress: dict[str, Any]) -> None:
-        metric_writer.Means(progress['means'])
-        progress['examples'] + 0
+        numbers = [x for total, count in progress['means'].values() for x in (total, count)]
+        sum([*numbers, progress['examples']])
         batches.set_state(progress['data'])
 
     restored = checkpoints.restore(jax.eval_shape(experiment.init), accept=accept)

@@ -1,6 +1,8 @@
 import json
 import os
+import pathlib
 import signal
+import types
 
 import jax
 import methods
@@ -16,7 +18,7 @@ from gan_jax.config.experiment import build, rebuild, restore
 from gan_jax.errors import UserError
 from gan_jax.evaluation import evaluator
 from gan_jax.modalities import images as image_modality
-from gan_jax.runtime import checkpoint, metric_writer
+from gan_jax.runtime import checkpoint, metric_writer, process
 from gan_jax.sampling import sampler
 
 
@@ -243,6 +245,58 @@ def test_the_best_checkpoint_is_kept(pictures, tmp_path, monkeypatch):
     checkpoints = checkpoint.Checkpoints(tmp_path / 'checkpoints')
     assert checkpoints.restore(template, best=True)[0] == 4
     assert checkpoints.restore(template)[0] == 8
+
+
+class Kept:
+    """Checkpoints that hold one of this progress."""
+
+    def __init__(self, progress):
+        self.progress = progress
+
+    def restore(self, template, accept):
+        accept(self.progress)
+        return 4, None, self.progress
+
+
+@pytest.fixture
+def begun():
+    """(what a run is restored with, what its batches were told)."""
+    told = []
+    experiment = types.SimpleNamespace(dataset=[0] * 6, init=lambda: 0)
+    batches = types.SimpleNamespace(set_state=lambda state: told.append(state['next_index']))
+    return (experiment, batches, pathlib.Path('run')), told
+
+
+PROGRESS = {'data': {'next_index': 4}, 'means': {'x': [0.5, 2]}, 'examples': 6}
+
+
+@pytest.mark.parametrize(('cores', 'warned'), [({'cores': 2}, 1), ({'cores': 1}, 0), ({}, 0)])
+def test_another_number_of_cores_is_warned_of(begun, monkeypatch, caplog, cores, warned):
+    """A checkpoint of an earlier version does not have it."""
+    monkeypatch.setattr(process, 'cores', lambda: 1)
+    step, _, progress = train._restore(Kept(PROGRESS | cores), *begun[0])
+    assert (step, progress['examples'], begun[1]) == (4, 6, [4])
+    warnings = [x.message for x in caplog.records if x.levelname == 'WARNING']
+    assert len(warnings) == warned
+    assert all('on 2 cores and there are 1 now' in x for x in warnings)
+
+
+@pytest.mark.parametrize(
+    'progress',
+    [
+        *({k: v for k, v in PROGRESS.items() if k != key} for key in PROGRESS),
+        PROGRESS | {'data': {'next_indey': 4}},
+        PROGRESS | {'data': [4]},
+        PROGRESS | {'means': {'x': 0.5}},
+        PROGRESS | {'means': {'x': [0.5]}},
+        PROGRESS | {'means': {'x': [0.5, '2']}},
+        PROGRESS | {'examples': '6'},
+    ],
+    ids=str,
+)
+def test_progress_that_cannot_be_gone_on_with_is_not_accepted(begun, progress):
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        train._restore(Kept(progress), *begun[0])
 
 
 def test_the_grid_is_row_by_row():

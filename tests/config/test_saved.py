@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 
 import pytest
 
@@ -31,7 +33,33 @@ def test_keys_that_came_after_a_run_have_their_defaults(tmp_path):
     assert workdir.read_config(tmp_path) == CONFIG | {'cures': cures, 'steps': 7}
 
 
-def test_a_broken_config_is_named(tmp_path):
-    (tmp_path / 'config.json').write_text('{')
+@pytest.mark.parametrize(
+    'text', [b'{', b'', b'[1, 2]', b'"x"', b'\xff\xfe', b'{"data": 3}', b'{"evaluation": [1]}']
+)
+def test_a_broken_config_is_named(tmp_path, text):
+    (tmp_path / 'config.json').write_bytes(text)
     with pytest.raises(UserError, match=r'config.json cannot be read'):
+        workdir.read_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('number', 'kind'),
+    [(errno.ENOSPC, OSError), (errno.EIO, OSError), (errno.EROFS, UserError)],
+)
+def test_another_work_directory_is_no_help_against_a_full_disk(tmp_path, monkeypatch, number, kind):
+    def refuse(file, write):
+        raise OSError(number, os.strerror(number), str(file))
+
+    monkeypatch.setattr(workdir.files, 'replace', refuse)
+    with pytest.raises(kind, match=os.strerror(number)) as caught:
+        workdir.prepare(tmp_path, CONFIG)
+    assert caught.type is kind
+
+
+def test_a_config_that_may_not_be_read_is_no_mistake(tmp_path, monkeypatch):
+    def refuse(file):
+        raise OSError(errno.EACCES, 'Permission denied')
+
+    monkeypatch.setattr(workdir.pathlib.Path, 'read_bytes', refuse)
+    with pytest.raises(PermissionError, match=r'config\.json'):
         workdir.read_config(tmp_path)
