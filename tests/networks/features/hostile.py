@@ -4,6 +4,7 @@
 folder/touched.
 """
 
+import contextlib
 import os
 import pathlib
 import socket
@@ -180,8 +181,8 @@ def fifo(folder):
 
 
 def listening(folder):
-    with socket.socket(socket.AF_UNIX) as made:
-        made.bind(os.path.relpath(folder / 'a.pth'))
+    with socket.socket(socket.AF_UNIX) as made, contextlib.chdir(folder):  # paths must be short
+        made.bind('a.pth')
     return folder / 'a.pth'
 
 
