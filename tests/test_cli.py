@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import damage
 import jax
 import methods
 import numpy as np
@@ -169,6 +170,42 @@ def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_used(
     assert 'dropped' in printed
     assert 'goes on from step 125' in printed
     assert_same_run(uninterrupted, workdir)
+
+
+MODES = {
+    'train': (*RUN, *CHECKPOINTS),
+    'sample': ('--mode=sample', '--num=4'),
+    'best': ('--mode=sample', '--num=4', '--best'),
+    'report': ('--mode=report',),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('mode', MODES)
+@pytest.mark.parametrize(
+    ('file', 'kind'),
+    [('progress/metadata', 'digit'), ('metrics/metrics', 'flip'), ('digests/metadata', 'rename')],
+)
+def test_every_mode_falls_back_by_name_or_ends_with_one_line(
+    half, uninterrupted, server, tmp_path, mode, file, kind
+):
+    folder = shutil.copytree(half, tmp_path / 'run') / 'checkpoints'
+    step = '150'
+    assert damage.spoil(folder / step / file, kind)
+    code, printed = server.run(*MODES[mode], f'--workdir={tmp_path / "run"}')
+    assert code == 0, printed
+    assert 'Traceback' not in printed
+    if mode != 'best' or file == 'metrics/metrics':
+        assert f'{folder / step} is damaged' in printed
+    if mode == 'train':
+        assert_same_run(uninterrupted, tmp_path / 'run')
+        return
+    for kept in folder.iterdir():
+        (kept / 'config' / 'metadata').write_text('{}')
+    code, printed = server.run(*MODES[mode], f'--workdir={tmp_path / "run"}')
+    assert code == 2, printed
+    assert 'Traceback' not in printed
+    assert printed.splitlines()[-1].startswith('gan_jax: no checkpoint in ')
 
 
 MOMENTS = {

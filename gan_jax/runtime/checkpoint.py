@@ -195,6 +195,10 @@ class Checkpoints:
         names = [x.name for x in self._directory.glob('[0-9]*') if x.name.isdigit()]
         return sorted({int(name) for name in names} - self._damaged, reverse=True)
 
+    def best_step(self) -> int | None:
+        """The step that is the best by the metric; None if none was evaluated."""
+        return _best(self._metrics())
+
     def _metrics(self) -> dict[int, float]:
         """What each evaluated step was found to have."""
         metrics = {step: self._sound(step, _read_metric) for step in self._steps()}
@@ -323,7 +327,7 @@ class Checkpoints:
             template.
           OSError: if one may not be read.
         """
-        first = _best(self._metrics()) if best else None
+        first = self.best_step() if best else None
 
         def read(folder: pathlib.Path) -> tuple[Any, dict[str, Any]]:
             records = _read_records(folder)

@@ -18,6 +18,7 @@ from tensorboardX.proto import event_pb2
 from gan_jax.runtime import files, progress
 
 FLUSH = 120.0  # seconds between which TensorBoard is shown something new
+MISSING = 'missing'  # the key of reasons why numbers are null
 # Keys of metrics.jsonl that say how fast a run was, not what it computed.
 TIMING = ('seconds', 'examples_per_second', 'data_wait')
 
@@ -56,14 +57,25 @@ def read_metrics(file: pathlib.Path) -> tuple[list[dict[str, Any]], list[str]]:
 
     Returns:
       (records, problems): a dict for each sound line, of 'step', a whole number from 0, and of
-      numbers, which may be NaN or infinite; and a phrase for each other line that is not empty,
-      such as 'line 3 is not JSON'.
+      numbers, which may be NaN or infinite; what is null in the file is not there. And a phrase
+      for each other line that is not empty, such as 'line 3 is not JSON'.
 
     Raises:
       OSError: if it cannot be read.
     """
-    records, problems = [], []
-    lines = file.read_bytes().split(b'\n') if file.exists() else []
+    lines, problems = _read_lines(file)
+    records = [
+        {name: x for name, x in record.items() if name != MISSING and x is not None}
+        for _, record in lines
+    ]
+    return records, problems
+
+
+def _read_lines(file: pathlib.Path) -> tuple[list[tuple[bytes, dict[str, Any]]], list[str]]:
+    """([(line, what it holds)], problems); as `read_metrics`, with all that a sound line holds."""
+    sound, problems = [], []
+    with files.naming(file):
+        lines = file.read_bytes().split(b'\n') if file.exists() else []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -76,8 +88,8 @@ def read_metrics(file: pathlib.Path) -> tuple[list[dict[str, Any]], list[str]]:
         if wrong:
             problems.append(f'line {number} {wrong}')
         else:
-            records.append(record)
-    return records, problems
+            sound.append((line, record))
+    return sound, problems
 
 
 def _wrong(record: Any) -> str:
@@ -87,8 +99,12 @@ def _wrong(record: Any) -> str:
     step = record.get('step')
     if type(step) is not int or step < 0:
         return 'has no step'
-    other = [name for name, value in record.items() if type(value) not in (int, float)]
-    return f'has no number as {other[0]}' if other else ''
+    for name, value in record.items():
+        # A number that is not finite is null, and 'missing' says why.
+        reasons = name == MISSING and isinstance(value, dict)
+        if not reasons and value is not None and type(value) not in (int, float):
+            return f'has no number as {name}'
+    return ''
 
 
 class _Events:
@@ -143,13 +159,13 @@ class Log:
         """
         self._file = workdir / 'metrics.jsonl'
         if self._file.exists():
-            records, problems = read_metrics(self._file)
+            lines, problems = _read_lines(self._file)
             if problems:
                 logging.warning(
                     '%s: %s; %d of its lines dropped', self._file, problems[0], len(problems)
                 )
-            kept = [json.dumps(record) + '\n' for record in records if record['step'] <= step]
-            files.replace(self._file, lambda file: file.write_text(''.join(kept)))
+            kept = [line + b'\n' for line, record in lines if record['step'] <= step]
+            files.replace(self._file, lambda file: file.write_bytes(b''.join(kept)))
         self._stream = self._file.open('a')
         self._events = _Events(workdir, step + 1)
         self._examples = examples

@@ -44,7 +44,8 @@ BROKEN = {
     b'{"step": -2}': 'line 2 has no step',
     b'{"step": 2, "loss": [0.5]}': 'line 2 has no number as loss',
     b'{"step": 2, "loss": "0.5"}': 'line 2 has no number as loss',
-    b'{"step": 2, "loss": null}': 'line 2 has no number as loss',
+    b'{"step": 2, "missing": "nan"}': 'line 2 has no number as missing',
+    b'{"step": 2, "loss": {"x": "nan"}}': 'line 2 has no number as loss',
 }
 
 
@@ -62,6 +63,15 @@ def test_a_damaged_line_is_left_out_by_name_and_a_run_goes_on_over_it(tmp_path, 
     records, problems = log_lib.read_metrics(file)
     assert (problems, records[1]) == ([], {'step': 3, 'loss': 2})
     assert log_lib.read_metrics(tmp_path / 'none.jsonl') == ([], [])
+
+
+def test_what_is_null_is_not_read_and_stays_with_its_reason(tmp_path):
+    file = tmp_path / 'metrics.jsonl'
+    text = '{"step": 1, "a": null, "b": 0.10, "missing": {"a": "it is nan"}}\n' * 2
+    file.write_text(text)
+    assert log_lib.read_metrics(file) == ([{'step': 1, 'b': 0.1}] * 2, [])
+    log_lib.Log(tmp_path, 1, 9, 4).close()
+    assert file.read_text() == text
 
 
 def test_lines_after_the_step_and_broken_ones_are_dropped(tmp_path):
