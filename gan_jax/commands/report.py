@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from gan_jax import metrics, report
+from gan_jax import data, metrics, report
 from gan_jax.commands import evaluate
 from gan_jax.config import experiment as experiment_lib
 from gan_jax.modalities import Modality
@@ -41,6 +41,7 @@ def write_report(
       UserError: if there is no run, it has no checkpoint, or not so many seeds.
     """
     run = experiment_lib.restore(workdir, experiment=experiment)
+    files.check_writable(workdir, 'make it writable')
     config, seeds = run.experiment.config, run.experiment.seeds
     variables = run.variables(replica)
     curves = _curves(workdir)
@@ -64,7 +65,8 @@ def write_report(
         **_pictures(run.experiment, variables, seeds[replica]),
     )
     file = workdir / FILE
-    files.replace(file, lambda part: part.write_text(report.render(content), encoding='utf-8'))
+    page = report.render(content).encode('utf-8', 'backslashreplace')  # names may be no UTF-8
+    files.replace(file, lambda part: part.write_bytes(page))
     logging.info('wrote %s', file)
     return file
 
@@ -154,20 +156,35 @@ def _samples(experiment: experiment_lib.Experiment, variables: Any, seed: int) -
     unseen = dataset.batch(order[SHOWN : SHOWN + BLIND])['real']
     made, fresh = made[:SHOWN], made[SHOWN:][: len(unseen)]
     between = make(*variables, sampler.interpolation(sampler.draw_inputs(game, seed, 16)))
-    everything = dataset.batch(order)['real']
-    index, distance = metrics.nearest_neighbors(_flat(modality, made), _flat(modality, everything))
-    worst = np.argsort(distance[:, 0], kind='stable')[:PAIRS]
-    near = _singles(modality, dataset.batch(order[index[worst, 0]])['real'])
+    places, distances = _nearest(modality, made, dataset)
+    worst = np.argsort(distances, kind='stable')[:PAIRS]
+    near = _singles(modality, dataset.batch(places[worst])['real'])
     return {
         'real': files.png(modality.picture(real)),
         'generated': files.png(modality.picture(made)),
         'interpolation': files.png(modality.picture(between, columns=10)),
         'nearest': [
-            (one, other, float(distance[i, 0]))
+            (one, other, float(distances[i]))
             for i, one, other in zip(worst, _singles(modality, made[worst]), near, strict=True)
         ],
         'blind': tuple(_singles(modality, x) for x in (unseen, fresh)),
     }
+
+
+def _nearest(
+    modality: Modality, made: np.ndarray, dataset: data.Dataset
+) -> tuple[np.ndarray, np.ndarray]:
+    """The place of each sample's nearest example, and its distance; the set chunk by chunk."""
+    queries = _flat(modality, made)
+    places, least, seen = np.zeros(len(made), np.intp), np.full(len(made), np.inf), 0
+    for chunk in dataset.chunks():
+        index, distance = (
+            x[:, 0] for x in metrics.nearest_neighbors(queries, _flat(modality, chunk))
+        )
+        places = np.where(distance < least, seen + index, places)
+        least = np.minimum(distance, least)
+        seen += len(chunk)
+    return places, least
 
 
 def _singles(modality: Modality, examples: np.ndarray) -> list[bytes]:
