@@ -17,6 +17,17 @@ def one_line(error: Exception) -> str:
     return ' '.join(str(error).split())[:300] or type(error).__name__
 
 
+def printable(text: object) -> str:
+    """The text with escapes for what no terminal or page can show: as in ascii(), for lines.
+
+    File names may hold line breaks, and bytes that are no characters, which cannot be encoded.
+    """
+    shown = str(text)
+    if shown.isprintable():
+        return shown
+    return ''.join(x if x.isprintable() else ascii(x)[1:-1] for x in shown)
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """The valid name that looks most like `name`, or '(none)' if there is none.
 

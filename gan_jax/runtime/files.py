@@ -2,11 +2,14 @@
 
 import io
 import pathlib
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from gan_jax.errors import UserError, one_line
 
 
 def replace(file: pathlib.Path, write: Callable[[pathlib.Path], object]) -> None:
@@ -28,9 +31,12 @@ def encode(image: np.ndarray, format: str, **options: Any) -> bytes:
       KeyError, OSError, ValueError: if Pillow cannot write the format, or not so many pixels.
     """
     stream = io.BytesIO()
-    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-    picture.save(stream, format, **options)
+    _picture(image).save(stream, format, **options)
     return stream.getvalue()
+
+
+def _picture(image: np.ndarray) -> Image.Image:
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
 def png(image: np.ndarray) -> bytes:
@@ -41,7 +47,7 @@ def png(image: np.ndarray) -> bytes:
 def write_png(file: pathlib.Path, image: np.ndarray) -> pathlib.Path:
     """Writes uint8 [h, w, 1 or 3]; makes the folder."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    replace(file, lambda temporary: temporary.write_bytes(png(image)))
+    replace(file, lambda temporary: _picture(image).save(temporary, 'png'))
     return file
 
 
@@ -50,3 +56,18 @@ def write_npz(file: pathlib.Path, **arrays: np.ndarray) -> pathlib.Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     replace(file, lambda temporary: np.savez_compressed(temporary, **arrays))  # type: ignore[arg-type]
     return file
+
+
+def check_writable(folder: pathlib.Path, remedy: str) -> None:
+    """Makes a folder, and a file in it that is removed again: what would fail later fails here.
+
+    Raises:
+      UserError: if that cannot be done.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix='tmp_'):
+            pass
+    except OSError as error:
+        reason = error.strerror or one_line(error)
+        raise UserError(f'{folder} cannot be written ({reason}); {remedy}') from error

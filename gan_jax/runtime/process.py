@@ -2,10 +2,12 @@
 
 import contextlib
 import ctypes
+import io
 import logging as python_logging
 import os
 import pathlib
 import platform
+import sys
 import zlib
 
 import jax
@@ -22,6 +24,7 @@ def set_up(compiled: str) -> None:
     Args:
       compiled: where compiled programs are kept for the next start; '' for nowhere.
     """
+    show_all_characters()
     logging.set_verbosity(logging.INFO)
     logging.use_absl_handler()
     logging.get_absl_handler().addFilter(worth_reading)
@@ -30,6 +33,13 @@ def set_up(compiled: str) -> None:
     os.environ.update(wanted | os.environ)
     keep_freed_memory()
     keep_compiled(compiled)
+
+
+def show_all_characters() -> None:
+    """Has the terminal get escapes for characters that it does not know, instead of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors='backslashreplace')
 
 
 def keep_freed_memory() -> None:
