@@ -52,7 +52,7 @@ def evaluate(
       UserError: if there is no run or no checkpoint, or something cannot be evaluated.
     """
     run = experiment_lib.restore(workdir, best, changed(saved.read_config(workdir), changes or {}))
-    files.check_writable(workdir, 'make it writable')
+    files.check_writable(workdir, 'make it writable', [FILE])
     experiment, game = run.experiment, run.experiment.game
     chosen = chosen_metrics(experiment, changes or {})
     against = experiment.evaluation(num, chosen, cache)
@@ -144,7 +144,7 @@ def evaluate_sets(
     config = config_lib.default().to_dict()
     chosen = {**config['evaluation'], **_given(changes or {})}
     validate.check_features('--features', chosen['features'])
-    files.check_writable(workdir, 'give another --workdir')
+    files.check_writable(workdir, 'give another --workdir', [FILE])
     sets = [data.load_as_is(flag, name) for flag, name in (('--real', real), ('--fake', fake))]
     if sets[0].shape != sets[1].shape:
         raise UserError(
@@ -157,11 +157,11 @@ def evaluate_sets(
     network, cache = None, cache or extractors.cache_folder()
     if evaluator.needs_network(metrics):
         network = experiment_lib.load_network(chosen['features'], modality, sets[0], None, cache)
-    references = {'real': statistics.choose(sets[0], num, config['seed'], real)}
+    references = {'real': statistics.choose(sets[0], num, config['seed'], printable(real))}
     possible = _possible(metrics, {'real'})
     against = Evaluation(possible, network, references, modality, config['seed'], cache)
     floor, how = real_floor(against)
-    generated = statistics.choose(sets[1], num, config['seed'], fake)
+    generated = statistics.choose(sets[1], num, config['seed'], printable(fake))
     alike = sets[0].class_names == sets[1].class_names and len(sets[0].class_names) > 1
     labels = {'fake_labels': generated.labels()} if alike else None
     found = {'raw': [against(generated.chunks(), more=labels)]}
@@ -310,8 +310,8 @@ def shown(content: Mapping[str, Any]) -> str:
     width = max(len(name) for name in rows)
     lines = [
         f'{record["generated"]} samples against {record["real_images"]} images of '
-        f'{printable(record["real"])}, {printable(record["split"])}; '
-        f'features: {record["features"]}; real: {record["floor"]}',
+        f'{record["real"]}, {record["split"]}; features: {record["features"]}; '
+        f'real: {record["floor"]}',
         ' '.join([' ' * width, *(f'{x:>10}' for x in (*kinds, 'stderr', 'real'))]),
     ]
     for name, row in rows.items():

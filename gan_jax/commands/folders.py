@@ -121,14 +121,11 @@ def _check(planned: Plan) -> None:
 def _check_places(planned: Plan) -> None:
     """Makes the folder, and sees that all folders that are there already can be written."""
     remedy = 'give another --output'
-    files.check_writable(planned.out, remedy)
+    files.check_writable(planned.out, remedy, planned.outputs.values())
     for folder in sorted({(planned.out / x).parent for x in planned.outputs.values()}):
         while not os.path.lexists(folder):
             folder = folder.parent
         files.check_writable(folder, remedy)
-    for place in (planned.out / x for x in planned.outputs.values()):
-        if place.is_dir():
-            raise UserError(f'{printable(place)} is a folder; {remedy}')
 
 
 def _collision(root: pathlib.Path, name: str, other: str, outputs: Mapping[str, str]) -> str:

@@ -41,7 +41,7 @@ def write_report(
       UserError: if there is no run, it has no checkpoint, or not so many seeds.
     """
     run = experiment_lib.restore(workdir, experiment=experiment)
-    files.check_writable(workdir, 'make it writable')
+    files.check_writable(workdir, 'make it writable', [FILE])
     config, seeds = run.experiment.config, run.experiment.seeds
     variables = run.variables(replica)
     curves = _curves(workdir)

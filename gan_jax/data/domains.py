@@ -202,7 +202,7 @@ def _unpaired(dataset: str, folders: Sequence[pathlib.Path]) -> Domains:
             lambda i: printable(files[i].relative_to(folder.parent)),
         )  # fmt: skip
 
-    return Domains(dataset, side(folders[0]), side(folders[1]), aligned=False)
+    return Domains(printable(dataset), side(folders[0]), side(folders[1]), aligned=False)
 
 
 def _as_they_are(indices: Sequence[int]) -> Sequence[int]:
@@ -214,7 +214,7 @@ def _two_folders(dataset: str, folders: Sequence[pathlib.Path]) -> Domains:
     names = sorted(by_name[0].keys() | by_name[1].keys())
     pairs = [tuple(files.get(name) for files in by_name) for name in names]
     a, b = (_of_pairs(folders, pairs, side) for side in (0, 1))
-    return Domains(dataset, a, b, aligned=True)
+    return Domains(printable(dataset), a, b, aligned=True)
 
 
 def _by_name(dataset: str, folder: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -278,7 +278,7 @@ def _side_by_side(dataset: str, files: Sequence[pathlib.Path], max_pixels: int) 
             lambda i: printable(files[i].name),
         )  # fmt: skip
 
-    return Domains(dataset, half(0), half(1), aligned=True)
+    return Domains(printable(dataset), half(0), half(1), aligned=True)
 
 
 def _named(dataset: str, names: Sequence[str], split: str, data_dir: str | None) -> Domains:
@@ -308,7 +308,7 @@ def _named(dataset: str, names: Sequence[str], split: str, data_dir: str | None)
         return _of_class(source, name, known['labels'], source.class_names.index(match[2]))
 
     try:
-        return Domains(dataset, side(names[0]), side(names[1]), aligned=False)
+        return Domains(printable(dataset), side(names[0]), side(names[1]), aligned=False)
     except UserError as error:
         raise type(error)(f'{dataset}: {error}') from error
 

@@ -14,7 +14,7 @@ from gan_jax.data import cleaning, npz, pictures, sources, synthetic, transforms
 from gan_jax.data import domains as pairs
 from gan_jax.data.dataset import Dataset, points, stack
 from gan_jax.data.vectors import VECTORS, vectors
-from gan_jax.errors import UserError
+from gan_jax.errors import UserError, printable
 
 Result = TypeVar('Result')
 
@@ -267,10 +267,10 @@ def _stored_as_is(flag: str, name: str) -> Dataset:
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
         raise UserError(f'{what} holds {images.dtype} {images.shape}; {needed}')
     _check_square(flag, name, images.shape[1:3])
-    source = sources.from_arrays(name, images, labels)
-    cleaning.report(name, (), len(images), 0.0)
+    source = sources.from_arrays(printable(name), images, labels)
+    cleaning.report(source.name, (), len(images), 0.0)
     labels = np.asarray(source.labels, np.int32)
-    return Dataset(name, images.shape[1:], source.class_names, labels, images.__getitem__)
+    return Dataset(source.name, images.shape[1:], source.class_names, labels, images.__getitem__)
 
 
 def _check_square(flag: str, name: str, size: tuple[int, ...]) -> None:

@@ -219,7 +219,7 @@ def folder(path: str, split: str = 'train') -> Source:
     class_names = tuple(sorted(set(classes)))
     labels = [class_names.index(name) for name in classes]
     return Source(
-        f'{FOLDER}{path}', len(files), class_names, _as_they_are,
+        printable(f'{FOLDER}{path}'), len(files), class_names, _as_they_are,
         lambda i: (pictures.opened(files[i]), labels[i]), names.__getitem__, labels=labels,
     )  # fmt: skip
 

@@ -26,7 +26,7 @@ def vectors(path: str, split: str = 'train', max_bad: float = 0.01) -> Dataset:
     Raises:
       UserError: if the file cannot be read, or holds no such arrays.
     """
-    dataset = f'{VECTORS}{path}'
+    dataset = printable(f'{VECTORS}{path}')
     needed = "name an .npz file with an array 'train' [n, d]"
     valid: list[str] = []
 

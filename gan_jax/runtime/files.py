@@ -3,7 +3,7 @@
 import io
 import pathlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -58,8 +58,13 @@ def write_npz(file: pathlib.Path, **arrays: np.ndarray) -> pathlib.Path:
     return file
 
 
-def check_writable(folder: pathlib.Path, remedy: str) -> None:
+def check_writable(folder: pathlib.Path, remedy: str, names: Iterable[str] = ()) -> None:
     """Makes a folder, and a file in it that is removed again: what would fail later fails here.
+
+    Args:
+      folder: the folder.
+      remedy: what a person may do if it cannot be written.
+      names: of files to be written there; none may be a folder.
 
     Raises:
       UserError: if that cannot be done.
@@ -71,3 +76,6 @@ def check_writable(folder: pathlib.Path, remedy: str) -> None:
     except OSError as error:
         reason = error.strerror or one_line(error)
         raise UserError(f'{folder} cannot be written ({reason}); {remedy}') from error
+    for name in names:
+        if (folder / name).is_dir():
+            raise UserError(f'{folder / name} cannot be written (it is a folder); {remedy}')

@@ -116,7 +116,8 @@ def test_an_output_that_cannot_be_written_is_found_first(tmp_path, monkeypatch):
     put(tmp_path / 'in', 'a.png')
     monkeypatch.setattr(experiment, 'restore', lambda *_: pytest.fail('restored'))
     (tmp_path / 'file').write_text('no folder')
-    for place in ('/proc/none', str(tmp_path / 'file' / 'below')):
+    (tmp_path / 'taken' / 'a.png').mkdir(parents=True)
+    for place in ('/proc/none', f'{tmp_path}/file/below', f'{tmp_path}/taken'):
         with pytest.raises(UserError, match=r'cannot be written \(.*\); give another --output'):
             translate.translate(tmp_path, input=str(tmp_path / 'in'), output=place)
 

@@ -45,5 +45,17 @@ def test_the_nearest_examples_are_found_without_reading_all_at_once():
         assert abs(distance - 8 * 3 / 255) < 1e-6
 
 
+def test_names_that_are_no_utf8_stand_in_the_page(tmp_path, monkeypatch):
+    config = {'dataset': 'folder:caf\u00e9 \udcff'}
+    of = types.SimpleNamespace(
+        config=config, seeds=[0], zero_divides=True, modality=types.SimpleNamespace(thumbnails=None)
+    )
+    run = types.SimpleNamespace(experiment=of, step=1, variables=lambda replica: None)
+    monkeypatch.setattr(report.experiment_lib, 'restore', lambda *_, **__: run)
+    page = report.write_report(tmp_path).read_text(encoding='utf-8')
+    assert 'folder:caf\u00e9 ' in page
+    assert r'\udcff' in page
+
+
 def _opened(content):
     return Image.open(io.BytesIO(content))

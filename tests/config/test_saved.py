@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -35,3 +36,12 @@ def test_a_broken_config_is_named(tmp_path):
     (tmp_path / 'config.json').write_text('{')
     with pytest.raises(UserError, match=r'config.json cannot be read'):
         workdir.read_config(tmp_path)
+
+
+def test_a_work_directory_whose_name_is_no_utf8_is_refused(tmp_path):
+    """Where checkpoints could not be written in the end."""
+    folder = tmp_path / os.fsdecode(b'w\xe4rk')
+    with pytest.raises(UserError, match='is no UTF-8'):
+        workdir.prepare(folder, CONFIG)
+    assert not folder.exists()
+    workdir.prepare(tmp_path / 'w\u00e4rk', CONFIG)
