@@ -3,6 +3,7 @@
 In batches b is the 'real' and a the 'source'. Sets are aligned, pair by pair, or unpaired.
 """
 
+import collections
 import dataclasses
 import functools
 import pathlib
@@ -175,13 +176,10 @@ def _in_folder(
             f'config.data.split={split!r}: {dataset} has no such folder; make {root / split}'
             f'{or_halves}'
         )
-    inside = [entry for entry in root.iterdir() if not entry.name.startswith('.')]
-    folders = sorted(entry for entry in inside if entry.is_dir())
-    images = sorted(
-        entry
-        for entry in inside
-        if entry not in folders and entry.suffix.lower() in pictures.suffixes()
-    )
+    inside, passed = [*root.iterdir()], collections.Counter[str]()
+    folders = sorted(x for x in inside if x.is_dir() and not x.name.startswith('.'))
+    images = sorted(x for x in inside if x not in folders and sources.is_image(x.name, passed))
+    sources.tell_passed(dataset, root, passed)
     if len(folders) == 2 and not images:
         return _two_folders(dataset, folders) if aligned else _unpaired(dataset, folders)
     if aligned and images and not folders:

@@ -149,15 +149,30 @@ def _files(
         return
     with os.scandir(folder) as entries:
         for entry in entries:
-            suffix = os.path.splitext(entry.name)[1].lower()
-            if entry.name.startswith('.'):
-                passed['hidden'] += 1
-            elif _is_folder(entry):
+            if _is_folder(entry) and not entry.name.startswith('.'):
                 yield from _files(entry.path, passed, (*above, real))
-            elif suffix in pictures.suffixes():
+            elif is_image(entry.name, passed):
                 yield pathlib.Path(entry.path)
-            else:
-                passed[printable(suffix) or 'without an ending'] += 1
+
+
+def is_image(name: str, passed: collections.Counter[str]) -> bool:
+    """Whether a file's name is one of an image that is not hidden; counts the others by kind."""
+    suffix = os.path.splitext(name)[1].lower()
+    if suffix in pictures.suffixes() and not name.startswith('.'):
+        return True
+    kind = 'hidden' if name.startswith('.') else printable(suffix) or 'without an ending'
+    passed[kind] += 1
+    return False
+
+
+def tell_passed(dataset: str, root: pathlib.Path, passed: collections.Counter[str]) -> None:
+    """Logs what `is_image` has counted, if anything."""
+    if passed:
+        logging.info(
+            '%s: passed over %d in %s whose names are not those of images: %s', printable(dataset),
+            passed.total(), printable(root),
+            ', '.join(f'{count} {kind}' for kind, count in passed.most_common()),
+        )  # fmt: skip
 
 
 def _is_folder(entry: os.DirEntry) -> bool:
@@ -190,12 +205,7 @@ def image_files(dataset: str, root: pathlib.Path) -> list[pathlib.Path]:
             f'config.dataset={dataset}: {root} holds no images; put files there that end in '
             f'{", ".join(sorted(pictures.suffixes()))}, in any nesting'
         )
-    if passed:
-        logging.info(
-            '%s: passed over %d in %s whose names are not those of images: %s', printable(dataset),
-            passed.total(), printable(root),
-            ', '.join(f'{count} {kind}' for kind, count in passed.most_common()),
-        )  # fmt: skip
+    tell_passed(dataset, root, passed)
     return files
 
 

@@ -8,10 +8,12 @@ import os
 import pathlib
 import platform
 import sys
+import warnings
 import zlib
 
 import jax
 from absl import logging
+from PIL import Image
 
 from gan_jax.runtime import parallel
 
@@ -25,6 +27,8 @@ def set_up(compiled: str) -> None:
       compiled: where compiled programs are kept for the next start; '' for nowhere.
     """
     show_all_characters()
+    # Larger pictures are counted as such where they are read.
+    warnings.filterwarnings('ignore', category=Image.DecompressionBombWarning)
     logging.set_verbosity(logging.INFO)
     logging.use_absl_handler()
     logging.get_absl_handler().addFilter(worth_reading)

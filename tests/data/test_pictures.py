@@ -130,6 +130,17 @@ def test_all_of_pillows_names_of_the_permitted_formats_are_taken(tmp_path, caplo
         assert kind in line
 
 
+def test_what_is_passed_over_beside_pairs_is_counted(tmp_path, caplog):
+    (tmp_path / 'a.png').write_bytes(encoded(NOISE, 'PNG'))
+    for name in ('a.txt', '.b.png'):
+        (tmp_path / name).write_text('text')
+    with caplog.at_level(logging.INFO, logger='absl'):
+        assert len(data.load(f'paired:{tmp_path}', image_size=8)) == 1
+    said = f'passed over 2 in {tmp_path} whose names are not those of images: '
+    assert said in caplog.text
+    assert {*caplog.text.split(said)[1].strip().split(', ')} == {'1 .txt', '1 hidden'}
+
+
 @pytest.mark.parametrize('kind', ['PNG', 'WEBP', 'JPEG', 'TIFF'])
 @pytest.mark.parametrize('orientation', [1, 3, 6])
 def test_xmp_turns_a_picture_where_exif_says_nothing(tmp_path, kind, orientation):
