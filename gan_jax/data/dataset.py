@@ -14,7 +14,7 @@ Batch = dict[str, np.ndarray]
 
 # What is done with a whole set is done with so many examples at a time, and of large ones with so
 # many that they are no more than so many numbers.
-CHUNK, NUMBERS = 500, 2**23
+CHUNK, NUMBERS = 500, 2**24
 
 # Which split of points has how many, and the seed that they are drawn from.
 POINTS = {'train': (100_000, 0), 'test': (10_000, 1)}

@@ -39,12 +39,17 @@ def read(
         most = max(MOST_GB * 1e9, MOST_PACKED * file.stat().st_size)
         total = sum(sizes[name] for name in wanted)
         if total > most:
-            raise ValueError(f'it unpacks to {total / 1e9:.3g} GB')
+            raise UserError(
+                f'{what} unpacks to {total / 1e9:.3g} GB, more than {MOST_GB:g} GB and than '
+                f'{MOST_PACKED} times its size; write it by numpy.savez, which does not pack'
+            )
         with np.load(file) as stored:
             arrays = {name: stored[name] for name in wanted}
         for name, array in arrays.items():
             if not isinstance(array, np.ndarray):
                 raise ValueError(f'{name} is no array')
+    except UserError:
+        raise
     except Exception as error:  # foreign bytes: anything may be raised
         raise UserError(f'{what} cannot be read ({one_line(error)}); {needed}') from error
     return arrays
