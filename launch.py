@@ -19,7 +19,7 @@ from ml_collections import config_flags
 from gan_jax import train
 from gan_jax.commands import evaluate, report, sample, translate
 from gan_jax.config.checks import check_keys
-from gan_jax.errors import UserError, printable
+from gan_jax.errors import UserError
 from gan_jax.runtime import process
 
 CONFIG = config_flags.DEFINE_config_file('config', None, 'The run, a file in configs/.')
@@ -56,7 +56,7 @@ FAKE = flags.DEFINE_string('fake', None, 'What is compared with --real (--mode=e
 
 def fail(message: str, code: int) -> NoReturn:
     """Ends with one line on standard error."""
-    print(f'gan_jax: {printable(" ".join(message.split()))}', file=sys.stderr)
+    print(f'gan_jax: {" ".join(message.split())}', file=sys.stderr)
     sys.exit(code)
 
 

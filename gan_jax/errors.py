@@ -17,6 +17,16 @@ def one_line(error: Exception) -> str:
     return ' '.join(str(error).split())[:300] or type(error).__name__
 
 
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """The valid name that looks most like `name`, or '(none)' if there is none.
+
+    By difflib's ratio of matching characters, however small it is; of several that are as near, the
+    last in the order of the alphabet.
+    """
+    matches = difflib.get_close_matches(name, valid, n=1, cutoff=0.0)
+    return matches[0] if matches else '(none)'
+
+
 def printable(text: object) -> str:
     """The text with escapes for what no terminal or page can show: as in ascii(), for lines.
 
@@ -26,13 +36,3 @@ def printable(text: object) -> str:
     if shown.isprintable():
         return shown
     return ''.join(x if x.isprintable() else ascii(x)[1:-1] for x in shown)
-
-
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """The valid name that looks most like `name`, or '(none)' if there is none.
-
-    By difflib's ratio of matching characters, however small it is; of several that are as near, the
-    last in the order of the alphabet.
-    """
-    matches = difflib.get_close_matches(name, valid, n=1, cutoff=0.0)
-    return matches[0] if matches else '(none)'

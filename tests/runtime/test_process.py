@@ -1,7 +1,4 @@
 import logging
-import os
-import subprocess
-import sys
 
 import methods
 
@@ -21,13 +18,3 @@ def test_the_log_has_our_lines_and_jaxs_warnings_wherever_the_checkout_lies():
         assert not process.worth_reading(record(libraries / library / 'x.py', level))
     elsewhere = libraries.parents[3].parent / 'gan_jax' / '.venv' / 'orbax' / 'y.py'
     assert not process.worth_reading(record(elsewhere, logging.INFO))
-
-
-def test_a_terminal_that_knows_only_ascii_gets_escapes():
-    code = 'from gan_jax.runtime import process; process.set_up(""); print("caf\\u00e9 \\udcff")'
-    environment = {**os.environ, 'PYTHONIOENCODING': 'ascii:strict', 'LC_ALL': 'C'}
-    done = subprocess.run(
-        [sys.executable, '-c', code], cwd=methods.ROOT, env=environment, capture_output=True,
-        check=True,
-    )  # fmt: skip
-    assert done.stdout == b'caf\\xe9 \\udcff\n'
