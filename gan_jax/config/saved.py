@@ -93,8 +93,9 @@ def prepare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
         str(workdir.absolute()).encode()
     except UnicodeEncodeError:
         raise UserError(
-            f'the work directory {workdir.absolute()} has a name that is no UTF-8, where no '
-            f'checkpoint can be written; give another --workdir'
+            f'the work directory {workdir.absolute()} has a name that is no UTF-8 as Python reads '
+            f'it, so no checkpoint can be written there; give another --workdir, or set '
+            f'PYTHONUTF8=1'
         ) from None
     try:
         workdir.mkdir(parents=True, exist_ok=True)
