@@ -67,3 +67,14 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     """
     matches = difflib.get_close_matches(name, valid, n=1, cutoff=0.0)
     return matches[0] if matches else '(none)'
+
+
+def printable(text: object) -> str:
+    """The text with escapes for what no terminal or page can show: as in ascii(), for lines.
+
+    File names may hold line breaks, and bytes that are no characters, which cannot be encoded.
+    """
+    shown = str(text)
+    if shown.isprintable():
+        return shown
+    return ''.join(x if x.isprintable() else ascii(x)[1:-1] for x in shown)

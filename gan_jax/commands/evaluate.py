@@ -15,7 +15,7 @@ from gan_jax import data, modalities
 from gan_jax import game as game_lib
 from gan_jax.config import experiment as experiment_lib
 from gan_jax.config import saved, validate
-from gan_jax.errors import UserError
+from gan_jax.errors import UserError, printable
 from gan_jax.evaluation import evaluator, extractors, statistics
 from gan_jax.evaluation.evaluator import Evaluation
 from gan_jax.runtime import files, names, replicas
@@ -52,6 +52,7 @@ def evaluate(
       UserError: if there is no run or no checkpoint, or something cannot be evaluated.
     """
     run = experiment_lib.restore(workdir, best, changed(saved.read_config(workdir), changes or {}))
+    files.check_writable(workdir, 'make it writable', [FILE])
     experiment, game = run.experiment, run.experiment.game
     chosen = chosen_metrics(experiment, changes or {})
     against = experiment.evaluation(num, chosen, cache)
@@ -143,6 +144,7 @@ def evaluate_sets(
     config = config_lib.default().to_dict()
     chosen = {**config['evaluation'], **_given(changes or {})}
     validate.check_features('--features', chosen['features'])
+    files.check_writable(workdir, 'give another --workdir', [FILE])
     sets = [data.load_as_is(flag, name) for flag, name in (('--real', real), ('--fake', fake))]
     if sets[0].shape != sets[1].shape:
         raise UserError(
@@ -155,15 +157,14 @@ def evaluate_sets(
     network, cache = None, cache or extractors.cache_folder()
     if evaluator.needs_network(metrics):
         network = experiment_lib.load_network(chosen['features'], modality, sets[0], None, cache)
-    references = {'real': statistics.choose(sets[0], num, config['seed'], real)}
+    references = {'real': statistics.choose(sets[0], num, config['seed'], printable(real))}
     possible = _possible(metrics, {'real'})
     against = Evaluation(possible, network, references, modality, config['seed'], cache)
     floor, how = real_floor(against)
-    generated = statistics.choose(sets[1], num, config['seed'], fake)
+    generated = statistics.choose(sets[1], num, config['seed'], printable(fake))
     alike = sets[0].class_names == sets[1].class_names and len(sets[0].class_names) > 1
     labels = {'fake_labels': generated.labels()} if alike else None
     found = {'raw': [against(generated.chunks(), more=labels)]}
-    workdir.mkdir(parents=True, exist_ok=True)
     record = {'fake': fake, 'generated': len(generated.places), **_settings(against, how)}
     return _write(workdir, record, found, floor, against)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from gan_jax import metrics, report
+from gan_jax import data, metrics, report
 from gan_jax.commands import evaluate
 from gan_jax.config import experiment as experiment_lib
 from gan_jax.errors import one_line
@@ -50,6 +50,8 @@ def _written(
     workdir: pathlib.Path, replica: int, experiment: experiment_lib.Experiment | None
 ) -> pathlib.Path:
     run = experiment_lib.restore(workdir, experiment=experiment)
+    file = workdir / (FILE if replica == 0 else f'report_replica_{replica}.html')
+    files.check_writable(workdir, 'make it writable', [file.name])
     config, seeds = run.experiment.config, run.experiment.seeds
     variables = run.variables(replica)
     curves = _curves(workdir)
@@ -75,7 +77,6 @@ def _written(
         histogram=histogram,
         **_pictures(run.experiment, variables, seeds[replica]),
     )
-    file = workdir / (FILE if replica == 0 else f'report_replica_{replica}.html')
     files.replace(file, lambda part: part.write_text(report.render(content), encoding='utf-8'))
     logging.info('wrote %s', file)
     return file
@@ -224,20 +225,35 @@ def _samples(experiment: experiment_lib.Experiment, variables: Any, seed: int) -
     unseen = dataset.batch(order[SHOWN : SHOWN + BLIND])['real']
     made, fresh = made[:SHOWN], made[SHOWN:][: len(unseen)]
     between = make(*variables, sampler.interpolation(sampler.draw_inputs(game, seed, 16)))
-    everything = dataset.batch(order)['real']
-    index, distance = metrics.nearest_neighbors(_flat(modality, made), _flat(modality, everything))
-    worst = np.argsort(distance[:, 0], kind='stable')[:PAIRS]
-    near = _singles(modality, dataset.batch(order[index[worst, 0]])['real'])
+    places, distances = _nearest(modality, made, dataset)
+    worst = np.argsort(distances, kind='stable')[:PAIRS]
+    near = _singles(modality, dataset.batch(places[worst])['real'])
     return {
         'real': files.png(modality.picture(real)),
         'generated': files.png(modality.picture(made)),
         'interpolation': files.png(modality.picture(between, columns=10)),
         'nearest': [
-            (one, other, float(distance[i, 0]))
+            (one, other, float(distances[i]))
             for i, one, other in zip(worst, _singles(modality, made[worst]), near, strict=True)
         ],
         'blind': tuple(_singles(modality, x) for x in (unseen, fresh)),
     }
+
+
+def _nearest(
+    modality: Modality, made: np.ndarray, dataset: data.Dataset
+) -> tuple[np.ndarray, np.ndarray]:
+    """The place of each sample's nearest example, and its distance; the set chunk by chunk."""
+    queries = _flat(modality, made)
+    places, least, seen = np.zeros(len(made), np.intp), np.full(len(made), np.inf), 0
+    for chunk in dataset.chunks():
+        index, distance = (
+            x[:, 0] for x in metrics.nearest_neighbors(queries, _flat(modality, chunk))
+        )
+        places = np.where(distance < least, seen + index, places)
+        least = np.minimum(distance, least)
+        seen += len(chunk)
+    return places, least
 
 
 def _singles(modality: Modality, examples: np.ndarray) -> list[bytes]:

@@ -14,6 +14,7 @@ from gan_jax.sampling import animation, sampler, translation
 
 SHOWN = 1000  # samples in a picture at most
 PAIRS, STEPS = 8, 10  # of interpolations: rows and columns
+WRITABLE = 'make it writable'
 
 
 def sample(
@@ -49,6 +50,7 @@ def sample(
         raise UserError(
             f'{workdir} translates; use --mode=translate --input=FOLDER --output=FOLDER'
         )
+    files.check_writable(workdir / 'generated', WRITABLE)
     variables = run.variables(replica)
     options: dict[str, Any] = {} if truncation is None else {'truncation': truncation}
     inputs = sampler.draw_inputs(game, seed, num, **options)
@@ -111,7 +113,7 @@ def animate(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
     frames = animation.of_last_size(frames)
     name = f'training{replicas.of_replica(replica, len(seeds))}.gif'
     file = workdir / 'generated' / name
-    file.parent.mkdir(exist_ok=True)
+    files.check_writable(file.parent, WRITABLE, [name])
     animation.animate(frames, file)
     logging.info('wrote %s, %d frames', file, len(frames))
     return file

@@ -105,6 +105,14 @@ def prepare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
     """
     config = json.loads(json.dumps(config))
     try:
+        str(workdir.absolute()).encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f'the work directory {workdir.absolute()} has a name that is no UTF-8 as Python reads '
+            f'it, so no checkpoint can be written there; give another --workdir, or set '
+            f'PYTHONUTF8=1'
+        ) from None
+    try:
         workdir.mkdir(parents=True, exist_ok=True)
         if (workdir / CONFIG).exists():
             differences = _differences(read_config(workdir), config)

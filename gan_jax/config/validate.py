@@ -27,6 +27,7 @@ def _check_numbers(config: Mapping[str, Any]) -> None:
         check_number('config.data.load_size', config['data']['load_size'], int, 1)
     check_number('config.data.max_bad', config['data']['max_bad'], float, 0)
     check_number('config.data.min_size', config['data']['min_size'], int, 1)
+    check_number('config.data.max_pixels', config['data']['max_pixels'], int, 1)
     check_number('config.data.memory_gb', config['data']['memory_gb'], float, 0)
 
 

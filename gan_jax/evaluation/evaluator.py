@@ -161,10 +161,16 @@ class Evaluation:
         given = self.given | statistics.gather(chunks, wanted | judged, self.network, 'fake')
         given |= more or {}
         if scores is not None and 'fake_scores' in wanted:
-            given['fake_scores'] = scores(self.modality.encode(given['fake_examples']))
-            for prefix, reference in self.references.items():
-                shown = reference.dataset.batch(reference.places[: statistics.KEPT])['real']
-                given[f'{prefix}_scores'] = scores(self.modality.encode(shown))
+            fake = given['fake_examples']
+            several = data.chunk_size(fake.shape[1:])
+            parts = iter(np.split(fake, range(several, len(fake), several)))
+            shown = {
+                prefix: reference.dataset.chunks(reference.places[: statistics.KEPT])
+                for prefix, reference in self.references.items()
+            }
+            for prefix, chunks in {'fake': parts, **shown}.items():
+                found = [scores(self.modality.encode(x)) for x in chunks]
+                given[f'{prefix}_scores'] = np.concatenate(found)
         return compute(self.names if only is None else only, given, self.network)
 
 

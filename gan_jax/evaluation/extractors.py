@@ -101,8 +101,8 @@ def _classifier(
     places = np.arange(len(train))
     kept = np.ones(len(train), bool) if test else places % HELD_OUT != 0
     crc = zlib.crc32(train.labels.tobytes())
-    for start in range(0, len(train), 1000):
-        crc = zlib.crc32(train.batch(places[start : start + 1000])['real'].tobytes(), crc)
+    for chunk in train.chunks():
+        crc = zlib.crc32(chunk.tobytes(), crc)
     key = [train.name, train.shape, crc, bool(test), classifier.STEPS, classifier.VERSION]
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     short = ''.join(x if x.isalnum() or x in '_-' else '_' for x in train.name.split('/')[-1])
@@ -113,18 +113,38 @@ def _classifier(
         params = serialization.msgpack_restore(file.read_bytes())
     else:
         logging.info('%s: training the classifier of features, once', train.name)
-        chosen = train.batch(places[kept])
-        params = classifier.train(thumbnails(chosen['real']), chosen['label'], classes)
+        chosen = _Pictures(train, places[kept], thumbnails)
+        params = classifier.train(chosen, train.labels[places[kept]], classes)
         file.parent.mkdir(parents=True, exist_ok=True)
         files.replace(file, lambda part: part.write_bytes(serialization.to_bytes(params)))
+    several = data.chunk_size(train.shape)
     network = classifier.network(
-        f'{short}-classifier', params, classes, compiled=parallel.over_examples
-    )
-    held_out = tested.batch(some[:10_000])
-    images = thumbnails(held_out['real'])
-    accuracy = classifier.accuracy(network, images, held_out['label'])
+        f'{short}-classifier', params, classes, compiled=parallel.over_examples,
+        batch=several,
+    )  # fmt: skip
+    held_out = some[:10_000]
+    images = _Pictures(tested, held_out, thumbnails)
+    accuracy = classifier.accuracy(network, images, tested.labels[held_out], several)
     logging.info(
         '%s: names %.2f%% of %d held-out images rightly', network.name, 100 * accuracy,
-        len(held_out['label']),
+        len(held_out),
     )  # fmt: skip
     return network
+
+
+class _Pictures:
+    """What networks are given of some of a set's examples, read when they are asked for.
+
+    Attributes:
+      shape: that of all of them, as of an array.
+    """
+
+    def __init__(self, dataset: data.Dataset, places: np.ndarray, thumbnails: Callable):
+        self._dataset, self._places, self._thumbnails = dataset, places, thumbnails
+        self.shape = (len(places), *self[:1].shape[1:])
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        return self._thumbnails(self._dataset.fetch(self._places[rows]))

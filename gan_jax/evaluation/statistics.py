@@ -39,8 +39,7 @@ class Reference(NamedTuple):
 
     def chunks(self) -> Iterator[np.ndarray]:
         """The images, chunk by chunk."""
-        for start in range(0, len(self.places), CHUNK):
-            yield self.dataset.batch(self.places[start : start + CHUNK])['real']
+        return self.dataset.chunks(self.places)
 
     def labels(self) -> np.ndarray:
         """The labels of all, in the same order."""

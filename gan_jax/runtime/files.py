@@ -6,12 +6,15 @@ import os
 import pathlib
 import re
 import secrets
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from gan_jax.errors import UserError, one_line
 
 _TEMPORARY = re.compile(r'tmp_[0-9a-f]{16}(\.\w{1,8})?')
 _STALE = 24 * 3600  # seconds; nothing is written for so long
@@ -107,9 +110,12 @@ def encode(image: np.ndarray, format: str, **options: Any) -> bytes:
       KeyError, OSError, ValueError: if Pillow cannot write the format, or not so many pixels.
     """
     stream = io.BytesIO()
-    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-    picture.save(stream, format, **options)
+    _picture(image).save(stream, format, **options)
     return stream.getvalue()
+
+
+def _picture(image: np.ndarray) -> Image.Image:
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
 def png(image: np.ndarray) -> bytes:
@@ -119,7 +125,7 @@ def png(image: np.ndarray) -> bytes:
 
 def write_png(file: pathlib.Path, image: np.ndarray) -> pathlib.Path:
     """Writes uint8 [h, w, 1 or 3]; makes the folder."""
-    replace(file, lambda temporary: temporary.write_bytes(png(image)))
+    replace(file, lambda temporary: _picture(image).save(temporary, 'png'))
     return file
 
 
@@ -132,3 +138,26 @@ def write_npz(file: pathlib.Path, **arrays: np.ndarray) -> pathlib.Path:
 
     replace(file, write)
     return file
+
+
+def check_writable(folder: pathlib.Path, remedy: str, names: Iterable[str] = ()) -> None:
+    """Makes a folder, and a file in it that is removed again: what would fail later fails here.
+
+    Args:
+      folder: the folder.
+      remedy: what a person may do if it cannot be written.
+      names: of files to be written there; none may be a folder.
+
+    Raises:
+      UserError: if that cannot be done.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix='tmp_'):
+            pass
+    except OSError as error:
+        reason = error.strerror or one_line(error)
+        raise UserError(f'{folder} cannot be written ({reason}); {remedy}') from error
+    for name in names:
+        if (folder / name).is_dir():
+            raise UserError(f'{folder / name} cannot be written (it is a folder); {remedy}')

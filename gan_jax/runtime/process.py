@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import io
 import logging as python_logging
 import os
 import pathlib
@@ -14,6 +15,7 @@ from typing import Any
 
 import jax
 from absl import logging
+from PIL import Image
 
 from gan_jax.runtime import parallel
 
@@ -26,6 +28,9 @@ def set_up(compiled: str) -> None:
     Args:
       compiled: where compiled programs are kept for the next start; '' for nowhere.
     """
+    show_all_characters()
+    # Larger pictures are counted as such where they are read.
+    warnings.filterwarnings('ignore', category=Image.DecompressionBombWarning)
     logging.set_verbosity(logging.INFO)
     logging.use_absl_handler()
     handler = logging.get_absl_handler()
@@ -45,6 +50,13 @@ def cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on every system
         return os.cpu_count() or 1
+
+
+def show_all_characters() -> None:
+    """Has the terminal get escapes for characters that it does not know, instead of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors='backslashreplace')
 
 
 def keep_freed_memory() -> None:

@@ -1,12 +1,14 @@
 """A small run and small sets of images, evaluated and reported as a person would."""
 
 import json
+import shutil
 
 import methods
 import numpy as np
 import pytest
 from PIL import Image
 
+from gan_jax import data
 from gan_jax.commands import evaluate
 from gan_jax.commands import report as write_report
 from gan_jax.errors import UserError
@@ -155,3 +157,21 @@ def test_sets_that_cannot_be_compared(tmp_path, fake, said):
     name = str(tmp_path / fake) if fake.endswith('.npz') else f'folder:{tmp_path / fake}'
     with pytest.raises(UserError, match=said):
         evaluate.evaluate_sets(tmp_path, real, name, num=100, changes={'features': NETWORK})
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_anything_is_computed(
+    workdir, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(data, 'load_as_is', lambda *_: pytest.fail('loaded'))
+    monkeypatch.setattr(evaluate.evaluator, 'build', lambda *_, **__: pytest.fail('gathered'))
+    (tmp_path / 'file').write_text('no folder')
+    with pytest.raises(UserError, match=r'cannot be written \(.*\); give another --workdir'):
+        evaluate.evaluate_sets(tmp_path / 'file', 'folder:x', 'folder:y', num=9)
+    copied = shutil.copytree(workdir, tmp_path / 'run', ignore=shutil.ignore_patterns('*.html'))
+    for name in (evaluate.FILE, write_report.FILE):
+        (copied / name).unlink(missing_ok=True)
+        (copied / name).mkdir()
+    for command in (lambda: evaluate.evaluate(copied, num=9),
+                    lambda: write_report.write_report(copied)):  # fmt: skip
+        with pytest.raises(UserError, match=r'cannot be written \(it is a folder\); make it'):
+            command()

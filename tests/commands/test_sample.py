@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import methods
 import numpy as np
@@ -49,6 +50,20 @@ def test_each_seed_is_sampled_by_its_place(workdir):
     assert not np.array_equal(*points)
     with pytest.raises(UserError, match=r'--replica=2: .* has 2'):
         sample.sample(workdir, num=7, seed=0, replica=2)
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_samples_are_made(
+    workdir, tmp_path, monkeypatch
+):
+    copied = shutil.copytree(workdir, tmp_path / 'run', ignore=shutil.ignore_patterns('generated'))
+    (copied / 'generated').write_text('no folder')
+    monkeypatch.setattr(sample.sampler, 'draw_inputs', lambda *_: pytest.fail('drawn'))
+    monkeypatch.setattr(sample.animation, 'animate', lambda *_: pytest.fail('animated'))
+    for command in (lambda: sample.sample(copied, num=7, seed=0), lambda: sample.animate(copied)):
+        with pytest.raises(
+            UserError, match=r'generated cannot be written \(.*\); make it writable'
+        ):
+            command()
 
 
 def test_the_pictures_become_an_animation(workdir):

@@ -25,6 +25,15 @@ def test_a_work_directory_belongs_to_its_config(tmp_path):
         workdir.prepare(tmp_path, longer | {'seed': 1, 'width': 2})
 
 
+def test_a_work_directory_whose_name_is_no_utf8_is_refused(tmp_path):
+    """Where checkpoints could not be written in the end."""
+    folder = tmp_path / 'w\udce4rk'
+    with pytest.raises(UserError, match='is no UTF-8'):
+        workdir.prepare(folder, CONFIG)
+    assert not folder.exists()
+    workdir.prepare(tmp_path / 'w\u00e4rk', CONFIG)
+
+
 def test_keys_that_came_after_a_run_have_their_defaults(tmp_path):
     older = {key: value for key, value in CONFIG.items() if key != 'evaluation'}
     older |= {'cures': {'packing': 2}, 'steps': 7}

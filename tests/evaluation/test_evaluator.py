@@ -62,6 +62,19 @@ def test_every_metric_gives_finite_figures_that_are_named_for_the_network():
     assert 'overfitting' in found
 
 
+def test_the_discriminator_judges_a_part_at_a_time(monkeypatch):
+    whole = made()([IMAGES], scores, only=['overfitting'])
+    monkeypatch.setattr('gan_jax.data.dataset.NUMBERS', 15 * 64)
+    asked = []
+
+    def counted(images):
+        asked.append(len(images))
+        return scores(images)
+
+    assert made()([IMAGES], counted, only=['overfitting']) == whole
+    assert asked == [15, 15, 15, 15, 15, 15, 10, 15, 15, 10]
+
+
 def test_metrics_of_labels():
     labels = np.arange(60) % 2
     two = loading.load(sources.from_arrays('two', IMAGES, labels), image_size=None)

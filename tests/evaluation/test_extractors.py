@@ -1,8 +1,10 @@
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
 
-from gan_jax import modalities
+from gan_jax import data, modalities
 from gan_jax.config import experiment
 from gan_jax.data import loading, sources
 from gan_jax.errors import UserError
@@ -71,6 +73,26 @@ def test_a_network_or_a_function_of_ones_own():
     ):
         with pytest.raises(UserError, match=said):
             experiment.load_network(name, IMAGE, None, None, None)
+
+
+def test_a_classifier_reads_its_set_a_part_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(classifier, 'STEPS', 2)
+    monkeypatch.setattr(classifier.train, '__kwdefaults__', {'steps': 2, 'seed': 0})
+    whole, asked = halves(0, 1700), []
+
+    def fetch(places):
+        asked.append(len(places))
+        return whole.fetch(places)
+
+    train = dataclasses.replace(whole, fetch=fetch)
+    with jax.numpy_dtype_promotion('standard'):  # as Adam needs it
+        network = features.load('classifier', train, None, tmp_path)
+    assert max(asked) == 500
+    assert sum(asked) >= 1700 + 170
+    assert network.name == 'halves-classifier'
+    assert [data.chunk_size(x) for x in ((28, 28, 1), (128, 128, 3), (4096, 4096, 3))] == [
+        500, 341, 1,
+    ]  # fmt: skip
 
 
 def test_inception_without_its_file_says_which(tmp_path):
