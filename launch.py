@@ -4,6 +4,7 @@ python launch.py --config=configs/dcgan.py
 python launch.py --workdir=runs/dcgan --mode=sample --num=64 --seed=0
 """
 
+import functools
 import itertools
 import os
 import pathlib
@@ -136,7 +137,8 @@ def run(mode: str) -> None:
         changes = {'metrics': METRICS.value, 'features': FEATURES.value, 'split': SPLIT.value}
         num = NUM.value or 10_000
         if not sets:
-            evaluate.evaluate(workdir, num=num, best=best, changes=changes)
+            again = functools.partial(report.write_report, workdir, replica)
+            evaluate.evaluate(workdir, num=num, best=best, changes=changes, then=again)
         elif not (REAL.value and FAKE.value):
             raise UserError('--real and --fake go together; give both')
         else:

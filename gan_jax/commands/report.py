@@ -1,6 +1,7 @@
 """--mode=report: what a run has written and what its newest checkpoint makes, as one page."""
 
 import json
+import math
 import pathlib
 from collections.abc import Mapping
 from importlib import metadata
@@ -12,6 +13,7 @@ from absl import logging
 from gan_jax import metrics, report
 from gan_jax.commands import evaluate
 from gan_jax.config import experiment as experiment_lib
+from gan_jax.config import saved
 from gan_jax.modalities import Modality
 from gan_jax.report import diagnostics
 from gan_jax.runtime import files, names, replicas
@@ -32,7 +34,8 @@ def write_report(
     Args:
       workdir: a run's work directory.
       replica: which of the run's seeds is shown, counted from 0.
-      experiment: the run's, if it is at hand; its data sets are then not read again.
+      experiment: the run's, if it is at hand; its data sets are then not read again. How it is
+        evaluated may be another than in the run's config.
 
     Returns:
       The file.
@@ -41,7 +44,7 @@ def write_report(
       UserError: if there is no run, it has no checkpoint, or not so many seeds.
     """
     run = experiment_lib.restore(workdir, experiment=experiment)
-    config, seeds = run.experiment.config, run.experiment.seeds
+    seeds = run.experiment.seeds
     variables = run.variables(replica)
     curves = _curves(workdir)
     judged = _evaluation(workdir)
@@ -54,7 +57,7 @@ def write_report(
         logging.warning(hint)
     content = report.Content(
         title=f'{workdir.name}, step {run.step}' + (f', seed {seeds[replica]}' if suffix else ''),
-        config=config,
+        config=saved.read_config(workdir),
         versions={name: metadata.version(name) for name in PACKAGES},
         curves=curves,
         grids=_grids(workdir, suffix),
@@ -75,8 +78,9 @@ def _curves(workdir: pathlib.Path) -> dict[str, list[tuple[int, float]]]:
     for line in file.read_text().splitlines() if file.exists() else ():
         values = json.loads(line)
         step = values.pop('step')
+        values.pop(files.MISSING, None)
         for name, value in values.items():
-            curves.setdefault(name, []).append((step, value))
+            curves.setdefault(name, []).append((step, math.nan if value is None else value))
     return curves
 
 
@@ -110,8 +114,9 @@ def _figures(
         by_player = name.figure == 'gradient_norm'
         latest[f'{name.figure}/{name.turn}' if by_player else _hinted(name)] = points[-1][1]
     for text, row in (judged or {}).get('figures', {}).items():
-        latest[names.parse(text).figure] = row.get('ema', row['raw'])
-    return latest
+        value = row.get('ema', row['raw'])
+        latest[names.parse(text).figure] = math.nan if value is None else value
+    return {name: value for name, value in latest.items() if math.isfinite(value)}
 
 
 def _hinted(name: names.Name) -> str:

@@ -88,6 +88,11 @@ def prepare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
     Raises:
       UserError: if it cannot be written, or was made by another config.
     """
+    for key, value in _flatten(config).items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except ValueError:
+            raise UserError(f'{key}={value} is not finite; give a number') from None
     config = json.loads(json.dumps(config))
     try:
         workdir.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from gan_jax.runtime import files
 METRICS = (
     'frechet_distance', 'kernel_distance', 'inception_score', 'precision_recall',
     'density_coverage', 'sliced_wasserstein', 'diversity', 'class_entropy', 'memorised',
+    'path_length',
 )  # fmt: skip
 
 

@@ -1,12 +1,16 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and what they hold: JSON, pictures, arrays."""
 
 import io
+import json
+import math
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+MISSING = 'missing'  # the key of reasons why numbers are null
 
 
 def replace(file: pathlib.Path, write: Callable[[pathlib.Path], object]) -> None:
@@ -14,6 +18,34 @@ def replace(file: pathlib.Path, write: Callable[[pathlib.Path], object]) -> None
     temporary = file.with_name(f'tmp_{file.name}')
     write(temporary)
     temporary.replace(file)
+
+
+def json_text(record: Mapping[str, Any], indent: int | None = None) -> str:
+    """JSON as every program reads it: it has no NaN and no infinities.
+
+    A number that is not finite becomes null, and 'missing' says of each what it was: by its key, in
+    dicts within dicts by all keys with dots between. Reasons that `record` has there stay.
+
+    Args:
+      record: plain dicts, lists and values.
+      indent: as `json.dumps` has it.
+    """
+    missing = dict(record.get(MISSING) or {})
+
+    def plain(value: Any, path: str) -> Any:
+        if isinstance(value, Mapping):
+            before = f'{path}.' if path else ''
+            return {str(key): plain(x, f'{before}{key}') for key, x in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(x, path) for x in value]
+        if isinstance(value, float) and not math.isfinite(value):
+            missing.setdefault(path, f'it is {value}')
+            return None
+        return value
+
+    text = plain({key: x for key, x in record.items() if key != MISSING}, '')
+    text |= {MISSING: missing} if missing else {}
+    return json.dumps(text, indent=indent, allow_nan=False)
 
 
 def encode(image: np.ndarray, format: str, **options: Any) -> bytes:

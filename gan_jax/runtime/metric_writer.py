@@ -100,12 +100,15 @@ class Log:
         logging.info('step %d/%d: %s; %.0f examples/s, %.1f%% waiting for data, %.0f s left',
                      step, self._steps, _line(shown), rate, 100 * wait, left)  # fmt: skip
 
-    def write(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Writes metrics under a step."""
-        self._stream.write(json.dumps({'step': step, **metrics}) + '\n')
+    def write(
+        self, step: int, metrics: Mapping[str, float], missing: Mapping[str, str] | None = None
+    ) -> None:
+        """Writes metrics under a step; those that are not finite as null, with the reasons."""
+        record = {'step': step, **metrics, files.MISSING: missing}
+        self._stream.write(files.json_text(record) + '\n')
         self._stream.flush()
-        for name, value in metrics.items():
-            self._events.add_scalar(name, value, step)
+        for name in metrics.keys() - not_finite(metrics):
+            self._events.add_scalar(name, metrics[name], step)
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
         """Shows a picture [height, width, channels] in TensorBoard."""

@@ -35,3 +35,10 @@ def test_a_broken_config_is_named(tmp_path):
     (tmp_path / 'config.json').write_text('{')
     with pytest.raises(UserError, match=r'config.json cannot be read'):
         workdir.read_config(tmp_path)
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), [1.0, float('-inf')]])
+def test_a_config_that_json_cannot_hold_is_not_written(tmp_path, value):
+    with pytest.raises(UserError, match=r'config\.data\.max_bad=.* is not finite'):
+        workdir.prepare(tmp_path / 'x', CONFIG | {'data': {**DATA, 'max_bad': value}})
+    assert not (tmp_path / 'x').exists()

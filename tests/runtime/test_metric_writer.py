@@ -56,3 +56,17 @@ def test_the_rate_counts_the_examples_since_the_last_line(tmp_path, monkeypatch)
 def test_not_finite_names_what_broke():
     metrics = {'a': 1.0, 'b': float('nan'), 'c': float('-inf')}
     assert log_lib.not_finite(metrics) == ['b', 'c']
+
+
+def test_numbers_that_are_not_finite_are_null_with_the_reason_beside_them(tmp_path):
+    log = log_lib.Log(tmp_path, 0, 9, 4)
+    values = {'eval/a': float('nan'), 'eval/b': 2.0, 'eval/c': float('inf')}
+    log.write(3, values, {'eval/a': 'no features'})
+    log.close()
+    (line,) = (tmp_path / 'metrics.jsonl').read_text().splitlines()
+    assert json.loads(line) == {
+        'step': 3, 'eval/a': None, 'eval/b': 2.0, 'eval/c': None,
+        'missing': {'eval/a': 'no features', 'eval/c': 'it is inf'},
+    }  # fmt: skip
+    assert 'NaN' not in line
+    assert 'Infinity' not in line
