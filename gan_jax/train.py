@@ -156,8 +156,8 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
                 if evaluated:
                     variables = parallel.first(game_lib.averaged(state))
                     values, missing = _evaluate(evaluations, variables, seeds)
-                    for name, reason in missing.items():
-                        logging.warning('step %d: %s is missing: %s', step, name, reason)
+                    for name in (x for x in missing if x == str(names.parse(x).main)):
+                        logging.warning('step %d: %s is missing: %s', step, name, missing[name])
                     log.write(step, values, missing)
                     metric = evaluator.to_lessen(best, values)
                     metric = metric if math.isfinite(metric) else None

@@ -251,7 +251,7 @@ def grey(images):
     return np.where(images.min(axis=(1, 2, 3))[:, None] < 30, features, np.nan), features
 
 
-@pytest.mark.parametrize('seeds', [1, 2])
+@pytest.mark.parametrize('seeds', [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_an_evaluation_that_cannot_be_had_is_logged_and_the_run_goes_on(
     pictures, tmp_path, caplog, seeds
 ):
@@ -261,13 +261,14 @@ def test_an_evaluation_that_cannot_be_had_is_logged_and_the_run_goes_on(
         'features': 'test_train:grey',
     }  # fmt: skip
     assert train.train(config, tmp_path)
-    evaluated = [x for x in lines(tmp_path) if 'eval/sliced_wasserstein' in x]
+    text = (tmp_path / 'metrics.jsonl').read_text().splitlines()
+    strict = [json.loads(line, parse_constant=pytest.fail) for line in text]
+    evaluated = [x for x in strict if 'eval/sliced_wasserstein' in x]
     assert [x['step'] for x in evaluated] == [2, 4]
     for line in evaluated:
         assert line['eval/recall[grey]'] is None
         assert 'features of grey: ' in line['missing']['eval/recall[grey]']
         assert line['eval/sliced_wasserstein'] > 0
-    assert 'NaN' not in (tmp_path / 'metrics.jsonl').read_text()
     assert 'step 2: eval/recall[grey] is missing: features of grey: ' in caplog.text
     kept = sorted(x.name for x in (tmp_path / 'checkpoints').iterdir() if x.name.isdigit())
     assert kept == ['2', '4']

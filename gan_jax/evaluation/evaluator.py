@@ -20,6 +20,7 @@ from gan_jax.game import Game
 from gan_jax.modalities import Modality
 from gan_jax.networks.features import FeatureNetwork
 from gan_jax.runtime import names as names_lib
+from gan_jax.runtime import progress
 from gan_jax.sampling import sampler, translation
 
 PATHS = {'path_examples', 'path_features'}  # what figures name that go from draw to draw
@@ -153,7 +154,8 @@ def compute(
         values = dict.fromkeys(function.figures, math.nan)
         if not reason:
             try:
-                values = function(**{x: given[x] for x in arguments})
+                with progress.lines(name):
+                    values = function(**{x: given[x] for x in arguments})
             except (ValueError, AssertionError) as error:
                 reason = one_line(error)
         of = network.name if network and needs_network([name]) else ''

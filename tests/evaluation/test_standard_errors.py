@@ -69,6 +69,13 @@ def test_the_kernel_distance_of_too_few_has_no_error(parts, said):
         metrics.mmd_error(np.zeros((40, 2)), np.zeros((30, 2)), parts=parts)
 
 
+def test_the_simulations_kernel_distance_is_that_of_metrics():
+    real, fake = RNG.normal(size=(40, 3)), RNG.normal(0.5, 1.5, size=(30, 3))
+    options = {'subset_size': 12, 'seed': 3}
+    quick = simulation.kernel_distance(real, fake, **options)
+    np.testing.assert_allclose(quick, metrics.kernel_distance(real, fake, **options), rtol=1e-9)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(('name', 'real', 'fake', 'equal'), simulation.CASES)
 def test_intervals_of_95_percent_cover_85_to_100(name, real, fake, equal):
