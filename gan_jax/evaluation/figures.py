@@ -234,10 +234,13 @@ def pair_similarity(fake_examples: np.ndarray, encode: Callable, seed: int) -> d
     similarity = metrics.ms_ssim if min(fake_examples.shape[1:3]) >= 161 else metrics.ssim
 
     def mean(pairs: int, images: np.ndarray) -> list:
-        return [metrics.pair_similarity(encode(images), rng, pairs, similarity)]
+        return [_pair_similarity(encode(images), rng, pairs, similarity)]
 
     error = errors.by_groups(functools.partial(mean, 100 // errors.GROUPS), fake_examples)
     return errors.named(['pair_similarity'], mean(100, fake_examples), error)
+
+
+_pair_similarity = jax.jit(metrics.pair_similarity, static_argnums=(2, 3))
 
 
 @gives(path_length=LESS)
