@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from typing import Any
@@ -15,7 +16,7 @@ from gan_jax import data, modalities
 from gan_jax import game as game_lib
 from gan_jax.config import experiment as experiment_lib
 from gan_jax.config import saved, validate
-from gan_jax.errors import UserError
+from gan_jax.errors import UserError, one_line
 from gan_jax.evaluation import evaluator, statistics, table
 from gan_jax.evaluation.evaluator import Evaluation, Found
 from gan_jax.runtime import cache as cache_lib
@@ -54,6 +55,7 @@ def evaluate(
       UserError: if there is no run or no checkpoint, or something cannot be evaluated.
     """
     run = experiment_lib.restore(workdir, best, changed(saved.read_config(workdir), changes or {}))
+    _check_writable(workdir)
     with progress.lines('evaluating'):
         record, found, real, against, more = _evaluated(run, num, changes or {}, cache)
     figure = run.experiment.config['evaluation']['best']
@@ -151,6 +153,7 @@ def evaluate_sets(
     Raises:
       UserError: if one cannot be read, or has images of several sizes: nothing is resized here.
     """
+    _check_writable(workdir)
     config = config_lib.default().to_dict()
     given = _given(changes or {})
     chosen = {**config['evaluation'], **given}
@@ -177,9 +180,21 @@ def evaluate_sets(
         alike = sets[0].class_names == sets[1].class_names and len(sets[0].class_names) > 1
         labels = {'fake_labels': generated.labels()} if alike else None
         found = {'raw': [against(generated.chunks(), more=labels)]}
-    workdir.mkdir(parents=True, exist_ok=True)
     record = {'fake': fake, 'generated': len(generated.places), **_settings(against, how)}
     return _write(workdir, record, found, floor, against)
+
+
+def _check_writable(workdir: pathlib.Path) -> None:
+    """Raises UserError if nothing could be written there in the end; makes the folder."""
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=workdir):
+            pass
+    except OSError as error:
+        raise UserError(
+            f'the work directory {workdir} cannot be written ({one_line(error)}); give another '
+            f'--workdir'
+        ) from error
 
 
 def _given(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -316,9 +331,9 @@ def _write(
     content = {'settings': record, 'figures': figures, 'warnings': warnings, 'missing': missing}
     each = {name: [x[name] for x in found[main]] for name in figures if len(found[main]) > 1}
     text = files.json_text({**content, 'each_seed': each, **(more or {})}, indent=1) + '\n'
-    files.replace(workdir / FILE, lambda file: file.write_text(text))
     content = json.loads(text)
     table.print_table(content)
+    files.replace(workdir / FILE, lambda file: file.write_text(text))
     for warning in content['warnings']:
         logging.warning('!!! %s', warning)
     logging.info('wrote %s', workdir / FILE)

@@ -76,16 +76,17 @@ def frechet_distance(
     (g - 1) / g sum_i (D_i - mean D)^2, D_i without part i of that side.
     """
     value = _distance(real_parts, fake_parts)
-    variance = 0.0
+    of_sides = []
     for parts, distance in (
         (fake_parts, functools.partial(_distance, real_parts)),
         (real_parts, lambda rest: _distance(rest, fake_parts)),
     ):
-        if len(parts) < 2 or sum(x.count for x in parts) - max(x.count for x in parts) < 2:
+        g = len(parts)
+        if g < 2 or sum(x.count for x in parts) - max(x.count for x in parts) < 2:
             return {'frechet_distance': value}
         values = [distance([x for x in parts if x is not part]) for part in parts]
-        variance += float(np.var(values)) * (len(parts) - 1)
-    return errors.named(['frechet_distance'], [value], [math.sqrt(variance)])
+        of_sides.append(np.std(values) * math.sqrt(g - 1))
+    return errors.named(['frechet_distance'], [value], [math.hypot(*of_sides)])
 
 
 @gives(kernel_distance=LESS)

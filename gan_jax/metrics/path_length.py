@@ -80,10 +80,9 @@ def perceptual_path_length(
 
     if epsilon is None:
         _, speed = jax.jvp(at, (fraction,), (jnp.ones_like(fraction),))
-    else:
-        # Two calls, not one of both: an example keeps its place, and with it any fixed noise.
-        speed = (at(fraction + epsilon) - at(fraction)) / epsilon
-    return jnp.sum(jnp.square(speed), axis=1)
+        return jnp.sum(jnp.square(speed), axis=1)
+    # Two calls, not one of both: an example keeps its place, and with it any fixed noise.
+    return jnp.sum(jnp.square((at(fraction + epsilon) - at(fraction)) / epsilon), axis=1)
 
 
 def trimmed_mean(distances: chex.Array, lower: float = 0.01, upper: float = 0.99) -> chex.Array:

@@ -176,6 +176,12 @@ def test_figures_that_cannot_be_had_are_null_with_the_reason(tmp_path):
     assert any('is missing' in x for x in found['warnings'])
 
 
+def test_a_work_directory_that_cannot_be_written_is_told_before_anything_is_read(tmp_path):
+    (tmp_path / 'file').write_text('no folder')
+    with pytest.raises(UserError, match=r'file/x cannot be written .* give another --workdir'):
+        evaluate.evaluate_sets(tmp_path / 'file' / 'x', 'no:set', 'no:set', num=9)
+
+
 def test_metrics_that_two_sets_cannot_have_are_told_before_the_network_is_loaded(tmp_path):
     real, fake = (folder(tmp_path / x, images(i, 3)) for i, x in enumerate('ab'))
     for metric, said in (
