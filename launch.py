@@ -11,6 +11,7 @@ Exit codes:
   130, 143: ended by Ctrl-C, by SIGTERM, before or after the training or for the second time
 """
 
+import functools
 import itertools
 import os
 import pathlib
@@ -155,7 +156,8 @@ def run(mode: str) -> None:
         changes = {'metrics': METRICS.value, 'features': FEATURES.value, 'split': SPLIT.value}
         num = NUM.value or 10_000
         if not sets:
-            evaluate.evaluate(workdir, num=num, best=best, changes=changes)
+            again = functools.partial(report.write_report, workdir, replica)
+            evaluate.evaluate(workdir, num=num, best=best, changes=changes, then=again)
         elif not (REAL.value and FAKE.value):
             raise UserError('--real and --fake go together; give both')
         else:

@@ -183,13 +183,17 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
                 if _due(step, config['sample_every']) or (config['sample_every'] and step == steps):
                     variables = parallel.first(game_lib.averaged(state))
                     pictures.append(painter.submit(show, step, variables, log))
-                if _due(step, config['eval_every']):
+                evaluated = _due(step, config['eval_every'])
+                if evaluated:
                     variables = parallel.first(game_lib.averaged(state))
-                    values = _evaluate(evaluations, variables, seeds)
-                    log.write(step, values)
+                    values, missing = _evaluate(evaluations, variables, seeds)
+                    for name in (x for x in missing if x == str(names.parse(x).main)):
+                        logging.warning('step %d: %s is missing: %s', step, name, missing[name])
+                    log.write(step, values, missing)
                     metric = evaluator.to_lessen(best, values)
+                    metric = metric if math.isfinite(metric) else None
                 stopped = interrupt.name is not None or step == steps
-                if _due(step, config['checkpoint_every']) or metric is not None or stopped:
+                if _due(step, config['checkpoint_every']) or evaluated or stopped:
                     count()
                     save(metric)
                 if stopped:
@@ -282,16 +286,27 @@ def _count(
 
 def _evaluate(
     evaluations: Sequence[Callable], variables: Any, seeds: Sequence[int]
-) -> dict[str, float]:
-    """What each seed's evaluation finds of its replica, with means and standard errors."""
+) -> tuple[dict[str, float], dict[str, str]]:
+    """What each seed's evaluation finds of its replica, with means and standard errors.
+
+    Returns:
+      {name: value}, NaN of those that could not be had; and {name: why} of these.
+    """
     parts = replicas.split(variables, len(seeds))
-    found = [evaluate(*part) for evaluate, part in zip(evaluations, parts, strict=True)]
-    values = {}
+    with progress_lib.lines('evaluating'):
+        found = [evaluate(*part) for evaluate, part in zip(evaluations, parts, strict=True)]
+    values, reasons = {}, {}
     for text in found[0]:
         name = names.parse(text)
-        if not name.stderr or len(seeds) == 1:  # of several seeds their spread says more
+        one_of_all = all(text in one for one in found)
+        if one_of_all and (not name.stderr or len(seeds) == 1):  # seeds' own spread says more
             values[str(name._replace(turn=names.EVALUATION))] = [one[text] for one in found]
-    return replicas.with_errors(values, seeds)
+        for one in found:
+            if text in one.missing:
+                reasons[name._replace(turn=names.EVALUATION)] = one.missing[text]
+    results = replicas.with_errors(values, seeds)
+    missing = metric_writer.not_finite(results)
+    return results, {x: reasons.get(names.parse(x).main, 'it is not finite') for x in missing}
 
 
 def _due(step: int, every: int) -> bool:

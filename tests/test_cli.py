@@ -300,6 +300,17 @@ def test_sampling_from_the_command_line(uninterrupted, server):
     assert (folder / 'seed_2_interpolation.png').exists()
 
 
+def test_after_an_evaluation_the_report_shows_it(uninterrupted, server):
+    report = uninterrupted / 'report.html'
+    assert 'id="evaluation"' not in report.read_text()
+    found = ('--mode=evaluate', '--num=30', '--metrics=sliced_wasserstein,path_length')
+    code, printed = server.run(f'--workdir={uninterrupted}', *found)
+    assert code == 0, printed
+    assert 'sliced_wasserstein \N{DOWNWARDS ARROW}' in printed
+    assert 'None' not in printed
+    assert 'id="evaluation"' in report.read_text()
+
+
 def test_virtual_devices_train_from_the_command_line(server, tmp_path):
     steps = ('--config.steps=4', '--config.log_every=2')
     code, printed = server.run(*SMALL, *steps, f'--workdir={tmp_path}', devices=4)

@@ -246,7 +246,7 @@ def test_the_best_checkpoint_is_kept(pictures, tmp_path, monkeypatch):
     values = iter([3.0, 1.0, 2.0, 5.0])
 
     def found(params, aux):
-        return {'sliced_wasserstein': next(values)}
+        return evaluator.Found({'sliced_wasserstein': next(values)})
 
     monkeypatch.setattr(evaluator, 'of_game', lambda *_: found)
     train.train(small('gan', pictures, steps=8), tmp_path)
@@ -309,6 +309,42 @@ def test_another_number_of_cores_is_warned_of(begun, monkeypatch, caplog, cores,
 def test_progress_that_cannot_be_gone_on_with_is_not_accepted(begun, progress):
     with pytest.raises((KeyError, TypeError, ValueError)):
         train._restore(Kept(progress), *begun[0])
+
+
+def grey(images):
+    """Features that are not finite of images that have no black pixel, as generated ones."""
+    features = images.reshape(len(images), -1)[:, :3].astype(np.float32)
+    return np.where(images.min(axis=(1, 2, 3))[:, None] < 30, features, np.nan), features
+
+
+@pytest.mark.parametrize('seeds', [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_an_evaluation_that_cannot_be_had_is_logged_and_the_run_goes_on(
+    pictures, tmp_path, caplog, seeds
+):
+    config = small('gan', pictures, checkpoint_every=0, num_replicas=seeds)
+    config['evaluation'] |= {
+        'metrics': ('sliced_wasserstein', 'precision_recall'), 'best': 'recall',
+        'features': 'test_train:grey',
+    }  # fmt: skip
+    assert train.train(config, tmp_path)
+    text = (tmp_path / 'metrics.jsonl').read_text().splitlines()
+    strict = [json.loads(line, parse_constant=pytest.fail) for line in text]
+    evaluated = [x for x in strict if 'eval/sliced_wasserstein' in x]
+    assert [x['step'] for x in evaluated] == [2, 4]
+    for line in evaluated:
+        assert line['eval/recall[grey]'] is None
+        assert 'features of grey: ' in line['missing']['eval/recall[grey]']
+        assert line['eval/sliced_wasserstein'] > 0
+    assert 'step 2: eval/recall[grey] is missing: features of grey: ' in caplog.text
+    kept = sorted(x.name for x in (tmp_path / 'checkpoints').iterdir() if x.name.isdigit())
+    assert kept == ['2', '4']
+
+
+def test_too_few_images_for_a_metric_are_told_before_the_first_step(pictures, tmp_path):
+    config = small('gan', pictures, eval_samples=3)
+    config['evaluation'] |= {'metrics': ('precision_recall',), 'best': 'recall'}
+    with pytest.raises(UserError, match='precision_recall needs 4 real examples or more'):
+        train.train(config, tmp_path)
 
 
 def test_the_grid_is_row_by_row():

@@ -1,6 +1,7 @@
 """--mode=report: what a run has written and what its newest checkpoint makes, as one page."""
 
 import json
+import math
 import pathlib
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -12,6 +13,7 @@ from absl import logging
 from gan_jax import data, metrics, report
 from gan_jax.commands import evaluate
 from gan_jax.config import experiment as experiment_lib
+from gan_jax.config import saved
 from gan_jax.errors import one_line
 from gan_jax.modalities import Modality
 from gan_jax.report import diagnostics
@@ -34,7 +36,8 @@ def write_report(
     Args:
       workdir: a run's work directory.
       replica: which of the run's seeds is shown, counted from 0.
-      experiment: the run's, if it is at hand; its data sets are then not read again.
+      experiment: the run's, if it is at hand; its data sets are then not read again. How it is
+        evaluated may be another than in the run's config.
 
     Returns:
       The file: report.html, of another replica than the first report_replica_<replica>.html.
@@ -52,7 +55,7 @@ def _written(
     run = experiment_lib.restore(workdir, experiment=experiment)
     file = workdir / (FILE if replica == 0 else f'report_replica_{replica}.html')
     files.check_writable(workdir, 'make it writable', [file.name])
-    config, seeds = run.experiment.config, run.experiment.seeds
+    seeds = run.experiment.seeds
     variables = run.variables(replica)
     curves = _curves(workdir)
     judged = _evaluation(workdir)
@@ -68,7 +71,7 @@ def _written(
         logging.warning(hint)
     content = report.Content(
         title=f'{workdir.resolve().name}, step {run.step}' + _of_seeds(seeds, replica),
-        config=config,
+        config=saved.read_config(workdir),
         versions={name: metadata.version(name) for name in PACKAGES},
         curves=curves,
         grids=_grids(workdir, suffix),
@@ -146,7 +149,7 @@ def _is_evaluation(judged: Any) -> bool:
 
 
 def _is_figure(row: Mapping[str, Any]) -> bool:
-    return all(
+    return row.get('better', 'less') in tuple(report.BETTER) and all(
         x is None or _is_number(x) or (isinstance(x, str) and key not in NUMBERS)
         for key, x in row.items()
     )
@@ -180,9 +183,8 @@ def _figures(
         latest[f'{name.figure}/{name.turn}' if by_player else _hinted(name)] = points[-1][1]
     for text, row in ((judged or {}).get('figures') or {}).items():
         value = row.get('ema', row.get('raw'))
-        if value is not None:
-            latest[names.parse(text).figure] = value
-    return latest
+        latest[names.parse(text).figure] = math.nan if value is None else value
+    return {name: value for name, value in latest.items() if math.isfinite(value)}
 
 
 def _hinted(name: names.Name) -> str:

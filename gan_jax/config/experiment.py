@@ -19,6 +19,7 @@ from gan_jax.config.checks import imported
 from gan_jax.errors import UserError, one_line
 from gan_jax.evaluation import evaluator, extractors
 from gan_jax.modalities import Modality
+from gan_jax.runtime import cache as cache_lib
 from gan_jax.runtime import checkpoint, parallel, replicas
 from gan_jax.sampling import sampler, translation
 
@@ -167,9 +168,11 @@ class Experiment:
         Raises:
           UserError: if a metric cannot be had of these data.
         """
-        chosen, cache = self.config['evaluation'], cache or extractors.cache_folder()
+        chosen, cache = self.config['evaluation'], cache or cache_lib.folder()
+        names = chosen['metrics'] if names is None else names
+        evaluator.check_game(names, self.game)
         return evaluator.build(
-            chosen['metrics'] if names is None else names,
+            names,
             modality=self.modality,
             train=self.dataset,
             held_out=self.held_out,
@@ -181,6 +184,7 @@ class Experiment:
             num=num,
             seed=self.config['seed'],
             cache=cache,
+            generated=None if translation.translates(self.game) else num,
         )
 
     def evaluated(self, evaluation: evaluator.Evaluation, seed: int, num: int) -> Any:
@@ -192,7 +196,7 @@ class Experiment:
 
     def evaluate(
         self, evaluation: evaluator.Evaluation, seed: int, num: int
-    ) -> Callable[[Any, Any], dict[str, float]]:
+    ) -> Callable[[Any, Any], evaluator.Found]:
         """(params, aux) -> the figures of `num` samples of a seed; of translations, of them all."""
         given = self.evaluated(evaluation, seed, num)
         return evaluator.of_game(self.game, evaluation, given, self.aligned)

@@ -103,6 +103,11 @@ def prepare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
       UserError: if it cannot be written, or was made by another config.
       OSError: if there is no space for it, or the disk fails.
     """
+    for key, value in _flatten(config).items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except ValueError:
+            raise UserError(f'{key}={value} is not finite; give a number') from None
     config = json.loads(json.dumps(config))
     try:
         str(workdir.absolute()).encode()

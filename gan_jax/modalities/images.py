@@ -18,6 +18,7 @@ HEADING = 16  # pixels
 METRICS = (
     'frechet_distance', 'kernel_distance', 'inception_score', 'precision_recall',
     'density_coverage', 'sliced_wasserstein', 'diversity', 'class_entropy', 'memorised',
+    'path_length',
 )  # fmt: skip
 
 

@@ -1,14 +1,16 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and what they hold: JSON, pictures, arrays."""
 
 import contextlib
 import io
+import json
+import math
 import os
 import pathlib
 import re
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from PIL import Image
 
 from gan_jax.errors import UserError, one_line
 
+MISSING = 'missing'  # the key of reasons why numbers are null
 _TEMPORARY = re.compile(r'tmp_[0-9a-f]{16}(\.\w{1,8})?')
 _STALE = 24 * 3600  # seconds; nothing is written for so long
 _unfinished: set[pathlib.Path] = set()
@@ -96,6 +99,34 @@ def _sweep(folder: pathlib.Path) -> None:
         with contextlib.suppress(OSError):
             if _TEMPORARY.fullmatch(file.name) and time.time() - file.stat().st_mtime > _STALE:
                 file.unlink()
+
+
+def json_text(record: Mapping[str, Any], indent: int | None = None) -> str:
+    """JSON as every program reads it: it has no NaN and no infinities.
+
+    A number that is not finite becomes null, and 'missing' says of each what it was: by its key, in
+    dicts within dicts by all keys with dots between. Reasons that `record` has there stay.
+
+    Args:
+      record: plain dicts, lists and values.
+      indent: as `json.dumps` has it.
+    """
+    missing = dict(record.get(MISSING) or {})
+
+    def plain(value: Any, path: str) -> Any:
+        if isinstance(value, Mapping):
+            before = f'{path}.' if path else ''
+            return {str(key): plain(x, f'{before}{key}') for key, x in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(x, path) for x in value]
+        if isinstance(value, float) and not math.isfinite(value):
+            missing.setdefault(path, f'it is {value}')
+            return None
+        return value
+
+    text = plain({key: x for key, x in record.items() if key != MISSING}, '')
+    text |= {MISSING: missing} if missing else {}
+    return json.dumps(text, indent=indent, allow_nan=False)
 
 
 def encode(image: np.ndarray, format: str, **options: Any) -> bytes:

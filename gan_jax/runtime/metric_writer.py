@@ -18,7 +18,6 @@ from tensorboardX.proto import event_pb2
 from gan_jax.runtime import files, progress
 
 FLUSH = 120.0  # seconds between which TensorBoard is shown something new
-MISSING = 'missing'  # the key of reasons why numbers are null
 # Keys of metrics.jsonl that say how fast a run was, not what it computed.
 TIMING = ('seconds', 'examples_per_second', 'data_wait')
 
@@ -65,7 +64,7 @@ def read_metrics(file: pathlib.Path) -> tuple[list[dict[str, Any]], list[str]]:
     """
     lines, problems = _read_lines(file)
     records = [
-        {name: x for name, x in record.items() if name != MISSING and x is not None}
+        {name: x for name, x in record.items() if name != files.MISSING and x is not None}
         for _, record in lines
     ]
     return records, problems
@@ -101,7 +100,7 @@ def _wrong(record: Any) -> str:
         return 'has no step'
     for name, value in record.items():
         # A number that is not finite is null, and 'missing' says why.
-        reasons = name == MISSING and isinstance(value, dict)
+        reasons = name == files.MISSING and isinstance(value, dict)
         if not reasons and value is not None and type(value) not in (int, float):
             return f'has no number as {name}'
     return ''
@@ -221,13 +220,16 @@ class Log:
         logging.info('step %d/%d: %s; %.0f examples/s, %.1f%% waiting for data, %.0f s left',
                      step, self._steps, losses, rate, 100 * wait, left)  # fmt: skip
 
-    def write(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Writes metrics under a step."""
+    def write(
+        self, step: int, metrics: Mapping[str, float], missing: Mapping[str, str] | None = None
+    ) -> None:
+        """Writes metrics under a step; those that are not finite as null, with the reasons."""
+        record = {'step': step, **metrics, files.MISSING: missing}
         with files.naming(self._file):
-            self._stream.write(json.dumps({'step': step, **metrics}) + '\n')
+            self._stream.write(files.json_text(record) + '\n')
             self._stream.flush()
-        for name, value in metrics.items():
-            self._events.scalar(step, name, value)
+        for name in metrics.keys() - not_finite(metrics):
+            self._events.scalar(step, name, metrics[name])
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
         """Shows a picture [height, width, channels] in TensorBoard."""

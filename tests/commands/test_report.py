@@ -40,7 +40,7 @@ def page(workdir, caplog):
     return text, [x.getMessage() for x in ours if str(workdir) in x.getMessage()]
 
 
-FIGURES = {'recall': {'ema': 0.625, 'raw': 0.5, 'stderr': None, 'real': 1}}
+FIGURES = {'recall': {'ema': 0.625, 'raw': 0.5, 'stderr': None, 'real': 1, 'better': 'more'}}
 HISTOGRAM = {'names': ['a', 'b'], 'real': [0.5, 0.5], 'generated': [1.0, 0.0]}
 WHOLE = {'settings': {}, 'figures': FIGURES, 'warnings': ['few'], 'best': None}
 

@@ -86,3 +86,10 @@ def test_a_config_that_may_not_be_read_is_no_mistake(tmp_path, monkeypatch):
     monkeypatch.setattr(workdir.pathlib.Path, 'read_bytes', refuse)
     with pytest.raises(PermissionError, match=r'config\.json'):
         workdir.read_config(tmp_path)
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), [1.0, float('-inf')]])
+def test_a_config_that_json_cannot_hold_is_not_written(tmp_path, value):
+    with pytest.raises(UserError, match=r'config\.data\.max_bad=.* is not finite'):
+        workdir.prepare(tmp_path / 'x', CONFIG | {'data': {**DATA, 'max_bad': value}})
+    assert not (tmp_path / 'x').exists()

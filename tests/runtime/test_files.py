@@ -1,4 +1,6 @@
 import errno
+import json
+import math
 import os
 import threading
 import time
@@ -130,3 +132,18 @@ def test_the_end_of_the_process_removes_what_is_being_written(tmp_path):
         temporary.write_text('half')
 
     files.replace(tmp_path / 'a.txt', write)
+
+
+def test_json_has_no_nan_and_says_what_was_there():
+    record = {'a': 1.5, 'b': math.nan, 'c': {'d': [1, -math.inf]}, 'e': math.inf, 'f': None}
+    record['missing'] = {'b': 'no features'}
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    found = json.loads(files.json_text(record), parse_constant=refuse)
+    assert found == {
+        'a': 1.5, 'b': None, 'c': {'d': [1, None]}, 'e': None, 'f': None,
+        'missing': {'b': 'no features', 'c.d': 'it is -inf', 'e': 'it is inf'},
+    }  # fmt: skip
+    assert files.json_text({'a': (1, 2)}) == '{"a": [1, 2]}'

@@ -145,3 +145,17 @@ def test_a_line_is_short_although_there_are_many_metrics(tmp_path, caplog):
     (line,) = [x.getMessage() for x in caplog.records]
     assert line.startswith('step 1000/100000: discriminator/loss 1.500, generator/loss 1.500; ')
     assert len(line) <= 120
+
+
+def test_numbers_that_are_not_finite_are_null_with_the_reason_beside_them(tmp_path):
+    log = log_lib.Log(tmp_path, 0, 9, 4)
+    values = {'eval/a': float('nan'), 'eval/b': 2.0, 'eval/c': float('inf')}
+    log.write(3, values, {'eval/a': 'no features'})
+    log.close()
+    (line,) = (tmp_path / 'metrics.jsonl').read_text().splitlines()
+    assert json.loads(line) == {
+        'step': 3, 'eval/a': None, 'eval/b': 2.0, 'eval/c': None,
+        'missing': {'eval/a': 'no features', 'eval/c': 'it is inf'},
+    }  # fmt: skip
+    assert 'NaN' not in line
+    assert 'Infinity' not in line

@@ -12,13 +12,11 @@ Models in PyTorch (Obukhov et al., 2020), version 0.4.0, `inception-v3-compat`, 
 names and what is said above.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import os
 import pathlib
 from collections.abc import Callable
-from typing import Any
 
 import chex
 import jax
@@ -30,7 +28,7 @@ from gan_jax.errors import UserError
 from gan_jax.networks.features import Apply, FeatureNetwork, in_batches, torch_file
 from gan_jax.networks.features.resizing import bilinear_tensorflow1
 from gan_jax.networks.layers.convolution import LAYOUT, convolve
-from gan_jax.runtime import files
+from gan_jax.runtime import cache as cache_lib
 
 # The SHA-256 of the published file. Its name has only the beginning, which is quickly forged.
 PUBLISHED = '6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2'
@@ -295,6 +293,11 @@ def features_and_logits(params: dict[str, jax.Array], x: chex.Array) -> tuple[ja
     return features, jnp.matmul(features, params['fc.kernel'], precision=lax.Precision.HIGHEST)
 
 
+def _levels(images: jax.Array) -> jax.Array:
+    """Images in [-1, 1] as they were from 0 to 255, not rounded."""
+    return (images + 1.0) * 127.5
+
+
 def make(params: dict[str, np.ndarray], batch: int, compiled: Callable = jax.jit) -> Apply:
     """uint8 images -> (features, logits), compiled for each size of images.
 
@@ -310,15 +313,6 @@ def make(params: dict[str, np.ndarray], batch: int, compiled: Callable = jax.jit
         lambda params, images: features_and_logits(params, preprocess(images)),
         params, batch, compiled,
     )  # fmt: skip
-
-
-def _cached(file: pathlib.Path) -> dict[str, np.ndarray] | None:
-    """The parameters in the cache; None if there are none that can be used."""
-    try:
-        with np.load(file) as found:
-            return dict(found)
-    except Exception:  # absent or damaged: they are made again
-        return None
 
 
 def load(
@@ -362,19 +356,12 @@ def load(
             f'the SHA-256 of {path} is {digest}, not {expected}: fetch {FILE} again from the '
             f'release fid_weights of mseitzer/pytorch-fid'
         )
-    if cache is None:
-        cache = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache', 'gan_jax')
-    kept = pathlib.Path(cache).expanduser() / f'inception_{FORM}_{digest}.npz'
-    params = _cached(kept)
-    if params is None:
-        try:
-            params = convert(torch_file.parse(raw, path))
-        except ValueError as error:
-            raise UserError(f'{path} does not hold the weights of {FILE}: {error}') from error
-        arrays: dict[str, Any] = params
-        with contextlib.suppress(OSError):
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            files.replace(kept, lambda file: np.savez(file, **arrays))
+    folder = cache_lib.folder() if cache is None else pathlib.Path(cache)
+    kept = folder and folder / f'inception_{FORM}_{digest}.npz'
+    try:
+        params = cache_lib.kept(kept, lambda: convert(torch_file.parse(raw, path)))
+    except ValueError as error:
+        raise UserError(f'{path} does not hold the weights of {FILE}: {error}') from error
     identity = f'{digest} {RESIZE} (x - 128) / 128 {FORM}'
     name = '2015-12-05' if digest == PUBLISHED else digest[:8]
     return FeatureNetwork(
@@ -382,4 +369,5 @@ def load(
         digest=hashlib.sha256(identity.encode()).hexdigest(),
         resize=RESIZE,
         apply=make(params, batch, compiled),
+        smooth=(params, lambda params, x: features_and_logits(params, preprocess(_levels(x)))[0]),
     )
