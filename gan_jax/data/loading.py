@@ -112,9 +112,10 @@ def _decoded(
 
     reasons = _for_each(read, source)
     if several.any():
+        names = [source.describe(i) for i in np.flatnonzero(several).tolist()]
         logging.info(
             '%s: %d images have several frames, of which only the first is used: %s', source.name,
-            several.sum(), cleaning.listed([source.describe(i) for i in np.flatnonzero(several).tolist()]),
+            len(names), cleaning.listed(names),
         )  # fmt: skip
     bad = tuple((source.describe(i), reason) for i, reason in enumerate(reasons) if reason)
     good = np.array([i for i, reason in enumerate(reasons) if not reason], np.intp)
