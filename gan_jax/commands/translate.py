@@ -24,8 +24,6 @@ CHUNK = 4  # tiles to a call
 QUALITY = 95  # of JPEG, WebP and AVIF
 NOT_AN_IMAGE = 'not an image'
 
-# What has frames that follow each other in time, or pages; parts of other formats are no such.
-MOVING = frozenset({'AVIF', 'GIF', 'PNG', 'TIFF', 'WEBP'})
 FOREIGN = frozenset({'.heic', '.heif', '.svg'})  # pictures that Pillow does not know
 
 
@@ -145,17 +143,12 @@ def _translate(
     if several:
         logging.warning(
             '%d files have several frames, of which only the first is translated: %s',
-            len(several), _listed(several),
+            len(several), cleaning.listed(several),
         )  # fmt: skip
     num = len(planned.outputs)
-    skipped = f', {len(bad)} could not be read: {_listed(bad)}' if bad else ''
+    skipped = f', {len(bad)} could not be read: {cleaning.listed(bad)}' if bad else ''
     logging.info('translated %d of %d files%s', num - len(bad), num, skipped)
     return num - len(bad)
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - cleaning.LISTED
-    return ', '.join(names[: cleaning.LISTED]) + (f' and {more} more' if more > 0 else '')
 
 
 def read(file: pathlib.Path, channels: int, max_pixels: int = pictures.MAX_PIXELS) -> Picture:
@@ -174,8 +167,7 @@ def read(file: pathlib.Path, channels: int, max_pixels: int = pictures.MAX_PIXEL
         raise cleaning.BadRecord(NOT_AN_IMAGE)
     opened: Any = cleaning.guarded(pictures.opened, file)
     with opened:
-        format = opened.format
-        several = format in MOVING and cleaning.guarded(getattr, opened, 'is_animated', False)
+        format, several = opened.format, pictures.several(opened)
         image = cleaning.picture(opened, 1, max_pixels)
         return Picture(cleaning.guarded(to_source, image, channels), format, several)
 

@@ -2,13 +2,13 @@
 
 import collections
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from absl import logging
 from PIL import Image
 
-from gan_jax.data import transforms
+from gan_jax.data import pictures, transforms
 from gan_jax.data.pictures import MAX_PIXELS, BadRecord
 from gan_jax.data.sources import Source
 from gan_jax.errors import UserError, printable
@@ -102,21 +102,49 @@ def read(
         small or large, not finite, or out of [-1, 1] (arrays of floats); or as source.parse says.
     """
     image, label = guarded(source.parse, raw)
+    return _usable(image, min_size, max_pixels), label
+
+
+def _usable(
+    image: Image.Image | np.ndarray, min_size: int, max_pixels: int
+) -> Image.Image | np.ndarray:
     if isinstance(image, np.ndarray):
-        return _array(image, min_size), label
-    return picture(image, min_size, max_pixels), label
+        return _array(image, min_size)
+    return picture(image, min_size, max_pixels)
+
+
+class Fitted(NamedTuple):
+    """A record as it is stored.
+
+    Attributes:
+      image: uint8 [side, side, channels].
+      label: a place in the classes.
+      several: whether it is the first of several frames.
+    """
+
+    image: np.ndarray
+    label: int
+    several: bool
 
 
 def fitted(
     source: Source, raw: Any, shape: tuple[int, int], min_size: int, max_pixels: int
-) -> tuple[np.ndarray, int]:
-    """`read`, then `transforms.fit` to a side and channels: uint8 [side, side, channels], label.
+) -> Fitted:
+    """`read`, then `transforms.fit` to a side and channels.
 
     Raises:
       BadRecord: if it cannot be used.
     """
-    image, label = read(source, raw, min_size, max_pixels)
-    return guarded(transforms.fit, image, *shape), label  # a palette may be broken
+    image, label = guarded(source.parse, raw)
+    several = isinstance(image, Image.Image) and pictures.several(image)
+    image = _usable(image, min_size, max_pixels)
+    return Fitted(guarded(transforms.fit, image, *shape), label, several)  # a palette may be broken
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - LISTED
+    return ', '.join(names[:LISTED]) + (f' and {more} more' if more > 0 else '')
 
 
 def report(
@@ -144,10 +172,9 @@ def report(
         return
     reasons = collections.Counter(reason for _, reason in bad).most_common()
     logging.warning(
-        '%s: skipped %d of %d %s: %s; %s%s', name, len(bad), total, records,
+        '%s: skipped %d of %d %s: %s; %s', name, len(bad), total, records,
         ', '.join(f'{count} {reason}' for reason, count in reasons),
-        printable(', '.join(f'{record} ({reason})' for record, reason in bad[:LISTED])),
-        f' and {len(bad) - LISTED} more' if len(bad) > LISTED else '',
+        printable(listed([f'{record} ({reason})' for record, reason in bad])),
     )  # fmt: skip
     found = f'{name}: {len(bad)} of {total} {records} ({len(bad) / total:.1%}) cannot be used'
     which = f'most often {reasons[0][0]}, the first is {bad[0][0]} ({bad[0][1]})'

@@ -97,19 +97,26 @@ def _decoded(
     size, depth = shape
     held = len(source) * size * size * depth <= memory_gb * 1e9
     images = np.empty((len(source) if held else 0, size, size, depth), np.uint8)
-    labels = np.zeros(len(source), np.int32)
+    labels, several = np.zeros(len(source), np.int32), np.zeros(len(source), bool)
 
     def read(index: int, raw: Any) -> str | None:
         """Why a record is bad; a good one is put in its place."""
         try:
-            image, labels[index] = cleaning.fitted(source, raw, shape, *limits)
+            record = cleaning.fitted(source, raw, shape, *limits)
         except cleaning.BadRecord as error:
             return error.args[0]
+        labels[index], several[index] = record.label, record.several
         if held:
-            images[index] = image
+            images[index] = record.image
         return None
 
     reasons = _for_each(read, source)
+    if several.any():
+        names = [source.describe(i) for i in np.flatnonzero(several).tolist()]
+        logging.info(
+            '%s: %d images have several frames, of which only the first is used: %s', source.name,
+            len(names), cleaning.listed(names),
+        )  # fmt: skip
     bad = tuple((source.describe(i), reason) for i, reason in enumerate(reasons) if reason)
     good = np.array([i for i, reason in enumerate(reasons) if not reason], np.intp)
     fetch: Callable[[np.ndarray], np.ndarray]
@@ -207,7 +214,7 @@ def _decoder(
 
     def decode(index: int, raw: Any) -> np.ndarray:
         try:
-            return cleaning.fitted(source, raw, shape, *limits)[0]
+            return cleaning.fitted(source, raw, shape, *limits).image
         except cleaning.BadRecord as error:
             raise UserError(
                 f'{source.describe(index)} is {error} now and was not when {source.name} was '

@@ -12,6 +12,8 @@ FORMATS = (
     'AVIF', 'BMP', 'GIF', 'JPEG', 'JPEG2000', 'PCX', 'PNG', 'PPM', 'PSD', 'SGI', 'TGA', 'TIFF',
     'WEBP',
 )  # fmt: skip
+# What has frames that follow each other in time, or pages; parts of other formats are no such.
+MOVING = frozenset({'AVIF', 'GIF', 'PNG', 'TIFF', 'WEBP'})
 MAX_PIXELS = 89_478_485  # as Pillow has it
 NOT_A_FILE = 'not a regular file'
 
@@ -48,6 +50,14 @@ def opened(source: pathlib.Path | bytes) -> Image.Image:
     if not stat.S_ISREG(source.stat().st_mode):
         raise BadRecord(NOT_A_FILE)
     return Image.open(source, formats=_formats())
+
+
+def several(image: Image.Image) -> bool:
+    """Whether a picture that is not yet decoded has frames after the first."""
+    try:
+        return image.format in MOVING and getattr(image, 'is_animated', False)
+    except Exception:  # broken bytes, of which decoding says more
+        return False
 
 
 def permit(pixels: int) -> None:

@@ -196,6 +196,20 @@ def test_what_malformed_exif_raises_is_met_in_training_and_translation(tmp_path,
         translate.read(tmp_path / name, 3)
 
 
+def test_frames_after_the_first_are_counted_in_training(tmp_path, caplog):
+    frames = [Image.fromarray(np.full((12, 16), x, np.uint8)) for x in (10, 200)]
+    for name in ('a.gif', 'b.webp', 'c.tiff', 'd.png'):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], lossless=True)
+    (tmp_path / 'e.png').write_bytes(encoded(NOISE, 'PNG'))
+    with caplog.at_level(logging.INFO, logger='absl'):
+        images = load(tmp_path).batch(np.arange(4))['real']
+    np.testing.assert_array_equal(images, 10)
+    assert [x.getMessage() for x in caplog.records] == [
+        f'folder:{tmp_path}: 4 images have several frames, of which only the first is used: a.gif, '
+        'b.webp, c.tiff, d.png'
+    ]
+
+
 def test_whatever_is_raised_of_foreign_bytes_is_a_bad_record(monkeypatch):
     def parse(raw):
         image = Image.fromarray(NOISE)
