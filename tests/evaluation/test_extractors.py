@@ -42,6 +42,9 @@ def test_a_classifier_learns_the_labels_once_and_is_kept(tmp_path, monkeypatch, 
     found, logits = network.apply(some['real'][:3])
     assert found.shape == (3, 128)
     assert logits.shape == (3, 2)
+    params, smooth = network.smooth
+    seen = (some['real'][:3] / 127.5 - 1).astype(np.float32)
+    np.testing.assert_allclose(smooth(params, seen), found, rtol=1e-4, atol=1e-5)
 
     monkeypatch.setattr(classifier, 'train', None)  # it is not called again
     again = features.load('classifier', train, test, tmp_path)

@@ -242,6 +242,9 @@ def test_a_file_is_loaded_and_named(file, tmp_path):
     want = jax.jit(inception.features_and_logits)(params, pixels)
     np.testing.assert_allclose(found, want[0], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(logits, want[1], rtol=1e-4, atol=1e-6)
+    params, smooth = network.smooth  # of images as networks see them
+    floats = jnp.asarray(images / 127.5 - 1, jnp.float32)
+    np.testing.assert_allclose(jax.jit(smooth)(params, floats), found, rtol=1e-3, atol=1e-5)
     assert network.name != 'inception-2015-12-05'
     assert '299' in network.resize
     assert len(network.digest) == 64
