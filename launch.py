@@ -24,7 +24,7 @@ from typing import NoReturn
 
 def stop(number: int, frame: object) -> NoReturn:
     """Ends with one line while modules are imported, which takes seconds."""
-    print(f'gan_jax: ended by {signal.Signals(number).name} at its start', file=sys.stderr)
+    os.write(2, f'gan_jax: ended by {signal.Signals(number).name} at its start\n'.encode())
     os._exit(128 + number)
 
 

@@ -250,6 +250,25 @@ def test_of_two_trainers_of_one_run_the_later_ends_with_one_line(tmp_path, serve
     )
 
 
+@pytest.mark.parametrize(
+    ('arguments', 'name'),
+    [((*RUN, *CHECKPOINTS), 'metrics.jsonl'), (('--mode=sample', '--num=4'), 'generated')],
+)
+def test_what_is_in_the_place_of_a_file_is_named(half, server, tmp_path, arguments, name):
+    workdir = shutil.copytree(half, tmp_path / 'run')
+    if name == 'generated':
+        (workdir / name).write_text('')
+    else:
+        (workdir / name).unlink()
+        (workdir / name).mkdir()
+    code, printed = server.run(*arguments, f'--workdir={workdir}')
+    assert code == 3, printed
+    assert 'Traceback' not in printed
+    line = printed.splitlines()[-1]
+    assert line.startswith(f'gan_jax: {workdir / name}')
+    assert line.endswith('move what is in its place, and give the same command again')
+
+
 LIMITED = """
 import resource, runpy, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)

@@ -260,21 +260,24 @@ def test_the_best_checkpoint_is_kept(pictures, tmp_path, monkeypatch):
 
 
 class Kept:
-    """Checkpoints that hold one of this progress."""
+    """Checkpoints that hold one of this progress; None is left if it is damaged."""
 
     def __init__(self, progress):
         self.progress = progress
 
     def restore(self, template, accept):
-        accept(self.progress)
-        return 4, None, self.progress
+        try:
+            accept(self.progress)
+        except (KeyError, TypeError, ValueError):
+            return None
+        return 4, 'kept', self.progress
 
 
 @pytest.fixture
 def begun():
     """(what a run is restored with, what its batches were told)."""
     told = []
-    experiment = types.SimpleNamespace(dataset=[0] * 6, init=lambda: 0)
+    experiment = types.SimpleNamespace(dataset=[0] * 6, init=lambda: 0, begin=lambda: 'new')
     batches = types.SimpleNamespace(set_state=lambda state: told.append(state['next_index']))
     return (experiment, batches, pathlib.Path('run')), told
 
@@ -306,9 +309,9 @@ def test_another_number_of_cores_is_warned_of(begun, monkeypatch, caplog, cores,
     ],
     ids=str,
 )
-def test_progress_that_cannot_be_gone_on_with_is_not_accepted(begun, progress):
-    with pytest.raises((KeyError, TypeError, ValueError)):
-        train._restore(Kept(progress), *begun[0])
+def test_progress_that_cannot_be_gone_on_with_is_damage(begun, progress):
+    assert train._restore(Kept(PROGRESS), *begun[0])[:2] == (4, 'kept')
+    assert train._restore(Kept(progress), *begun[0]) == (0, 'new', {})
 
 
 def grey(images):
