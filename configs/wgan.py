@@ -5,13 +5,16 @@ of the critic to one of the generator.
 
     python launch.py --config=configs/wgan.py
 
-Hardware and time: not timed.
-Score: not measured with these optimizers.
+Hardware and time: one CPU core that other work shared, 12 minutes by the clock, 4 of them its own,
+for three seeds as one program.
+Score: 55.0 +- 3.9% of 1,000 samples named with confidence over 0.9, seeds 0 to 2
+(python -m benchmarks.legibility); smallest class 6.8 to 8.2%.
 
-Deviations: the run is short; DCGAN's networks at a quarter of their width; samples come from
-running averages of the generator. Steps are the critic's: the generator plays at every fifth.
-RMSProp is the authors', torch.optim.RMSprop at 5e-5: a decay of 0.99, and 1e-8 outside the root.
-optax by default has it inside, where at a clipped critic's gradients (1e-5) steps are a tenth.
+Deviations: the learning rate is 2e-4, not 5e-5, since the run is short (at 5e-5 samples are grey
+blots after 2,000 steps); DCGAN's networks at a quarter of their width; samples come from running
+averages of the generator. Steps are the critic's: the generator plays at every fifth. RMSProp is
+otherwise the authors', torch.optim.RMSprop: a decay of 0.99, and 1e-8 outside the root. optax by
+default has it inside, where at a clipped critic's gradients (1e-5) steps are a tenth.
 """
 
 import ml_collections
@@ -22,7 +25,7 @@ from gan_jax import config as config_lib
 def get_config() -> ml_collections.ConfigDict:
     """The default run."""
     config = config_lib.default()
-    config.steps = 6000
+    config.steps = 4000
     config.steps_per_dispatch = 5
     config.objective = 'wasserstein'
     config.generator = ml_collections.ConfigDict(
@@ -34,12 +37,12 @@ def get_config() -> ml_collections.ConfigDict:
     config.latent = ml_collections.ConfigDict({'name': 'normal', 'size': 64})
     for player in ('generator', 'discriminator'):
         config.optimizers[player] = config_lib.optimizer(
-            'rmsprop', learning_rate=5e-5, decay=0.99, eps=1e-8, eps_in_sqrt=False
+            'rmsprop', learning_rate=2e-4, decay=0.99, eps=1e-8, eps_in_sqrt=False
         )
     config.optimizers.discriminator.clip_weights = 0.01
     config.generator_every = 5
     config.ema.generator = ml_collections.ConfigDict({'half_life': 10_000, 'ramp_up': 0.05})
-    config.sample_every = 3000
-    config.checkpoint_every = 3000
-    config.eval_every = 3000
+    config.sample_every = 2000
+    config.checkpoint_every = 2000
+    config.eval_every = 2000
     return config
