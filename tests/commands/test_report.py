@@ -118,7 +118,7 @@ def test_an_evaluation_with_any_value_changed_is_shown_or_left_out(tmp_path):
             hints = diagnostics.hints(report._figures({}, kept, 0), histogram)
             content = Content('x', {}, evaluation=kept, histogram=histogram, hints=hints)
             shown += '<h1>x</h1>' in render(content)
-    assert len(everything) == 12 * 21
+    assert len(everything) == 12 * 22
     assert shown == 60
 
 

@@ -52,6 +52,7 @@ def test_names_that_are_no_utf8_stand_in_the_page(tmp_path, monkeypatch):
     )
     run = types.SimpleNamespace(experiment=of, step=1, variables=lambda replica: None)
     monkeypatch.setattr(report.experiment_lib, 'restore', lambda *_, **__: run)
+    monkeypatch.setattr(report.saved, 'read_config', lambda _: config)
     page = report.write_report(tmp_path).read_text(encoding='utf-8')
     assert 'folder:caf\u00e9 ' in page
     assert r'\udcff' in page
