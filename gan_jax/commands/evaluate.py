@@ -152,11 +152,16 @@ def evaluate_sets(
     modality = modalities.make(modalities.settings_of(sets[0]))
     metrics = chosen['metrics'] if 'metrics' in _given(changes or {}) else modality.metrics
     validate.check_metrics('--metrics', metrics)
+    possible = _possible(metrics, {'real'})
+    if not possible or ('metrics' in _given(changes or {}) and len(possible) < len(metrics)):
+        without = next(x for x in metrics if x not in possible)
+        raise UserError(
+            f'--metrics={",".join(metrics)}: two sets of images cannot give {without}; leave it out'
+        )
     network, cache = None, cache or extractors.cache_folder()
     if evaluator.needs_network(metrics):
         network = experiment_lib.load_network(chosen['features'], modality, sets[0], None, cache)
     references = {'real': statistics.choose(sets[0], num, config['seed'], real)}
-    possible = _possible(metrics, {'real'})
     against = Evaluation(possible, network, references, modality, config['seed'], cache)
     floor, how = real_floor(against)
     generated = statistics.choose(sets[1], num, config['seed'], fake)

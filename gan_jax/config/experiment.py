@@ -7,16 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
-from flax.errors import FlaxError
+from absl import logging
 
 from gan_jax import data, modalities
 from gan_jax import game as game_lib
-from gan_jax.config import defaults, inputs, resolve, saved, validate
+from gan_jax.config import defaults, fit, inputs, resolve, saved, validate
 from gan_jax.config.checks import imported
-from gan_jax.errors import UserError, one_line
+from gan_jax.errors import UserError
 from gan_jax.evaluation import evaluator, extractors
 from gan_jax.modalities import Modality
 from gan_jax.runtime import checkpoint, parallel, replicas
@@ -117,6 +116,35 @@ class Experiment:
             return self.init()
         return self.init(_trained(pathlib.Path(self.config['init_from']), self))
 
+    def check_training(self, devices: int) -> None:
+        """Looks for what would make training on so many devices fail, or learn nothing.
+
+        Warns of learning rates that have come to their end before the run has.
+
+        Raises:
+          UserError: if batch normalisation sees single numbers, there is too little memory, or a
+            metric cannot be had.
+        """
+        config, example = self.config, self.example
+        part = config['batch_size'] // (config['micro_batches'] * devices)
+        if part * devices <= config['cures']['packing']:
+            fit.check_statistics(self.game, example, part, devices)
+        several = config['steps_per_dispatch'] * config['num_replicas']
+        one, evaluated = fit.size(example), bool(config['eval_every'])
+        needed = {
+            'config.batch_size x steps_per_dispatch x num_replicas': config['batch_size'] * several,
+            'config.num_samples': config['num_samples'],
+            'config.eval_samples': config['eval_samples'] * evaluated,
+        }
+        fit.check_memory({what: num * one for what, num in needed.items()})
+        fit.check_memory(
+            {'the networks with their optimizers': fit.size(jax.eval_shape(self.init))}
+        )
+        if config['eval_every']:
+            self.check_metrics(config['evaluation']['metrics'])
+        for line in resolve.spent_rates(config, self.game):
+            logging.warning('!!! %s', line)
+
     def sources(self, dataset: data.Dataset, places: np.ndarray) -> translation.Sources:
         """Sources of a data set's examples, always the same."""
         return translation.Sources(
@@ -138,6 +166,12 @@ class Experiment:
         drawn = sampler.draw_inputs(self.game, seed, num)
         return real, sampler.make_picture(self.game, self.modality, real, drawn)
 
+    def check_metrics(self, names: Sequence[str]) -> None:
+        """Raises UserError if the data or the game cannot give one of these metrics."""
+        held_out = self.held_out
+        real = self.dataset if held_out is None else held_out
+        evaluator.check_evidence(names, real, self.game, held_out is not None)
+
     def evaluation(
         self, num: int, names: Sequence[str] | None = None, cache: pathlib.Path | None = None
     ) -> evaluator.Evaluation:
@@ -151,6 +185,7 @@ class Experiment:
         Raises:
           UserError: if a metric cannot be had of these data.
         """
+        self.check_metrics(self.config['evaluation']['metrics'] if names is None else names)
         chosen, cache = self.config['evaluation'], cache or extractors.cache_folder()
         return evaluator.build(
             chosen['metrics'] if names is None else names,
@@ -195,6 +230,27 @@ def load_network(
     return extractors.load(name, train, test, cache, thumbnails=modality.thumbnails, own=own)
 
 
+def check(config: Mapping[str, Any]) -> Callable[..., game_lib.Game]:
+    """Checks all that can be checked of a config before its data are read.
+
+    Returns:
+      What builds the game once they are, see `resolve.resolve_game`.
+
+    Raises:
+      UserError: if a key is unknown or missing, or a value is none of its kind.
+    """
+    validate.check(config)
+    validate.check_batches(config, parallel.num_devices())
+    inputs.check_augment(config)
+    make_game = resolve.resolve_game(config)
+    inputs.degradation(config)
+    inputs.baseline(config)
+    draft = make_game(shape=None)
+    inputs.check_sources(config, draft)
+    resolve.build_optimizers(config, draft)
+    return make_game
+
+
 def build(config: Mapping[str, Any]) -> Experiment:
     """Checks everything that a config says and builds what it stands for.
 
@@ -204,13 +260,7 @@ def build(config: Mapping[str, Any]) -> Experiment:
       UserError: if anything in it is wrong, or its data set cannot be used.
     """
     config = defaults.renewed(config)
-    validate.check(config)
-    validate.check_batches(config, parallel.num_devices())
-    inputs.check_augment(config)
-    make_game = resolve.resolve_game(config)
-    inputs.degradation(config)
-    inputs.baseline(config)
-    inputs.check_sources(config, make_game(shape=None))
+    make_game = check(config)
     init_config = {}
     if config['init_from']:
         init_config = saved.read_config(pathlib.Path(config['init_from']))
@@ -227,6 +277,7 @@ def build(config: Mapping[str, Any]) -> Experiment:
     }
     experiment = _assembled(resolved, make_game)
     experiment.__dict__.update(fed=fed, dataset=dataset)  # read already
+    experiment.check_training(parallel.num_devices())
     return experiment
 
 
@@ -245,59 +296,18 @@ def _assembled(config: dict[str, Any], make_game: Callable[..., game_lib.Game]) 
     degrade, baseline = inputs.degradation(config), inputs.baseline(config)
     prepare = inputs.build_prepare(config, modality, degrade)
     game = make_game(shape=modality.shape, **modality.fields)
-    _check_baseline(modality, degrade, baseline)
+    if baseline is not None:
+        fit.check_baseline(baseline, inputs.source_shape(modality, degrade), modality.shape)
     example = inputs.example(config, game, modality, degrade)
-    _check_networks(config, modality, game, example)
+    generator = config['generator']['name']
+    fit.check_networks(
+        game, example, modality.name, generator, bool(config.get('feature_matching'))
+    )
     optimizers, decays = resolve.build_optimizers(config, game)
     aligned = inputs.aligned(config, held_out=True)
     return Experiment(
         config, modality, game, optimizers, decays, prepare, degrade, baseline, aligned
     )
-
-
-def _check_networks(
-    config: Mapping[str, Any], modality: Modality, game: game_lib.Game, example: Mapping[str, Any]
-) -> None:
-    """Raises UserError unless the networks can be built and make such examples."""
-    try:
-        params, aux = jax.eval_shape(game.init, jax.random.key(0), example)
-        made_of = example.get('source')
-        if made_of is None:
-            made_of = jax.eval_shape(
-                game.functions['prior'], jax.random.split(jax.random.key(0), 1)
-            )
-        made = jax.eval_shape(sampler.generate(game), params, aux, made_of)
-        if config.get('feature_matching'):
-            keys = jax.random.split(jax.random.key(0), 1)
-            losses = [turn.loss for turn in game.turns if 'generator' in turn.players]
-            for loss in losses:
-                # Batch statistics ask for the axis of the devices.
-                alone = jax.vmap(loss, None, axis_name=parallel.AXIS, axis_size=1)
-                jax.eval_shape(alone, params, {**aux, 'step': jnp.int32(1)}, example, keys)
-    except (TypeError, ValueError, ArithmeticError, AssertionError, FlaxError) as error:
-        raise UserError(
-            f'the networks cannot be built for {modality.name}: {one_line(error)} '
-            f'(those of mixture and mlp take any shape)'
-        ) from error
-    if made.shape != example['real'].shape:
-        raise UserError(
-            f'config.generator.name={config["generator"]["name"]!r} makes arrays of shape '
-            f'{made.shape[1:]}, not examples of {modality.shape}; is it a generator?'
-        )
-
-
-def _check_baseline(
-    modality: Modality, degrade: Callable | None, baseline: Callable | None
-) -> None:
-    if baseline is None:
-        return
-    source = jnp.zeros((1, *inputs.source_shape(modality, degrade)))
-    try:
-        answer = jax.eval_shape(baseline, source).shape[1:]
-    except (TypeError, ValueError, AssertionError) as error:
-        raise UserError(f'config.baseline: {one_line(error)}') from error
-    if answer != modality.shape:
-        raise UserError(f'config.baseline makes images of {answer}, not of {modality.shape}')
 
 
 class Run(NamedTuple):
@@ -340,6 +350,12 @@ def restore(workdir: pathlib.Path, best: bool = False, experiment: Experiment | 
     restored = None
     if (workdir / 'checkpoints').exists():
         checkpoints = open_checkpoints(workdir, read_only=True)
+        if best and checkpoints.best_step() is None:
+            checkpoints.close()
+            raise UserError(
+                f'{workdir} has no best checkpoint: it was never evaluated; leave --best out, or '
+                f'train with --config.eval_every=1000, say'
+            )
         restored = checkpoints.restore(jax.eval_shape(experiment.init), best)
         checkpoints.close()
     if restored is None:

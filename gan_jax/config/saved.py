@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gan_jax import modalities
+from gan_jax.config import optimizing
 from gan_jax.config.defaults import GROUPS, MAY_CHANGE, default, renewed
 from gan_jax.errors import UserError, one_line
 from gan_jax.runtime import files
@@ -74,7 +75,7 @@ def _flatten(tree: Any, prefix: str = 'config') -> dict[str, Any]:
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     free = {f'config.{key}' for key in MAY_CHANGE}
-    before, after = _flatten(old), _flatten(new)
+    before, after = (_flatten(optimizing.counted(x, old['steps'])) for x in (old, new))
     return [
         f'{key}: {before.get(key)!r} there, {after.get(key)!r} now'
         for key in sorted({*before, *after} - free)

@@ -262,3 +262,40 @@ def samples(make: Callable, inputs: Any) -> Iterator[np.ndarray]:
     hidden = len(starts) < 4 or not sys.stderr.isatty()
     for start in tqdm.tqdm(starts, 'samples', disable=hidden, leave=False):
         yield make(sampler.part(inputs, slice(start, start + statistics.CHUNK)))
+
+
+# Evidence that not all data or games have, and what has it.
+CONDITIONS = {
+    'mixture': 'points drawn from a mixture, as config.dataset=ring8 is',
+    'real_labels': 'a data set with classes',
+    'fake_labels': 'samples with labels, which two folders of classes have (--real and --fake)',
+    'fake_scores': 'a game whose discriminator scores examples',
+    'cycles': 'a game with a way back, such as config.game=cyclegan',
+}
+
+
+def check_evidence(names: Sequence[str], real: data.Dataset, game: Game, held_out: bool) -> None:
+    """Raises UserError for the first metric that needs evidence which a run does not have.
+
+    Args:
+      names: the metrics.
+      real: what samples are compared with.
+      game: the run's.
+      held_out: whether that is another split than what is trained on.
+    """
+    absent = {'fake_labels'}  # those that a prior draws are no figure's
+    absent |= set() if real.mixture else {'mixture'}
+    absent |= set() if len(real.class_names) > 1 else {'real_labels'}
+    absent |= set() if 'score' in game.functions else {'fake_scores'}
+    absent |= set() if translation.both_ways(game) else {'cycles'}
+    for name in names:
+        for evidence in sorted(needed([name]) & absent):
+            raise UserError(
+                f'the metric {name} needs {CONDITIONS[evidence]}, and {real.name} with this game '
+                f'has none of that; leave it out'
+            )
+    if not held_out and all(map(_of_training, names)):
+        raise UserError(
+            f'{", ".join(names)}: {real.name} has no other split to compare with; name one in '
+            f'config.evaluation.split (--split), or other metrics'
+        )

@@ -170,6 +170,10 @@ class Checkpoints:
             )
         return None
 
+    def best_step(self) -> int | None:
+        """The step that is the best by the metric; None if none was evaluated."""
+        return self._manager.best_step()
+
     def _read(self, step: int, template: Any) -> tuple[Any, dict[str, Any]]:
         flat_template = {path: np.zeros(x.shape, x.dtype) for path, x in _flat(template).items()}
         json = ocp.args.JsonRestore()
