@@ -67,7 +67,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
       Diverged: if a metric or the state is not finite.
     """
     # ---- Build -------------------------------------------------------------------------------
-    experiment = build(config)
+    experiment = build(saved.as_begun(workdir, config))
     config, dataset, game = experiment.config, experiment.dataset, experiment.game
     saved.prepare(workdir, config)
     steps, several, seeds = config['steps'], config['steps_per_dispatch'], experiment.seeds

@@ -14,7 +14,7 @@ from gan_jax.errors import UserError, nearest, one_line
 def check_name(what: str, name: Any, valid: Iterable[str]) -> None:
     """Raises UserError naming the nearest valid name for an unknown one."""
     valid = sorted(valid)
-    if name not in valid:
+    if not isinstance(name, str) or name not in valid:
         raise UserError(
             f'{what} {name!r} is unknown; the nearest valid name is '
             f'{nearest(str(name), valid)!r} (all: {", ".join(valid)})'

@@ -66,17 +66,19 @@ def schedule(what: str, value: Mapping[str, Any], updates: int) -> optax.Schedul
     return made
 
 
-def counted(tree: Any, steps: int) -> Any:
-    """A config whose schedules say numbers of steps where they said shares of so many steps.
+def as_begun(new: Any, old: Any) -> Any:
+    """A config with the numbers of steps that a run was begun with where it says shares now.
 
-    So a run whose config has numbers is the run of a config that says the same in shares.
+    Args:
+      new: the config.
+      old: that of the run, perhaps of a version that had no shares.
     """
-    if not isinstance(tree, Mapping):
-        return tree
-    below = {key: counted(x, steps) for key, x in tree.items()}
-    if below.pop(SHARES, False) is not True:
-        return below
-    return {key: round(x * steps) if _counts(key) else x for key, x in below.items()}
+    if not (isinstance(new, Mapping) and isinstance(old, Mapping)):
+        return new
+    if new.get(SHARES) is True and SHARES not in old:
+        kept = {key: old.get(key, x) if _counts(key) else x for key, x in new.items()}
+        return {key: x for key, x in kept.items() if key != SHARES}
+    return {key: as_begun(x, old.get(key)) for key, x in new.items()}
 
 
 def _counts(name: str) -> bool:

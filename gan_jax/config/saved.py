@@ -75,12 +75,19 @@ def _flatten(tree: Any, prefix: str = 'config') -> dict[str, Any]:
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     free = {f'config.{key}' for key in MAY_CHANGE}
-    before, after = (_flatten(optimizing.counted(x, old['steps'])) for x in (old, new))
+    before, after = _flatten(old), _flatten(new)
     return [
         f'{key}: {before.get(key)!r} there, {after.get(key)!r} now'
         for key in sorted({*before, *after} - free)
         if before.get(key) != after.get(key) and not key.startswith(NOT_COMPARED)
     ]
+
+
+def as_begun(workdir: pathlib.Path, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The config, its schedules as the run in `workdir` was begun if they only say it otherwise."""
+    if not (workdir / CONFIG).exists():
+        return config
+    return optimizing.as_begun(config, read_config(workdir))
 
 
 def prepare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:

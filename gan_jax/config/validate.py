@@ -1,6 +1,6 @@
 """Checks of a config's common keys, before the data are read and anything is compiled."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from gan_jax import games
@@ -47,13 +47,13 @@ def check_metrics(what: str, names: Any) -> None:
     """Raises UserError naming the nearest valid metric for the first unknown one."""
     if isinstance(names, str) and names:
         raise UserError(f"{what}={names!r} must be a tuple of names, such as ('{names}',)")
-    if not isinstance(names, Sequence) or not names:
+    if not isinstance(names, list | tuple) or not names:
         raise UserError(
             f'{what}={names!r} names no metric; give a tuple of names, such as '
             f"('sliced_wasserstein',) (all: {', '.join(sorted(evaluator.available()))})"
         )
     for name in names:
-        if name not in evaluator.available() and str(name).lower() in ABBREVIATED:
+        if str(name) not in evaluator.available() and str(name).lower() in ABBREVIATED:
             long = ABBREVIATED[str(name).lower()]
             raise UserError(f'{what} {name!r} is unknown; the nearest valid name is {long!r}')
         check_name(what, name, evaluator.available())

@@ -132,18 +132,22 @@ def test_a_rate_that_ends_before_the_run_is_told(changes, lines):
         assert 'of_steps=True' in line
 
 
-def test_a_run_whose_config_says_numbers_is_that_of_one_which_says_shares(tmp_path):
-    """A run of the version before goes on, and with more steps its rate ends with them."""
-    new = methods.load_config('ring8').to_dict()
-    old = json.loads(json.dumps(new))
+def test_a_run_that_was_begun_with_numbers_of_steps_keeps_them(tmp_path):
+    """One of the version before goes on as it would have; one begun with shares keeps these."""
+    new = json.loads(json.dumps(methods.load_config('ring8').to_dict())) | {'steps': 50_000}
     rate = {'name': 'cosine_decay_schedule', 'init_value': 2e-3, 'decay_steps': 25_000}
+    adam = {'name': 'adam', 'clip_norm': None, 'clip_weights': None, 'b1': 0.8}
+    old = new | {'steps': 2, 'optimizers': dict.fromkeys(new['optimizers'], adam)}
     for player in old['optimizers']:
-        old['optimizers'][player]['learning_rate'] = rate
+        old['optimizers'][player] = adam | {'learning_rate': rate}
+    assert saved.as_begun(tmp_path, new) == new
     (tmp_path / 'config.json').write_text(json.dumps(old))
-    saved.prepare(tmp_path, new | {'steps': 50_000})
-    kept = saved.read_config(tmp_path)
-    assert kept['optimizers']['generator']['learning_rate']['decay_steps'] == 1.0
-    half = json.loads(json.dumps(new))
-    half['optimizers']['generator']['learning_rate']['decay_steps'] = 0.5
-    with pytest.raises(UserError, match=r'decay_steps: 50000 there, 25000 now'):
-        saved.prepare(tmp_path, half)
+    begun = saved.as_begun(tmp_path, new)
+    assert begun == old | {'steps': 50_000}
+    saved.prepare(tmp_path, begun)
+    changed = json.loads(json.dumps(new))
+    changed['optimizers']['generator']['learning_rate']['init_value'] = 1e-3
+    with pytest.raises(UserError, match=r'init_value: 0.002 there, 0.001 now; give'):
+        saved.prepare(tmp_path, saved.as_begun(tmp_path, changed))
+    (tmp_path / 'config.json').write_text(json.dumps(new))
+    assert saved.as_begun(tmp_path, new) == new
