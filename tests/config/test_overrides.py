@@ -160,3 +160,8 @@ def test_a_file_may_take_an_argument(tmp_path):
                     '  return ml_collections.ConfigDict({"a": a})\n')  # fmt: skip
     assert overrides.load(str(file)) == ml_collections.ConfigDict({'a': 'b'})
     assert overrides.load(f'{file}:c') == ml_collections.ConfigDict({'a': 'c'})
+
+
+@pytest.mark.parametrize('name', methods.CONFIGS)
+def test_every_config_is_right_as_the_command_line_reads_it(name):
+    experiment.check(overrides.apply(overrides.load(f'configs/{name}.py'), [('batch_size', '16')]))
