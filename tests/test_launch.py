@@ -143,7 +143,6 @@ def test_the_best_of_a_run_that_was_never_evaluated_is_refused(trained, server, 
     ('metrics', 'words'),
     [
         ('', '--metrics=[] names no metric'),
-        ('fid', "nearest valid name is 'frechet_distance'"),
         ('intra_class_frechet_distance', 'needs samples with labels'),
     ],
 )

@@ -47,13 +47,15 @@ def test_batch_normalisation_of_single_numbers_is_refused(name, devices, changes
                       'generator': {'name': 'dcgan.Generator', 'width': 4, 'hidden': 0},
                       'discriminator': {'name': 'dcgan.Discriminator', 'norm': 'none'}}),  # maps
         ('gan', 1, {'batch_size': 1}),
-        ('sngan', 1, {'batch_size': 1}),  # maps; and spectral norm has such a collection, too
+        # Maps; and spectral norm has such a collection, too.
+        pytest.param('sngan', 1, {'batch_size': 1}, marks=pytest.mark.slow),
     ],
 )  # fmt: skip
 def test_other_parts_of_one_example_are_borne(name, devices, changes):
     check(name, devices, **changes)
 
 
+@pytest.mark.slow
 def test_what_is_refused_learns_nothing():
     """The gradient of the generator is exactly 0, which the loss does not show."""
     config = methods.shrunk('ring8', batch_size=1)
