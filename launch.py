@@ -2,24 +2,44 @@
 
 python launch.py --config=configs/dcgan.py
 python launch.py --workdir=runs/dcgan --mode=sample --num=64 --seed=0
+
+Exit codes:
+  0: done; or stopped by Ctrl-C or SIGTERM while it trained, and saved
+  1: the run diverged; or no picture could be read (--mode=translate)
+  2: a mistake in the command line, the config or the data
+  3: a file could not be read or written: no space, no permission, a failing disk
+  130, 143: ended by Ctrl-C, by SIGTERM, before or after the training or for the second time
 """
 
+import functools
 import itertools
 import os
 import pathlib
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from absl import app, flags
 
-from gan_jax import train
-from gan_jax.commands import evaluate, report, sample, translate
-from gan_jax.config import overrides
-from gan_jax.config.bounds import HUGE, check_number
-from gan_jax.config.checks import check_name
-from gan_jax.errors import UserError
-from gan_jax.runtime import process
+def stop(number: int, frame: object) -> NoReturn:
+    """Ends with one line while modules are imported, which takes seconds."""
+    print(f'gan_jax: ended by {signal.Signals(number).name} at its start', file=sys.stderr)
+    os._exit(128 + number)
+
+
+if __name__ == '__main__':
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+
+from absl import app, flags  # noqa: E402
+
+from gan_jax import errors, train  # noqa: E402
+from gan_jax.commands import evaluate, report, sample, translate  # noqa: E402
+from gan_jax.config import overrides  # noqa: E402
+from gan_jax.config.bounds import HUGE, check_number  # noqa: E402
+from gan_jax.config.checks import check_name  # noqa: E402
+from gan_jax.errors import UserError  # noqa: E402
+from gan_jax.runtime import preemption, process  # noqa: E402
 
 CONFIG = flags.DEFINE_string(
     'config', None, 'The run, a file in configs/; --config.a.b=value changes a key of it.'
@@ -152,7 +172,8 @@ def run(mode: str) -> None:
         changes = {'metrics': METRICS.value, 'features': FEATURES.value, 'split': SPLIT.value}
         num = NUM.value or 10_000
         if not sets:
-            evaluate.evaluate(workdir, num=num, best=best, changes=changes)
+            again = functools.partial(report.write_report, workdir, replica)
+            evaluate.evaluate(workdir, num=num, best=best, changes=changes, then=again)
         elif not (REAL.value and FAKE.value):
             raise UserError('--real and --fake go together; give both')
         else:
@@ -161,6 +182,7 @@ def run(mode: str) -> None:
 
 def main(argv: Sequence[str]) -> None:
     """Two hops from here to the update: train, update."""
+    preemption.watch()
     process.set_up(COMPILED.value)
     try:
         if len(argv) > 1:
@@ -170,6 +192,9 @@ def main(argv: Sequence[str]) -> None:
         fail(str(error), 2)
     except train.Diverged as error:
         fail(str(error), 1)
+    except OSError as error:
+        print(f'gan_jax: {errors.of_system(error)}', file=sys.stderr, flush=True)
+        os._exit(3)  # a thread of Orbax's would wait minutes for a folder that cannot be made
 
 
 if __name__ == '__main__':

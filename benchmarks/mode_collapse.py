@@ -21,6 +21,7 @@ import pathlib
 from absl import logging
 
 from configs import grid25, ring8
+from gan_jax.runtime import files
 from gan_jax.runtime.process import keep_freed_memory
 from gan_jax.train import train
 
@@ -187,7 +188,7 @@ def main():
                 train(cell_config(row, data, args.seeds, args.steps), workdir)
     results = {data: table(args.workdir, data) for data in CONFIGS}
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=1) + '\n')
+    RESULTS.write_text(files.json_text(results, indent=1) + '\n')
 
 
 if __name__ == '__main__':

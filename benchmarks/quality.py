@@ -20,6 +20,7 @@ import numpy as np
 from absl import logging
 
 from gan_jax.commands.evaluate import evaluate
+from gan_jax.runtime import files
 from gan_jax.runtime.process import keep_freed_memory
 from gan_jax.train import train
 
@@ -56,7 +57,7 @@ def cell(name, dataset, args):
         found[kind] = content['each_seed'] | {'step': content['settings']['step']}
     found['real'] = {name: row['real'] for name, row in content['figures'].items()}
     found['settings'] = content['settings']
-    file.write_text(json.dumps(found))
+    file.write_text(files.json_text(found))
     return found
 
 
@@ -90,7 +91,7 @@ def main():
         ]  # fmt: skip
         print(f'| {" | ".join(cells)} |')
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    RESULTS.write_text(json.dumps(kept | results, indent=1) + '\n')
+    RESULTS.write_text(files.json_text(kept | results, indent=1) + '\n')
 
 
 if __name__ == '__main__':

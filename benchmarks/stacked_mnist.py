@@ -23,6 +23,7 @@ from benchmarks.mode_collapse import changed
 from configs import stacked_mnist
 from gan_jax import metrics
 from gan_jax.commands.sample import sample
+from gan_jax.runtime import files
 from gan_jax.runtime.process import keep_freed_memory
 from gan_jax.train import train
 
@@ -110,7 +111,7 @@ def main():
         cells += [*PAPER.get(row, ('', '')), str(found['steps']), str(found['modes'])]
         print(f'| {row} | {" | ".join(cells)} |')
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    RESULTS.write_text(json.dumps(kept | results, indent=1) + '\n')
+    RESULTS.write_text(files.json_text(kept | results, indent=1) + '\n')
 
 
 if __name__ == '__main__':

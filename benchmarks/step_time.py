@@ -49,7 +49,7 @@ from gan_jax.games.adversary import Adversary
 from gan_jax.games.network import of_module
 from gan_jax.networks import dcgan, mlp, sngan
 from gan_jax.networks.layers import linear
-from gan_jax.runtime import parallel, process
+from gan_jax.runtime import files, parallel, process
 
 RESULTS = pathlib.Path(__file__).parent / 'results'
 BATCH, BATCHES, RATE, B1, SEED = 64, 4, 2e-4, 0.5, 0
@@ -324,7 +324,7 @@ def save(name, record):
             report = old
     report['cases'][name] = record
     RESULTS.mkdir(exist_ok=True)
-    path.write_text(json.dumps(report, indent=1) + '\n')
+    path.write_text(files.json_text(report, indent=1) + '\n')
     return path
 
 

@@ -24,6 +24,25 @@ Aux = Mapping[str, Any]
 Batch = Mapping[str, chex.Array]
 
 
+@jax.tree_util.register_pytree_with_keys_class
+class Carried(dict[str, Any]):
+    """A part of aux that each micro-batch takes over from the one before, such as a pool.
+
+    Of all the rest each micro-batch is given what was there before the turn, and the mean of what
+    they leave is kept: a running mean moves once in a turn, however many parts the batch has.
+    """
+
+    def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], tuple[str, ...]]:
+        """As a dict's."""
+        names = tuple(sorted(self))
+        return [(jax.tree_util.DictKey(name), self[name]) for name in names], names
+
+    @classmethod
+    def tree_unflatten(cls, names: tuple[str, ...], values: Any) -> 'Carried':
+        """The inverse."""
+        return cls(zip(names, values, strict=True))
+
+
 class LossFn(Protocol):
     """What a player minimises in a turn."""
 
@@ -247,7 +266,8 @@ def update(
       state: the state after `state.step` steps.
       batch: this device's arrays [examples, ...].
       axis_name: the axis over which gradients and metrics are averaged, if there is one.
-      micro_batches: the batch is taken in so many parts, whose gradients are averaged.
+      micro_batches: the batch is taken in so many parts, whose gradients, metrics and aux are
+        averaged; see `Carried`.
       prepare: (keys [examples], batch) -> batch, applied first: normalising, augmenting.
 
     Returns:
@@ -304,12 +324,15 @@ def _play(turn, params, players, aux, step, batch, rng, axis_name, micro_batches
         parts = jax.tree.map(lambda x: x.reshape(micro_batches, -1, *x.shape[1:]), whole)
         shapes = jax.eval_shape(gradients, aux, jax.tree.map(lambda x: x[0], parts))[1]
 
-        def accumulate(carry, part):
-            aux, total = carry
-            aux, terms = gradients(aux, part)
-            return (aux, jax.tree.map(jnp.add, total, terms)), None
+        def accumulate(carry, numbered):
+            given, mean, total = carry
+            number, part = numbered
+            left, terms = gradients(given, part)
+            carry = _handed_on(given, left), _running_mean(mean, left, number)
+            return (*carry, jax.tree.map(jnp.add, total, terms)), None
 
-        (aux, total), _ = lax.scan(accumulate, (aux, _zeros(shapes)), parts)
+        numbered = jnp.arange(1, micro_batches + 1), parts
+        (_, aux, total), _ = lax.scan(accumulate, (aux, aux, _zeros(shapes)), numbered)
         means = jax.tree.map(lambda x: x / micro_batches, total)
     grads, report = parallel.mean(means, axis_name)
     if turn.finish is not None:
@@ -318,6 +341,26 @@ def _play(turn, params, players, aux, step, batch, rng, axis_name, micro_batches
     report['gradient_norm'] = optax.tree.norm(grads)
     report['parameter_norm'] = optax.tree.norm({name: x.params for name, x in moved.items()})
     return {**players, **moved}, aux, report
+
+
+def _is_carried(x: Any) -> bool:
+    return isinstance(x, Carried)
+
+
+def _handed_on(given: Aux, left: Aux) -> Aux:
+    """The aux that the next micro-batch is given."""
+    return jax.tree.map(lambda x, y: y if _is_carried(x) else x, given, left, is_leaf=_is_carried)
+
+
+def _running_mean(mean: Aux, left: Aux, number: chex.Array) -> Aux:
+    """The mean of what so many micro-batches left; of what is no float, or carried, the last."""
+
+    def join(x, y):
+        if _is_carried(x) or not jnp.issubdtype(x.dtype, jnp.floating):
+            return y
+        return x + (y - x) / number.astype(x.dtype)  # exact to the bit where nothing changes
+
+    return jax.tree.map(join, mean, left, is_leaf=_is_carried)
 
 
 def _average(player: Player, aux: Aux, name: str, step: chex.Array) -> Player:

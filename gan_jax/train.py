@@ -1,5 +1,7 @@
 """The loop: build, restore or begin, then step, log, sample, evaluate, checkpoint."""
 
+import contextlib
+import math
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +18,17 @@ from gan_jax.config.experiment import Experiment, build, open_checkpoints
 from gan_jax.config.validate import check_best
 from gan_jax.errors import UserError
 from gan_jax.evaluation import evaluator
-from gan_jax.runtime import checkpoint, files, metric_writer, names, parallel, replicas
+from gan_jax.runtime import (
+    checkpoint,
+    files,
+    lock,
+    metric_writer,
+    names,
+    parallel,
+    process,
+    replicas,
+)  # fmt: skip
+from gan_jax.runtime import progress as progress_lib
 from gan_jax.runtime.preemption import Interrupt
 
 
@@ -34,14 +46,24 @@ class Show:
         pictures = [experiment.picture(seed, num) for seed in self._seeds]
         self._draw = [draw for _, draw in pictures]
         self._real = pictures[0][0]
-        self._modality = experiment.modality
+        self._experiment, self._num = experiment, num
 
     def real(self) -> None:
-        """Writes samples/real.png."""
-        nothing = self._real[:0]
-        several = self._modality.thumbnails is not None
-        made = (self._real, None) if several else (nothing, self._real)
-        files.write_png(self._folder / 'real.png', self._modality.picture(*made))
+        """Writes samples/real.png; where the discriminator is shown others, these beside them."""
+        experiment, picture = self._experiment, self._experiment.modality.picture
+        if experiment.modality.thumbnails is None:
+            image = picture(self._real[:0], self._real)
+        elif not experiment.changes:
+            image = picture(self._real)
+        else:
+            dataset = experiment.dataset
+            order = np.random.default_rng(experiment.config['seed']).permutation(len(dataset))
+            places = order[: self._num]
+            pairs = np.stack([dataset.batch(places)['real'], experiment.as_fed(places)], axis=1)
+            columns = 2 * math.ceil(math.sqrt(len(places) / 2))
+            examples = pairs.reshape(-1, *pairs.shape[2:])
+            image = picture(examples, columns=columns, headings=('plain', 'shown'))
+        files.write_png(self._folder / 'real.png', image)
 
     def __call__(self, step: int, variables: Any, log: metric_writer.Log) -> None:
         """Writes samples/<step>.png, of several seeds samples/<step>_seed_<seed>.png."""
@@ -65,106 +87,118 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
     Raises:
       UserError: before compilation, if the config or the work directory cannot be used.
       Diverged: if a metric or the state is not finite.
+      OSError: if something cannot be written; the checkpoints before it are as they were.
     """
     # ---- Build -------------------------------------------------------------------------------
-    experiment = build(saved.as_begun(workdir, config))
+    with progress_lib.lines('reading the data'):
+        experiment = build(saved.as_begun(workdir, config))
     config, dataset, game = experiment.config, experiment.dataset, experiment.game
-    saved.prepare(workdir, config)
-    steps, several, seeds = config['steps'], config['steps_per_dispatch'], experiment.seeds
-    num_devices = jax.local_device_count()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(lock.alone(workdir))
+        saved.prepare(workdir, config)
+        steps, several, seeds = config['steps'], config['steps_per_dispatch'], experiment.seeds
+        num_devices = jax.local_device_count()
 
-    def step_fn(state, batch):
-        return game_lib.update(
-            game,
-            state,
-            batch,
-            axis_name=parallel.AXIS,
-            micro_batches=config['micro_batches'],
-            prepare=experiment.prepare,
+        def step_fn(state, batch):
+            return game_lib.update(
+                game,
+                state,
+                batch,
+                axis_name=parallel.AXIS,
+                micro_batches=config['micro_batches'],
+                prepare=experiment.prepare,
+            )
+
+        update = parallel.pmap_steps(replicas.step(step_fn, len(seeds), game_lib.REPLICA_AXES))
+        batches = data.batches(
+            experiment.fed,
+            batch_size=config['batch_size'],
+            seed=seeds if len(seeds) > 1 else seeds[0],
+            steps_per_dispatch=several,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
         )
+        show = Show(workdir, experiment, config['num_samples'])
+        best = config['evaluation']['best']
+        if config['eval_every']:
+            num = config['eval_samples']
+            against = experiment.evaluation(num)
+            check_best('config.evaluation.best', best, against.names)  # some may have been left out
+            evaluations = [experiment.evaluate(against, seed, num) for seed in seeds]
 
-    update = parallel.pmap_steps(replicas.step(step_fn, len(seeds), game_lib.REPLICA_AXES))
-    batches = data.batches(
-        experiment.fed,
-        batch_size=config['batch_size'],
-        seed=seeds if len(seeds) > 1 else seeds[0],
-        steps_per_dispatch=several,
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
-    )
-    show = Show(workdir, experiment, config['num_samples'])
-    best = config['evaluation']['best']
-    if config['eval_every']:
-        num = config['eval_samples']
-        against = experiment.evaluation(num)
-        check_best('config.evaluation.best', best, against.names)  # some may have been left out
-        evaluations = [experiment.evaluate(against, seed, num) for seed in seeds]
+        # ---- Restore or begin ----------------------------------------------------------------
+        checkpoints = open_checkpoints(workdir)
+        stack.callback(checkpoints.close)
+        with progress_lib.lines('compiling'):
+            step, state, progress = _restore(checkpoints, experiment, batches, workdir)
+        means = metric_writer.Means(progress.get('means'))
+        _describe(config, dataset, state)
+        state = parallel.replicate(state)
+        log = metric_writer.Log(workdir, step, steps, config['batch_size'])
+        stack.callback(log.close)
+        with log.compiling():
+            show.real()
+        pending: list[tuple[int, Any]] = []
+        pictures: list[Future] = []
 
-    # ---- Restore or begin --------------------------------------------------------------------
-    checkpoints = open_checkpoints(workdir)
-    step, state, progress = _restore(checkpoints, experiment, workdir)
-    means = metric_writer.Means(progress.get('means'))
-    if step:
-        batches.set_state(progress['data'])
-    _describe(config, dataset, state)
-    state = parallel.replicate(state)
-    log = metric_writer.Log(workdir, step, steps, config['batch_size'])
-    show.real()
-    pending: list[tuple[int, Any]] = []
-    pictures: list[Future] = []
+        def count():
+            """Reads the metrics of the last dispatch, which waits for it."""
+            while pending:
+                before, stacked = pending.pop()
+                _count(means, game, parallel.to_host(stacked), before, workdir, seeds)
 
-    def count():
-        """Reads the metrics of the last dispatch, which waits for it."""
-        while pending:
-            before, stacked = pending.pop()
-            _count(means, game, parallel.to_host(stacked), before, workdir, seeds)
+        def save(metric=None):
+            with progress_lib.lines('making the pictures'):
+                while pictures:
+                    pictures.pop().result()
+            progress = {'data': batches.get_state(), 'means': means.sums}
+            progress |= {'examples': len(dataset), 'cores': process.cores()}
+            try:
+                checkpoints.save(step, parallel.to_host(state), progress, config, metric)
+            except FloatingPointError as error:
+                raise Diverged(f'step {step}: {error} is not finite; {_left(workdir)}') from error
 
-    def save(metric=None):
-        while pictures:
-            pictures.pop().result()
-        progress = {'data': batches.get_state(), 'means': means.sums, 'examples': len(dataset)}
-        try:
-            checkpoints.save(step, parallel.to_host(state), progress, config, metric)
-        except FloatingPointError as error:
-            raise Diverged(f'step {step}: {error} is not finite; {_left(workdir)}') from error
-
-    # ---- Step, log, sample, evaluate, checkpoint ---------------------------------------------
-    try:
+        # ---- Step, log, sample, evaluate, checkpoint -----------------------------------------
         with Interrupt() as interrupt, ThreadPoolExecutor(1) as painter:
             start = step
             while step < steps:
                 metric = None
                 with log.waiting():
                     batch = next(batches)
-                state, stacked = update(state, parallel.shard(batch, num_devices))
+                with log.compiling() if step == start else contextlib.nullcontext():
+                    state, stacked = update(state, parallel.shard(batch, num_devices))
                 count()  # one dispatch late, so that a device need not wait for the host
                 pending.append((step, stacked))
                 step += several
                 log.advance(several)
-                if _due(step, config['log_every']) or step == steps < config['log_every']:
+                if _due(step, config['log_every']):
                     count()
                     log.scalars(step, means.take())
+                elif step == steps:  # with more steps it goes on as if there were no such line
+                    count()
+                    log.scalars(step, means.now())
                 if step == start + several:
                     count()
                     log.restart_clock(step)
                 if _due(step, config['sample_every']) or (config['sample_every'] and step == steps):
                     variables = parallel.first(game_lib.averaged(state))
                     pictures.append(painter.submit(show, step, variables, log))
-                if _due(step, config['eval_every']):
+                evaluated = _due(step, config['eval_every'])
+                if evaluated:
                     variables = parallel.first(game_lib.averaged(state))
-                    values = _evaluate(evaluations, variables, seeds)
-                    log.write(step, values)
+                    values, missing = _evaluate(evaluations, variables, seeds)
+                    for name in (x for x in missing if x == str(names.parse(x).main)):
+                        logging.warning('step %d: %s is missing: %s', step, name, missing[name])
+                    log.write(step, values, missing)
                     metric = evaluator.to_lessen(best, values)
+                    metric = metric if math.isfinite(metric) else None
                 stopped = interrupt.name is not None or step == steps
-                if _due(step, config['checkpoint_every']) or metric is not None or stopped:
+                if _due(step, config['checkpoint_every']) or evaluated or stopped:
                     count()
                     save(metric)
                 if stopped:
                     break
             checkpoints.close()  # here, so that a signal waits for it too
-    finally:
-        log.close()
-        checkpoints.close()
     if step < steps:
         logging.info(
             '%s: saved at step %d of %d in %s; the same command goes on from there',
@@ -183,11 +217,23 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
 
 
 def _restore(
-    checkpoints: checkpoint.Checkpoints, experiment: Experiment, workdir: pathlib.Path
+    checkpoints: checkpoint.Checkpoints,
+    experiment: Experiment,
+    batches: Any,
+    workdir: pathlib.Path,
 ) -> tuple[int, Any, dict[str, Any]]:
-    """(step, state, progress) of the newest sound checkpoint, or of the beginning."""
+    """(step, state, progress) of the newest sound checkpoint, or of the beginning.
+
+    `batches` then go on from there.
+    """
     dataset = experiment.dataset
-    restored = checkpoints.restore(jax.eval_shape(experiment.init))
+
+    def accept(progress: dict[str, Any]) -> None:
+        numbers = [x for total, count in progress['means'].values() for x in (total, count)]
+        sum([*numbers, progress['examples']])
+        batches.set_state(progress['data'])
+
+    restored = checkpoints.restore(jax.eval_shape(experiment.init), accept=accept)
     step, state, progress = restored or (0, experiment.begin(), {})
     before = progress.get('examples', len(dataset))
     if before != len(dataset):
@@ -197,6 +243,12 @@ def _restore(
         )
     if step:
         logging.info('goes on from step %d of %s', step, workdir)
+        cores, now = progress.get('cores'), process.cores()
+        if cores not in (None, now) and jax.default_backend() == 'cpu':
+            logging.warning(
+                'step %d was computed on %d cores and there are %d now: sums are split otherwise, '
+                'so the run will not end bit for bit where it would have', step, cores, now,
+            )  # fmt: skip
     return step, state, progress
 
 
@@ -234,16 +286,27 @@ def _count(
 
 def _evaluate(
     evaluations: Sequence[Callable], variables: Any, seeds: Sequence[int]
-) -> dict[str, float]:
-    """What each seed's evaluation finds of its replica, with means and standard errors."""
+) -> tuple[dict[str, float], dict[str, str]]:
+    """What each seed's evaluation finds of its replica, with means and standard errors.
+
+    Returns:
+      {name: value}, NaN of those that could not be had; and {name: why} of these.
+    """
     parts = replicas.split(variables, len(seeds))
-    found = [evaluate(*part) for evaluate, part in zip(evaluations, parts, strict=True)]
-    values = {}
+    with progress_lib.lines('evaluating'):
+        found = [evaluate(*part) for evaluate, part in zip(evaluations, parts, strict=True)]
+    values, reasons = {}, {}
     for text in found[0]:
         name = names.parse(text)
-        if not name.stderr or len(seeds) == 1:  # of several seeds their spread says more
+        one_of_all = all(text in one for one in found)
+        if one_of_all and (not name.stderr or len(seeds) == 1):  # seeds' own spread says more
             values[str(name._replace(turn=names.EVALUATION))] = [one[text] for one in found]
-    return replicas.with_errors(values, seeds)
+        for one in found:
+            if text in one.missing:
+                reasons[name._replace(turn=names.EVALUATION)] = one.missing[text]
+    results = replicas.with_errors(values, seeds)
+    missing = metric_writer.not_finite(results)
+    return results, {x: reasons.get(names.parse(x).main, 'it is not finite') for x in missing}
 
 
 def _due(step: int, every: int) -> bool:

@@ -1,15 +1,20 @@
 """launch.py as a person runs it."""
 
+import functools
 import json
+import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
+import damage
 import jax
 import methods
 import numpy as np
 import pytest
-from command_line import finish, launch
+from command_line import ENVIRONMENT, finish, launch
 from PIL import Image
 
 from gan_jax.config.experiment import rebuild
@@ -167,6 +172,120 @@ def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_used(
     assert_same_run(uninterrupted, workdir)
 
 
+MODES = {
+    'train': (*RUN, *CHECKPOINTS),
+    'sample': ('--mode=sample', '--num=4'),
+    'best': ('--mode=sample', '--num=4', '--best'),
+    'report': ('--mode=report',),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('mode', MODES)
+@pytest.mark.parametrize(
+    ('file', 'kind'),
+    [('progress/metadata', 'digit'), ('metrics/metrics', 'flip'), ('digests/metadata', 'rename')],
+)
+def test_every_mode_falls_back_by_name_or_ends_with_one_line(
+    half, uninterrupted, server, tmp_path, mode, file, kind
+):
+    folder = shutil.copytree(half, tmp_path / 'run') / 'checkpoints'
+    step = '150'
+    assert damage.spoil(folder / step / file, kind)
+    code, printed = server.run(*MODES[mode], f'--workdir={tmp_path / "run"}')
+    assert code == 0, printed
+    assert 'Traceback' not in printed
+    if mode != 'best' or file == 'metrics/metrics':
+        assert f'{folder / step} is damaged' in printed
+    if mode == 'train':
+        assert_same_run(uninterrupted, tmp_path / 'run')
+        return
+    for kept in folder.iterdir():
+        (kept / 'config' / 'metadata').write_text('{}')
+    code, printed = server.run(*MODES[mode], f'--workdir={tmp_path / "run"}')
+    assert code == 2, printed
+    assert 'Traceback' not in printed
+    assert printed.splitlines()[-1].startswith('gan_jax: no checkpoint in ')
+
+
+MOMENTS = {
+    'in the imports': lambda workdir, started: time.monotonic() > started + 0.7,
+    'after them': lambda workdir, started: time.monotonic() > started + 2.5,
+    'before the state': lambda workdir, started: (workdir / 'config.json').exists(),
+    'before the loop': lambda workdir, started: (workdir / 'samples' / 'real.png').exists(),
+    'in the loop': lambda workdir, started: logged(workdir) > 0,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('moment', MOMENTS)
+def test_a_signal_ends_a_run_with_one_line_at_any_moment(tmp_path, moment, number):
+    """Or, in the loop, saves first."""
+    started = time.monotonic()
+    condition = functools.partial(MOMENTS[moment], tmp_path, started)
+    code, printed = stop_when(tmp_path, condition, number, *RUN, '--config.steps=3000')
+    assert 'Traceback' not in printed
+    if f'{number.name}: saved at step' in printed:
+        assert moment in ('before the loop', 'in the loop')
+        assert code == 0
+    else:
+        assert code == 128 + number
+        assert printed.splitlines()[-1].startswith(f'gan_jax: ended by {number.name}')
+        assert moment != 'in the loop'
+
+
+@pytest.mark.slow
+def test_of_two_trainers_of_one_run_the_later_ends_with_one_line(tmp_path, server):
+    first = launch(*RUN, '--config.steps=100000', f'--workdir={tmp_path}')
+    while not logged(tmp_path):
+        time.sleep(0.05)
+    code, printed = server.run(*RUN, '--config.steps=100000', f'--workdir={tmp_path}')
+    first.send_signal(signal.SIGTERM)
+    assert finish(first)[0] == 0
+    assert code == 2
+    assert printed.splitlines()[-1] == (
+        f'gan_jax: another process trains in {tmp_path}; wait for its end, or give another '
+        f'--workdir'
+    )
+
+
+LIMITED = """
+import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+sys.argv = ['launch.py', *sys.argv[2:]]
+runpy.run_path('launch.py', run_name='__main__')
+"""
+
+
+def limited(bytes_, *arguments):
+    """A run whose files may not be larger: root is not bound by permissions."""
+    return finish(subprocess.Popen(
+        [sys.executable, '-c', LIMITED, str(bytes_), *map(str, arguments)], cwd=methods.ROOT,
+        env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ))  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('bytes_', [100, 1500, 6000, 20_000])
+def test_what_cannot_be_written_is_one_line_and_the_run_goes_on_later(
+    uninterrupted, server, tmp_path, bytes_
+):
+    """The config, the record, a picture, an array: each is too large once."""
+    cache = '--compilation_cache='
+    code, printed = limited(bytes_, *RUN, *CHECKPOINTS, cache, f'--workdir={tmp_path}')
+    assert 'Traceback' not in printed
+    assert code == 3, printed
+    line = printed.splitlines()[-1]
+    assert line.startswith(f'gan_jax: {tmp_path}')
+    assert line.endswith(
+        'File too large; allow larger files (ulimit -f), and give the same command again'
+    )
+    code, printed = server.run(*RUN, *CHECKPOINTS, f'--workdir={tmp_path}')
+    assert code == 0, printed
+    assert_same_run(uninterrupted, tmp_path)
+
+
 def _size(file):
     return file.stat().st_size
 
@@ -177,8 +296,19 @@ def test_sampling_from_the_command_line(uninterrupted, server):
     assert code == 0, printed
     folder = uninterrupted / 'generated'
     assert np.load(folder / 'seed_2.npz')['images'].shape == (9, 16, 16, 1)
-    assert Image.open(folder / 'seed_2.png').size == (3 * 18 + 2,) * 2
+    assert Image.open(folder / 'seed_2.png').size == (3 * (17 * 16 + 2) + 2,) * 2
     assert (folder / 'seed_2_interpolation.png').exists()
+
+
+def test_after_an_evaluation_the_report_shows_it(uninterrupted, server):
+    report = uninterrupted / 'report.html'
+    assert 'id="evaluation"' not in report.read_text()
+    found = ('--mode=evaluate', '--num=30', '--metrics=sliced_wasserstein,path_length')
+    code, printed = server.run(f'--workdir={uninterrupted}', *found)
+    assert code == 0, printed
+    assert 'sliced_wasserstein \N{DOWNWARDS ARROW}' in printed
+    assert 'None' not in printed
+    assert 'id="evaluation"' in report.read_text()
 
 
 def test_virtual_devices_train_from_the_command_line(server, tmp_path):
@@ -186,6 +316,9 @@ def test_virtual_devices_train_from_the_command_line(server, tmp_path):
     code, printed = server.run(*SMALL, *steps, f'--workdir={tmp_path}', devices=4)
     assert code == 0, printed
     assert '4 x cpu' in printed
+    for line in printed.splitlines():
+        assert re.match(r'\d\d:\d\d:\d\d \S', line), line  # the time and what is said
+        assert len(line.replace(str(tmp_path), 'runs/gan')) <= 120, line
 
 
 def test_compiled_programs_are_kept_for_the_next_start_unless_switched_off(server, tmp_path):

@@ -62,10 +62,14 @@ def test_pix2pix(pairs, tmp_path):
     train.train(config, workdir)
     found = {key for line in lines(workdir) for key in line}
     assert {'generator/l1', 'generator/adversarial', 'eval/psnr', 'eval/ssim'} <= found
-    # Four examples of source, translation and true image, all in one row.
+    # Four examples of source, translation and true image, all in one row, four times as large.
     grid = np.asarray(Image.open(workdir / 'samples' / '00000002.png'))
-    assert grid.shape == (SIZE + 4, 12 * (SIZE + 2) + 2, 3)
-    cells = [grid[2 : 2 + SIZE, 2 + i * (SIZE + 2) :][:, :SIZE] for i in range(12)]
+    assert grid.shape == (16 + 64 + 4, 12 * (64 + 2) + 2, 3)
+    cells = [grid[16 + 2 : 16 + 2 + 64, 2 + i * 66 :][:, :64] for i in range(12)]
+    # What is trained on is cropped anew each time: the plain images and those that are shown.
+    real = np.asarray(Image.open(workdir / 'samples' / 'real.png'))
+    assert real.shape == (16 + 2 * (192 + 2) + 2, 4 * (192 + 2) + 2, 3)
+    assert (real[18:210, 2:194] != real[18:210, 196:388]).any()
     for source, truth in zip(cells[0::3], cells[2::3], strict=True):
         assert np.abs(255 - source.astype(int) - truth).max() <= 8  # enlarged to 20, then cropped
     content = evaluate.evaluate(workdir, num=4)
@@ -92,7 +96,7 @@ def test_cyclegan_trains_without_pairs_and_is_judged_by_them(pairs, tmp_path):
     assert {'eval/psnr', 'eval/l1', 'eval/cycle_error'} <= {k for x in lines(workdir) for k in x}
     assert np.isfinite(list(last.values())).all()
     grid = np.asarray(Image.open(workdir / 'samples' / '00000002.png'))
-    assert grid.shape == (2 * (SIZE + 2) + 2, 12 * (SIZE + 2) + 2, 3)
+    assert grid.shape == (16 + 2 * (64 + 2) + 2, 12 * (64 + 2) + 2, 3)
     for direction in ('a_to_b', 'b_to_a'):
         assert translated(workdir, tmp_path, direction).size == (21, 30)
 

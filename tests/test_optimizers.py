@@ -1,5 +1,6 @@
 import jax
 import jax.numpy as jnp
+import methods
 import numpy as np
 import optax
 import pytest
@@ -148,3 +149,14 @@ def test_updates_are_counted_as_turns_are_played(turns, num):
 def test_where_a_schedule_ends(schedule, num, end):
     with jax.numpy_dtype_promotion('standard'):
         assert optimizers.ended(schedule, num) == end
+
+
+@pytest.mark.parametrize('player', ['generator', 'discriminator'])
+def test_wgans_rmsprop_steps_as_its_authors_does_at_the_gradients_of_a_clipped_critic(player):
+    """torch.optim.RMSprop at a gradient g of 1e-5: g / (sqrt(0.01 g^2) + 1e-8) = 9.901, then 7.039.
+
+    With 1e-8 inside the root they would be 0.1 and 0.1.
+    """
+    settings = methods.load_config('wgan').optimizers[player].to_dict() | {'learning_rate': 5e-5}
+    moved = steps(optimizers.make(**settings), (1e-5, 1e-5))
+    np.testing.assert_allclose(moved, -8.46995e-4, rtol=1e-5)

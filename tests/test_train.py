@@ -1,6 +1,8 @@
 import json
 import os
+import pathlib
 import signal
+import types
 
 import jax
 import methods
@@ -16,7 +18,7 @@ from gan_jax.config.experiment import build, rebuild, restore
 from gan_jax.errors import UserError
 from gan_jax.evaluation import evaluator
 from gan_jax.modalities import images as image_modality
-from gan_jax.runtime import checkpoint, metric_writer
+from gan_jax.runtime import checkpoint, metric_writer, process
 from gan_jax.sampling import sampler
 
 
@@ -66,7 +68,7 @@ FAST = ('ring8',)
 )
 def test_every_config_trains_two_steps(name, pictures, tmp_path):
     dataset = methods.load_config(name).dataset
-    own, size = {}, (2 * (methods.SIZE + 2) + 2,) * 2
+    own, size = {}, (2 * (25 * 16 + 2) + 2,) * 2
     if dataset in methods.POINTS:
         own, size = {'dataset': dataset}, (480, 480)
     elif name == 'vectors':
@@ -131,6 +133,18 @@ def test_more_steps_go_on_from_the_end(pictures, tmp_path):
     assert [line['step'] for line in lines(tmp_path) if 'generator/loss' in line] == [2, 4]
 
 
+def test_the_steps_after_the_last_line_are_logged_at_the_end(pictures, tmp_path):
+    """And a run that then goes on has the lines of one that never ended there."""
+    none = {'eval_every': 0, 'log_every': 2}
+    train.train(small('gan', pictures, steps=3, **none), tmp_path / 'run')
+    assert [line['step'] for line in lines(tmp_path / 'run')] == [2, 3]
+    assert np.isfinite(lines(tmp_path / 'run')[-1]['generator/loss'])
+    train.train(small('gan', pictures, steps=4, **none), tmp_path / 'run')
+    train.train(small('gan', pictures, steps=4, **none), tmp_path / 'whole')
+    (first, _, last), whole = computed(tmp_path / 'run')[0], computed(tmp_path / 'whole')[0]
+    assert [first, last] == whole
+
+
 def test_steps_per_dispatch_change_nothing_but_the_speed(pictures, tmp_path):
     optimizers = dict.fromkeys(('generator', 'discriminator'), methods.SGD)
     config = small('gan', pictures, optimizers=optimizers, eval_every=0)
@@ -187,7 +201,7 @@ def test_samples_depend_on_their_seed_and_place_only(pictures, tmp_path):
     assert cut[0].name == 'seed_5_truncation_0.5.png'
     assert (np.load(cut[1])['images'] != images).any()
     strip = np.asarray(Image.open(files[2]))
-    assert strip.shape == (8 * (methods.SIZE + 2) + 2, 10 * (methods.SIZE + 2) + 2)
+    assert strip.shape == (8 * (5 * 16 + 2) + 2, 10 * (5 * 16 + 2) + 2)
 
 
 def test_samples_come_from_the_running_average(pictures, tmp_path):
@@ -232,7 +246,7 @@ def test_the_best_checkpoint_is_kept(pictures, tmp_path, monkeypatch):
     values = iter([3.0, 1.0, 2.0, 5.0])
 
     def found(params, aux):
-        return {'sliced_wasserstein': next(values)}
+        return evaluator.Found({'sliced_wasserstein': next(values)})
 
     monkeypatch.setattr(evaluator, 'of_game', lambda *_: found)
     train.train(small('gan', pictures, steps=8), tmp_path)
@@ -243,6 +257,94 @@ def test_the_best_checkpoint_is_kept(pictures, tmp_path, monkeypatch):
     checkpoints = checkpoint.Checkpoints(tmp_path / 'checkpoints')
     assert checkpoints.restore(template, best=True)[0] == 4
     assert checkpoints.restore(template)[0] == 8
+
+
+class Kept:
+    """Checkpoints that hold one of this progress."""
+
+    def __init__(self, progress):
+        self.progress = progress
+
+    def restore(self, template, accept):
+        accept(self.progress)
+        return 4, None, self.progress
+
+
+@pytest.fixture
+def begun():
+    """(what a run is restored with, what its batches were told)."""
+    told = []
+    experiment = types.SimpleNamespace(dataset=[0] * 6, init=lambda: 0)
+    batches = types.SimpleNamespace(set_state=lambda state: told.append(state['next_index']))
+    return (experiment, batches, pathlib.Path('run')), told
+
+
+PROGRESS = {'data': {'next_index': 4}, 'means': {'x': [0.5, 2]}, 'examples': 6}
+
+
+@pytest.mark.parametrize(('cores', 'warned'), [({'cores': 2}, 1), ({'cores': 1}, 0), ({}, 0)])
+def test_another_number_of_cores_is_warned_of(begun, monkeypatch, caplog, cores, warned):
+    """A checkpoint of an earlier version does not have it."""
+    monkeypatch.setattr(process, 'cores', lambda: 1)
+    step, _, progress = train._restore(Kept(PROGRESS | cores), *begun[0])
+    assert (step, progress['examples'], begun[1]) == (4, 6, [4])
+    warnings = [x.message for x in caplog.records if x.levelname == 'WARNING']
+    assert len(warnings) == warned
+    assert all('on 2 cores and there are 1 now' in x for x in warnings)
+
+
+@pytest.mark.parametrize(
+    'progress',
+    [
+        *({k: v for k, v in PROGRESS.items() if k != key} for key in PROGRESS),
+        PROGRESS | {'data': {'next_indey': 4}},
+        PROGRESS | {'data': [4]},
+        PROGRESS | {'means': {'x': 0.5}},
+        PROGRESS | {'means': {'x': [0.5]}},
+        PROGRESS | {'means': {'x': [0.5, '2']}},
+        PROGRESS | {'examples': '6'},
+    ],
+    ids=str,
+)
+def test_progress_that_cannot_be_gone_on_with_is_not_accepted(begun, progress):
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        train._restore(Kept(progress), *begun[0])
+
+
+def grey(images):
+    """Features that are not finite of images that have no black pixel, as generated ones."""
+    features = images.reshape(len(images), -1)[:, :3].astype(np.float32)
+    return np.where(images.min(axis=(1, 2, 3))[:, None] < 30, features, np.nan), features
+
+
+@pytest.mark.parametrize('seeds', [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_an_evaluation_that_cannot_be_had_is_logged_and_the_run_goes_on(
+    pictures, tmp_path, caplog, seeds
+):
+    config = small('gan', pictures, checkpoint_every=0, num_replicas=seeds)
+    config['evaluation'] |= {
+        'metrics': ('sliced_wasserstein', 'precision_recall'), 'best': 'recall',
+        'features': 'test_train:grey',
+    }  # fmt: skip
+    assert train.train(config, tmp_path)
+    text = (tmp_path / 'metrics.jsonl').read_text().splitlines()
+    strict = [json.loads(line, parse_constant=pytest.fail) for line in text]
+    evaluated = [x for x in strict if 'eval/sliced_wasserstein' in x]
+    assert [x['step'] for x in evaluated] == [2, 4]
+    for line in evaluated:
+        assert line['eval/recall[grey]'] is None
+        assert 'features of grey: ' in line['missing']['eval/recall[grey]']
+        assert line['eval/sliced_wasserstein'] > 0
+    assert 'step 2: eval/recall[grey] is missing: features of grey: ' in caplog.text
+    kept = sorted(x.name for x in (tmp_path / 'checkpoints').iterdir() if x.name.isdigit())
+    assert kept == ['2', '4']
+
+
+def test_too_few_images_for_a_metric_are_told_before_the_first_step(pictures, tmp_path):
+    config = small('gan', pictures, eval_samples=3)
+    config['evaluation'] |= {'metrics': ('precision_recall',), 'best': 'recall'}
+    with pytest.raises(UserError, match='precision_recall needs 4 real examples or more'):
+        train.train(config, tmp_path)
 
 
 def test_the_grid_is_row_by_row():

@@ -9,7 +9,7 @@ import pytest
 
 from gan_jax import game as game_lib
 from gan_jax import keys
-from gan_jax.game import Game, Turn
+from gan_jax.game import Carried, Game, Turn
 from gan_jax.runtime import parallel
 
 X = np.random.default_rng(0).normal(size=(16, 3)).astype(np.float32)
@@ -260,9 +260,35 @@ def test_a_scan_of_steps_equals_the_loop(devices):
 
 @pytest.mark.parametrize('devices', [1, 8])
 def test_micro_batches_equal_the_whole_batch(devices):
-    """But for what a loss keeps from part to part, as batch statistics are."""
+    """And so does what a loss keeps: the running mean moves once in a step."""
     whole, metrics = play(GAME, 2, devices)
     parts, of_parts = play(GAME, 2, devices, micro_batches=2)
     assert_close(params_of(whole), params_of(parts))
     assert_close(metrics, of_parts)
-    assert methods.any_difference(whole.aux, parts.aux)
+    assert_close(whole.aux, parts.aux)
+
+
+def test_of_what_is_kept_micro_batches_leave_the_mean_but_hand_on_what_is_carried():
+    """Three parts with the means 1, 4 and 7; what none touches keeps its bits, three times 0.1."""
+
+    def keeps(params, aux, batch, rng):
+        kept, total = aux['kept'], aux['list']['total']
+        mean = batch['x'].mean()
+        new = {
+            'kept': {'mean': kept['mean'] + mean, 'turns': kept['turns'] + 1},
+            'list': Carried(total=total + mean, count=aux['list']['count'] + 1),
+        }
+        seen = {'mean': kept['mean'], 'total': total}
+        return params['a']['w'].sum(), ({**aux, **new}, seen)
+
+    kept = {'mean': jnp.float32(2.0), 'turns': jnp.int32(0)}
+    given = {'kept': kept, 'list': Carried(total=jnp.float32(0.0), count=jnp.int32(0))}
+    given |= {'still': jnp.float32([0.1, 0.7])}
+    game = Game(lambda rng, batch: (init(rng, batch)[0], given), (Turn('a', keeps),), {})
+    batch = {'x': jnp.arange(9.0)}
+    state, metrics = game_lib.update(game, begin(game), batch, micro_batches=3)
+    assert state.aux['kept'] == {'mean': 2.0 + 4.0, 'turns': 1}
+    assert state.aux['list'] == {'total': 12.0, 'count': 3}
+    np.testing.assert_array_equal(state.aux['still'], np.float32([0.1, 0.7]))
+    np.testing.assert_allclose(metrics['a/mean'], 2.0)
+    np.testing.assert_allclose(metrics['a/total'], (0 + 1 + 5) / 3)

@@ -15,15 +15,14 @@ from gan_jax import data, modalities
 from gan_jax import game as game_lib
 from gan_jax.config import experiment as experiment_lib
 from gan_jax.config import saved, validate
-from gan_jax.errors import UserError
-from gan_jax.evaluation import evaluator, extractors, statistics
-from gan_jax.evaluation.evaluator import Evaluation
-from gan_jax.runtime import files, names, replicas
+from gan_jax.errors import UserError, printable
+from gan_jax.evaluation import evaluator, statistics, table
+from gan_jax.evaluation.evaluator import Evaluation, Found
+from gan_jax.runtime import cache as cache_lib
+from gan_jax.runtime import files, progress, replicas
 from gan_jax.sampling import sampler, translation
 
 FILE = 'evaluation.json'
-WIDE = 0.1  # a standard error above this share of its figure is warned of
-Figures = dict[str, float]
 
 
 def evaluate(
@@ -33,6 +32,7 @@ def evaluate(
     best: bool = False,
     changes: Mapping[str, Any] | None = None,
     cache: pathlib.Path | None = None,
+    then: Callable[[experiment_lib.Experiment], object] | None = None,
 ) -> dict[str, Any]:
     """Compares samples of the run in `workdir` with real images; writes evaluation.json.
 
@@ -43,23 +43,42 @@ def evaluate(
       changes: keys of config.evaluation to be others than the run's; without 'metrics' all usual
         metrics that the data allow.
       cache: where networks and references are kept; the user's cache folder by default.
+      then: what is done once it is written, with the run's experiment, whose data are read.
 
     Returns:
-      What is written: {'settings', 'figures': {figure: {'ema', 'raw', 'stderr', 'real'}},
-      'warnings', 'each_seed': {figure: values}, 'best', 'histogram'}.
+      What is written: {'settings', 'figures': {figure: {'ema', 'raw', 'stderr', 'real',
+      'better'}}, 'warnings', 'missing': {figure: why}, 'each_seed': {figure: values}, 'best',
+      'histogram'}. A figure that could not be had is None.
 
     Raises:
       UserError: if there is no run or no checkpoint, or something cannot be evaluated.
     """
     run = experiment_lib.restore(workdir, best, changed(saved.read_config(workdir), changes or {}))
+    files.check_writable(workdir, 'make it writable', [FILE])
+    with progress.lines('evaluating'):
+        record, found, real, against, more = _evaluated(run, num, changes or {}, cache)
+    figure = run.experiment.config['evaluation']['best']
+    more['best'] = evaluator.best_and_last(workdir / 'metrics.jsonl', figure)
+    record['checkpoint'] = 'best' if best else 'newest'
+    content = _write(workdir, record, found, real, against, more)
+    if then is not None:
+        then(run.experiment)
+    return content
+
+
+def _evaluated(
+    run: experiment_lib.Run, num: int, changes: Mapping[str, Any], cache: pathlib.Path | None
+) -> tuple[dict[str, Any], dict[str, list[Found]], Found, Evaluation, dict[str, Any]]:
+    """What `_write` needs of a run."""
     experiment, game = run.experiment, run.experiment.game
-    chosen = chosen_metrics(experiment, changes or {})
+    chosen = chosen_metrics(experiment, changes, num)
     against = experiment.evaluation(num, chosen, cache)
-    floor, how = real_floor(against)
     seeds = experiment.seeds
+    inputs = experiment.evaluated(against, seeds[0], num)
+    real, how = of_real(against, sampler.count(inputs))
     kinds = {'ema': game_lib.averaged(run.state)} if experiment.config['ema'] else {}
     kinds['raw'] = game_lib.current(run.state)
-    results: dict[str, list[Figures]] = {}
+    results: dict[str, list[Found]] = {}
     for kind, variables in kinds.items():
         parts = replicas.split(variables, len(seeds))
         results[kind] = [
@@ -68,10 +87,8 @@ def evaluate(
         ]
     if experiment.baseline is not None:
         results['baseline'] = [_of_baseline(experiment, against, experiment.baseline)]
-    inputs = experiment.evaluated(against, seeds[0], num)
     record = {
         'step': run.step,
-        'checkpoint': 'best' if best else 'newest',
         'seeds': seeds,
         'generated': sampler.count(inputs),
         'baseline': experiment.config['baseline'].get('name'),
@@ -80,17 +97,12 @@ def evaluate(
     first = replicas.split(next(iter(kinds.values())), len(seeds))[0]
     make = sampler.make_sampler(game, experiment.modality)
     some = sampler.part(inputs, slice(statistics.CHUNK))
-    figure = experiment.config['evaluation']['best']
-    more = {
-        'best': evaluator.best_and_last(workdir / 'metrics.jsonl', figure),
-        'histogram': histogram(against, make(*first, some)),
-    }
-    return _write(workdir, record, results, floor, against, more)
+    return record, results, real, against, {'histogram': histogram(against, make(*first, some))}
 
 
 def _of_baseline(
     experiment: experiment_lib.Experiment, against: Evaluation, baseline: Callable
-) -> Figures:
+) -> Found:
     """What the classical answer to the same sources has."""
     answer = jax.jit(lambda sources: experiment.modality.decode(baseline(sources)))
     real = against.references['real']
@@ -141,8 +153,12 @@ def evaluate_sets(
       UserError: if one cannot be read, or has images of several sizes: nothing is resized here.
     """
     config = config_lib.default().to_dict()
-    chosen = {**config['evaluation'], **_given(changes or {})}
+    given = _given(changes or {})
+    chosen = {**config['evaluation'], **given}
+    if 'metrics' in given:
+        validate.check_metrics('--metrics', given['metrics'])
     validate.check_features('--features', chosen['features'])
+    files.check_writable(workdir, 'give another --workdir', [FILE])
     sets = [data.load_as_is(flag, name) for flag, name in (('--real', real), ('--fake', fake))]
     if sets[0].shape != sets[1].shape:
         raise UserError(
@@ -150,25 +166,20 @@ def evaluate_sets(
             f'figures of rescaled images are figures of the rescaling'
         )
     modality = modalities.make(modalities.settings_of(sets[0]))
-    metrics = chosen['metrics'] if 'metrics' in _given(changes or {}) else modality.metrics
-    validate.check_metrics('--metrics', metrics)
-    possible = _possible(metrics, {'real'})
-    if not possible or ('metrics' in _given(changes or {}) and len(possible) < len(metrics)):
-        without = next(x for x in metrics if x not in possible)
-        raise UserError(
-            f'--metrics={",".join(metrics)}: two sets of images cannot give {without}; leave it out'
-        )
-    network, cache = None, cache or extractors.cache_folder()
-    if evaluator.needs_network(metrics):
-        network = experiment_lib.load_network(chosen['features'], modality, sets[0], None, cache)
-    references = {'real': statistics.choose(sets[0], num, config['seed'], real)}
-    against = Evaluation(possible, network, references, modality, config['seed'], cache)
-    floor, how = real_floor(against)
-    generated = statistics.choose(sets[1], num, config['seed'], fake)
-    alike = sets[0].class_names == sets[1].class_names and len(sets[0].class_names) > 1
-    labels = {'fake_labels': generated.labels()} if alike else None
-    found = {'raw': [against(generated.chunks(), more=labels)]}
-    workdir.mkdir(parents=True, exist_ok=True)
+    references = {'real': statistics.choose(sets[0], num, config['seed'], printable(real))}
+    generated = statistics.choose(sets[1], num, config['seed'], printable(fake))
+    counts = evaluator.counts_of(references, len(generated.places), modality)
+    metrics = _possible(given.get('metrics'), modality.metrics, {'real'}, counts)
+    network, cache = None, cache or cache_lib.folder()
+    with progress.lines('evaluating'):
+        if evaluator.needs_network(metrics):
+            features = chosen['features']
+            network = experiment_lib.load_network(features, modality, sets[0], None, cache)
+        against = Evaluation(metrics, network, references, modality, config['seed'], cache)
+        floor, how = of_real(against, len(generated.places))
+        alike = sets[0].class_names == sets[1].class_names and len(sets[0].class_names) > 1
+        labels = {'fake_labels': generated.labels()} if alike else None
+        found = {'raw': [against(generated.chunks(), more=labels)]}
     record = {'fake': fake, 'generated': len(generated.places), **_settings(against, how)}
     return _write(workdir, record, found, floor, against)
 
@@ -188,45 +199,88 @@ def changed(config: Mapping[str, Any], changes: Mapping[str, Any]) -> experiment
 
 
 def chosen_metrics(
-    experiment: experiment_lib.Experiment, changes: Mapping[str, Any]
+    experiment: experiment_lib.Experiment, changes: Mapping[str, Any], num: int
 ) -> Sequence[str]:
     """The metrics that were asked for; by default all usual ones, of translations the run's own."""
     if 'metrics' in _given(changes):
         return _given(changes)['metrics']
     if translation.translates(experiment.game):
         return experiment.config['evaluation']['metrics']
-    return experiment.modality.metrics
+    real = experiment.dataset if experiment.held_out is None else experiment.held_out
+    counts = {'real': min(num, len(real)), 'train': min(num, len(experiment.dataset)), 'fake': num}
+    return _of_enough(experiment.modality.metrics, counts)
 
 
-def _possible(names: Iterable[str], references: Iterable[str]) -> list[str]:
-    """The metrics that need no set of images but these and the generated ones."""
+def _of_enough(names: Iterable[str], counts: Mapping[str, int]) -> list[str]:
+    """The metrics that there are examples enough for; of the others there is a warning.
+
+    Raises:
+      UserError: if there are too few for all.
+    """
+    reasons = {name: evaluator.too_few(name, counts) for name in names}
+    for reason in filter(None, reasons.values()):
+        logging.warning('%s; it is left out', reason)
+    enough = [name for name, reason in reasons.items() if not reason]
+    if not enough:
+        raise UserError(f'there is nothing to compute: {next(iter(reasons.values()))}')
+    return enough
+
+
+def _possible(
+    asked: Sequence[str] | None,
+    usual: Iterable[str],
+    references: Iterable[str],
+    counts: Mapping[str, int],
+) -> list[str]:
+    """The metrics of two sets: those asked for, or by default the usual ones that can be had.
+
+    Raises:
+      UserError: if one that was asked for cannot.
+    """
     have = (*(f'{x}_' for x in references), 'fake_', 'seed', 'encode')
-    return [x for x in names if all(y.startswith(have) for y in evaluator.needed([x]))]
+    usual = [x for x in usual if all(y.startswith(have) for y in evaluator.needed([x]))]
+    if asked is None:
+        return _of_enough(usual, counts)
+    for name in asked:
+        for evidence in evaluator.needed([name]):
+            if not evidence.startswith(have):
+                raise UserError(
+                    f'the metric {name} needs {evidence}, which two sets of images do not have; '
+                    f'leave it out'
+                )
+    evaluator.check_counts(asked, counts)
+    return list(asked)
 
 
-def real_floor(against: Evaluation) -> tuple[Figures, str]:
-    """What real images themselves have: the least, or most, that a generator could honestly reach.
+def of_real(against: Evaluation, generated: int) -> tuple[Found, str]:
+    """What real images have that are no samples: the best that a generator can honestly reach.
+
+    As many of them as there are samples are compared with the same reference, so that a figure
+    whose bias falls with the number, as the Frechet distance's does, is biased alike. They are
+    what was trained on; where samples are compared with that, others of it.
+
+    Args:
+      against: what samples are compared with.
+      generated: how many samples there are.
 
     Returns:
-      The figures of what was trained on against what is compared with; where that is the same, of
-      one half of it against the other. And which it was.
+      Their figures, none if there are not so many; and what they are, or why there are none.
     """
-    apart = {'train_scores', 'train_features', evaluator.TRUE_PAIRS, 'cycles'}
+    apart = {'train_scores', 'train_features', evaluator.TRUE_PAIRS, 'cycles', *evaluator.PATHS}
     only = [x for x in against.names if not apart & evaluator.needed([x])]
     real, train = against.references['real'], against.references.get('train')
     if not only:
-        return {}, 'no figure compares real images with real ones'
-    if train is not None:
-        judge, given = against, train
-        how = f'{len(train.places)} of {train.split} against {len(real.places)} of {real.split}'
-    else:
-        half = len(real.places) // 2
-        first, given = (real._replace(places=x) for x in (real.places[:half], real.places[half:]))
-        seed = against.given['seed']
-        judge = Evaluation(only, against.network, {'real': first}, against.modality, seed, None)
-        how = f'{half} of {real.split} against {len(given.places)} others of it'
-    labels = {'fake_labels': given.labels()} if len(given.dataset.class_names) > 1 else None
-    return judge(given.chunks(), only=only, more=labels), how
+        return Found(), 'no figure compares real images with real ones'
+    used, pool = (0, train) if train is not None else (len(real.places), real)
+    order = statistics.choose(pool.dataset, len(pool.dataset), against.given['seed'], pool.split)
+    places = order.places[used : used + generated]
+    if len(places) < generated:
+        what = 'others' if used else f'of {pool.split}'
+        return Found(), f'none, there are {len(places)} {what} and {generated} samples'
+    others = pool._replace(places=places)
+    labels = {'fake_labels': others.labels()} if len(pool.dataset.class_names) > 1 else None
+    how = f'{generated} {"others " if used else ""}of {pool.split} against {len(real.places)}'
+    return against(others.chunks(), only=only, more=labels), f'{how} of {real.split}'
 
 
 def _settings(against: Evaluation, how: str) -> dict[str, Any]:
@@ -247,79 +301,27 @@ def _settings(against: Evaluation, how: str) -> dict[str, Any]:
     }
 
 
-def warnings_of(table: Mapping[str, Mapping[str, Any]], record: Mapping[str, Any]) -> list[str]:
-    """What a reader of the figures must know."""
-    found = []
-    num, real, width = record['generated'], record['real_images'], record.get('width')
-    if width and min(num, real) < width:
-        found.append(
-            f'{num} samples and {real} real images are fewer than the {width} features: the '
-            f'Frechet distance is of covariances that are not of full rank, and far too large or '
-            f'small; give --num={4 * width} or more'
-        )
-    for name, row in table.items():
-        value, error = row.get('ema', row['raw']), row['stderr']
-        if error is not None and error > WIDE * abs(value):
-            found.append(
-                f'{name} is {value:.4g} with a standard error of {error:.2g}: give more samples '
-                f'or seeds before comparing it'
-            )
-    return found
-
-
 def _write(
     workdir: pathlib.Path,
     record: dict[str, Any],
-    found: Mapping[str, Sequence[Figures]],
-    floor: Figures,
+    found: Mapping[str, Sequence[Found]],
+    real: Found,
     against: Evaluation,
     more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Prints the table and the warnings; writes and returns what evaluation.json holds."""
-    if against.network and against.given.get('real_moments') is not None:
-        record['width'] = len(against.given['real_moments'].mean)
+    if against.network and against.given.get('real_parts') is not None:
+        record['width'] = len(against.given['real_parts'][0].mean)
     main = next(iter(found))
-    table: dict[str, dict[str, Any]] = {}
-    each: dict[str, list[float]] = {}
-    for name in found[main][0]:
-        if names.parse(name).stderr:
-            continue
-        row: dict[str, Any] = {
-            kind: float(np.mean([x[name] for x in of_seeds]))
-            for kind, of_seeds in found.items()
-            if name in of_seeds[0]
-        }
-        values = [x[name] for x in found[main]]
-        if len(values) > 1:
-            row['stderr'] = float(np.std(values, ddof=1) / np.sqrt(len(values)))
-            each[name] = values
-        else:
-            row['stderr'] = found[main][0].get(str(names.parse(name)._replace(stderr=True)))
-        table[name] = {**row, 'real': floor.get(name)}
-    content = {'settings': record, 'figures': table, 'warnings': warnings_of(table, record)}
-    content |= {'each_seed': each} | dict(more or {})
-    text = json.dumps(content, indent=1) + '\n'
+    figures, missing = table.rows(found, real)
+    warnings = table.warnings_of(figures, record, missing)
+    content = {'settings': record, 'figures': figures, 'warnings': warnings, 'missing': missing}
+    each = {name: [x[name] for x in found[main]] for name in figures if len(found[main]) > 1}
+    text = files.json_text({**content, 'each_seed': each, **(more or {})}, indent=1) + '\n'
+    content = json.loads(text)
+    table.print_table(content)
     files.replace(workdir / FILE, lambda file: file.write_text(text))
-    print(shown(content))
     for warning in content['warnings']:
         logging.warning('!!! %s', warning)
     logging.info('wrote %s', workdir / FILE)
     return content
-
-
-def shown(content: Mapping[str, Any]) -> str:
-    """The table that is printed."""
-    record, rows = content['settings'], content['figures']
-    kinds = [x for x in ('ema', 'raw', 'baseline') if any(x in row for row in rows.values())]
-    width = max(len(name) for name in rows)
-    lines = [
-        f'{record["generated"]} samples against {record["real_images"]} images of '
-        f'{record["real"]}, {record["split"]}; features: {record["features"]}; '
-        f'real: {record["floor"]}',
-        ' '.join([' ' * width, *(f'{x:>10}' for x in (*kinds, 'stderr', 'real'))]),
-    ]
-    for name, row in rows.items():
-        cells = [row.get(kind) for kind in kinds] + [row['stderr'], row['real']]
-        text = ('-' if x is None else f'{x:.4g}' for x in cells)
-        lines.append(' '.join([f'{name:<{width}}', *(f'{x:>10}' for x in text)]))
-    return '\n'.join(lines)

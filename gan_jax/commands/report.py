@@ -1,23 +1,27 @@
 """--mode=report: what a run has written and what its newest checkpoint makes, as one page."""
 
 import json
+import math
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 from absl import logging
 
-from gan_jax import metrics, report
+from gan_jax import data, metrics, report
 from gan_jax.commands import evaluate
 from gan_jax.config import experiment as experiment_lib
+from gan_jax.config import saved
+from gan_jax.errors import one_line
 from gan_jax.modalities import Modality
 from gan_jax.report import diagnostics
-from gan_jax.runtime import files, names, replicas
-from gan_jax.sampling import sampler, translation
+from gan_jax.runtime import files, metric_writer, names, progress, replicas
+from gan_jax.sampling import animation, sampler, translation
 
 FILE = 'report.html'
+NUMBERS = ('ema', 'raw', 'baseline', 'stderr', 'real')  # what is known of a figure
 SHOWN, PAIRS, GRIDS, BLIND = 100, 12, 40, 40  # of samples, neighbours, steps, the blind test
 PACKAGES = ('gan_jax', 'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
 
@@ -27,53 +31,78 @@ def write_report(
     replica: int = 0,
     experiment: experiment_lib.Experiment | None = None,
 ) -> pathlib.Path:
-    """Writes report.html of the run in `workdir`.
+    """Writes report.html of the run in `workdir`, with what of it is whole.
 
     Args:
       workdir: a run's work directory.
       replica: which of the run's seeds is shown, counted from 0.
-      experiment: the run's, if it is at hand; its data sets are then not read again.
+      experiment: the run's, if it is at hand; its data sets are then not read again. How it is
+        evaluated may be another than in the run's config.
 
     Returns:
-      The file.
+      The file: report.html, of another replica than the first report_replica_<replica>.html.
 
     Raises:
       UserError: if there is no run, it has no checkpoint, or not so many seeds.
     """
+    with progress.lines('making the report'):
+        return _written(workdir, replica, experiment)
+
+
+def _written(
+    workdir: pathlib.Path, replica: int, experiment: experiment_lib.Experiment | None
+) -> pathlib.Path:
     run = experiment_lib.restore(workdir, experiment=experiment)
-    config, seeds = run.experiment.config, run.experiment.seeds
+    file = workdir / (FILE if replica == 0 else f'report_replica_{replica}.html')
+    files.check_writable(workdir, 'make it writable', [file.name])
+    seeds = run.experiment.seeds
     variables = run.variables(replica)
     curves = _curves(workdir)
     judged = _evaluation(workdir)
     suffix = replicas.suffix(seeds[replica], len(seeds))
     figures = _figures(curves, judged, seeds[replica])
+    if 'modes' in figures and run.experiment.dataset.mixture:
+        figures['modes_of'] = len(run.experiment.dataset.mixture.centers)
     if not run.experiment.zero_divides:
         figures = {key: x for key, x in figures.items() if not key.endswith('_sign')}
-    hints = diagnostics.hints(figures)
+    histogram = (judged or {}).get('histogram')
+    hints = diagnostics.hints(figures, histogram)
     for hint in hints:
         logging.warning(hint)
     content = report.Content(
-        title=f'{workdir.name}, step {run.step}' + (f', seed {seeds[replica]}' if suffix else ''),
-        config=config,
+        title=f'{workdir.resolve().name}, step {run.step}' + _of_seeds(seeds, replica),
+        config=saved.read_config(workdir),
         versions={name: metadata.version(name) for name in PACKAGES},
         curves=curves,
         grids=_grids(workdir, suffix),
         evaluation=judged,
         hints=hints,
-        histogram=(judged or {}).get('histogram'),
+        histogram=histogram,
         **_pictures(run.experiment, variables, seeds[replica]),
     )
-    file = workdir / FILE
     files.replace(file, lambda part: part.write_text(report.render(content), encoding='utf-8'))
     logging.info('wrote %s', file)
     return file
 
 
+def _of_seeds(seeds: Sequence[int], replica: int) -> str:
+    """What is of one seed and what of all, where there are several."""
+    if len(seeds) == 1:
+        return ''
+    return f', pictures of seed {seeds[replica]}, figures are means of {len(seeds)} seeds'
+
+
 def _curves(workdir: pathlib.Path) -> dict[str, list[tuple[int, float]]]:
-    curves: dict[str, list[tuple[int, float]]] = {}
+    """What metrics.jsonl holds, by metric; one warning counts the lines that are broken."""
     file = workdir / 'metrics.jsonl'
-    for line in file.read_text().splitlines() if file.exists() else ():
-        values = json.loads(line)
+    try:
+        records, problems = metric_writer.read_metrics(file)
+    except OSError as error:
+        records, problems = [], [one_line(error)]
+    if problems:
+        logging.warning('%s: %s; %d of its lines left out', file, problems[0], len(problems))
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for values in records:
         step = values.pop('step')
         for name, value in values.items():
             curves.setdefault(name, []).append((step, value))
@@ -81,18 +110,61 @@ def _curves(workdir: pathlib.Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def _evaluation(workdir: pathlib.Path) -> dict[str, Any] | None:
+    """What evaluation.json holds; None if there is none, or with a warning if it is damaged."""
     file = workdir / evaluate.FILE
     try:
-        return json.loads(file.read_text())
-    except (OSError, ValueError):
+        judged = json.loads(file.read_bytes())
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError, RecursionError) as error:
+        judged, said = None, one_line(error)
+    else:
+        said = 'it is no evaluation'
+    if not _is_evaluation(judged):
+        logging.warning('%s left out: %s', file, said)
+        return None
+    return judged
+
+
+def _is_evaluation(judged: Any) -> bool:
+    """Whether it is what `evaluate` writes, as far as a page shows it."""
+    if not isinstance(judged, dict):
+        return False
+    parts = [judged.get(x) or {} for x in ('settings', 'figures', 'best', 'histogram')]
+    if not all(isinstance(x, dict) for x in parts):
+        return False
+    _, figures, _, histogram = parts
+    columns: list[Any] = [[]] * 3
+    if histogram:
+        columns = [histogram.get(x) for x in ('names', 'real', 'generated')]
+    warnings = judged.get('warnings') or []
+    if not all(isinstance(x, list) for x in [*columns, warnings]):
+        return False
+    return (
+        len({len(x) for x in columns}) == 1
+        and all(isinstance(x, str) for x in [*columns[0], *warnings])
+        and all(_is_number(x) for column in columns[1:] for x in column)
+        and all(isinstance(row, dict) and _is_figure(row) for row in figures.values())
+    )
+
+
+def _is_figure(row: Mapping[str, Any]) -> bool:
+    return row.get('better', 'less') in tuple(report.BETTER) and all(
+        x is None or _is_number(x) or (isinstance(x, str) and key not in NUMBERS)
+        for key, x in row.items()
+    )
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, float) or (type(x) is int and abs(x) < 2**64)
 
 
 def _grids(workdir: pathlib.Path, suffix: str) -> list[tuple[int, bytes]]:
     """Grids of samples, evenly chosen where there are many; the last is always there."""
     found = sorted((workdir / 'samples').glob(f'{"[0-9]" * 8}{suffix}.png'))
     places = np.unique(np.linspace(0, len(found) - 1, min(GRIDS, len(found))).round().astype(int))
-    return [(int(found[i].name[:8]), found[i].read_bytes()) for i in places]
+    chosen = animation.whole(found[i] for i in places)
+    return [(int(file.name[:8]), file.read_bytes()) for file in chosen]
 
 
 def _figures(
@@ -109,9 +181,10 @@ def _figures(
             continue
         by_player = name.figure == 'gradient_norm'
         latest[f'{name.figure}/{name.turn}' if by_player else _hinted(name)] = points[-1][1]
-    for text, row in (judged or {}).get('figures', {}).items():
-        latest[names.parse(text).figure] = row.get('ema', row['raw'])
-    return latest
+    for text, row in ((judged or {}).get('figures') or {}).items():
+        value = row.get('ema', row.get('raw'))
+        latest[names.parse(text).figure] = math.nan if value is None else value
+    return {name: value for name, value in latest.items() if math.isfinite(value)}
 
 
 def _hinted(name: names.Name) -> str:
@@ -154,20 +227,35 @@ def _samples(experiment: experiment_lib.Experiment, variables: Any, seed: int) -
     unseen = dataset.batch(order[SHOWN : SHOWN + BLIND])['real']
     made, fresh = made[:SHOWN], made[SHOWN:][: len(unseen)]
     between = make(*variables, sampler.interpolation(sampler.draw_inputs(game, seed, 16)))
-    everything = dataset.batch(order)['real']
-    index, distance = metrics.nearest_neighbors(_flat(modality, made), _flat(modality, everything))
-    worst = np.argsort(distance[:, 0], kind='stable')[:PAIRS]
-    near = _singles(modality, dataset.batch(order[index[worst, 0]])['real'])
+    places, distances = _nearest(modality, made, dataset)
+    worst = np.argsort(distances, kind='stable')[:PAIRS]
+    near = _singles(modality, dataset.batch(places[worst])['real'])
     return {
         'real': files.png(modality.picture(real)),
         'generated': files.png(modality.picture(made)),
         'interpolation': files.png(modality.picture(between, columns=10)),
         'nearest': [
-            (one, other, float(distance[i, 0]))
+            (one, other, float(distances[i]))
             for i, one, other in zip(worst, _singles(modality, made[worst]), near, strict=True)
         ],
         'blind': tuple(_singles(modality, x) for x in (unseen, fresh)),
     }
+
+
+def _nearest(
+    modality: Modality, made: np.ndarray, dataset: data.Dataset
+) -> tuple[np.ndarray, np.ndarray]:
+    """The place of each sample's nearest example, and its distance; the set chunk by chunk."""
+    queries = _flat(modality, made)
+    places, least, seen = np.zeros(len(made), np.intp), np.full(len(made), np.inf), 0
+    for chunk in dataset.chunks():
+        index, distance = (
+            x[:, 0] for x in metrics.nearest_neighbors(queries, _flat(modality, chunk))
+        )
+        places = np.where(distance < least, seen + index, places)
+        least = np.minimum(distance, least)
+        seen += len(chunk)
+    return places, least
 
 
 def _singles(modality: Modality, examples: np.ndarray) -> list[bytes]:

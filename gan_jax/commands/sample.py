@@ -9,11 +9,12 @@ from absl import logging
 from gan_jax.config import experiment as experiment_lib
 from gan_jax.config import saved
 from gan_jax.errors import UserError
-from gan_jax.runtime import files, replicas
+from gan_jax.runtime import files, progress, replicas
 from gan_jax.sampling import animation, sampler, translation
 
 SHOWN = 1000  # samples in a picture at most
 PAIRS, STEPS = 8, 10  # of interpolations: rows and columns
+WRITABLE = 'make it writable'
 
 
 def sample(
@@ -49,15 +50,17 @@ def sample(
         raise UserError(
             f'{workdir} translates; use --mode=translate --input=FOLDER --output=FOLDER'
         )
+    files.check_writable(workdir / 'generated', WRITABLE)
     variables = run.variables(replica)
     options: dict[str, Any] = {} if truncation is None else {'truncation': truncation}
     inputs = sampler.draw_inputs(game, seed, num, **options)
-    suffix = replicas.suffix(experiment.seeds[replica], len(experiment.seeds))
-    name = f'seed_{seed}' + ('_best' if best else '') + suffix.replace('seed', 'of')
+    suffix = replicas.of_replica(replica, len(experiment.seeds))
+    name = f'seed_{seed}' + ('_best' if best else '') + suffix
     stem = workdir / 'generated' / (name + (f'_truncation_{truncation}' if options else ''))
     make = sampler.make_sampler(game, modality)
-    samples = make(*variables, inputs)
-    picture = _picture(experiment, samples[:SHOWN], variables)
+    with progress.lines('making the samples'):
+        samples = make(*variables, inputs)
+        picture = _picture(experiment, samples[:SHOWN], variables)
     written = [files.write_png(stem.with_name(f'{stem.name}.png'), picture)]
     written += modality.write(stem, samples)
     if modality.thumbnails is not None:
@@ -84,9 +87,14 @@ def _picture(
 def animate(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
     """Writes generated/training.gif from the pictures that a run has made of its samples.
 
+    Broken pictures are left out, and those of another size than the newest.
+
     Args:
       workdir: a run's work directory.
       replica: which of the run's seeds, counted from 0.
+
+    Returns:
+      The file; of one of several seeds generated/training_replica_<replica>.gif.
 
     Raises:
       UserError: if there is no run, or it has made no pictures.
@@ -95,13 +103,17 @@ def animate(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
     seeds = replicas.seeds(config['seed'], config['num_replicas'])
     replicas.check(replica, seeds)
     suffix = replicas.suffix(seeds[replica], len(seeds))
-    frames = sorted((workdir / 'samples').glob(f'{"[0-9]" * 8}{suffix}.png'))
+    found = sorted((workdir / 'samples').glob(f'{"[0-9]" * 8}{suffix}.png'))
+    frames = animation.whole(found)
     if not frames:
         raise UserError(
-            f'{workdir / "samples"} has no pictures; train with --config.sample_every=100, say'
+            f'{workdir / "samples"} has no {"whole " if found else ""}pictures; train with '
+            f'--config.sample_every=100, say'
         )
-    file = workdir / 'generated' / f'training{suffix}.gif'
-    file.parent.mkdir(exist_ok=True)
+    frames = animation.of_last_size(frames)
+    name = f'training{replicas.of_replica(replica, len(seeds))}.gif'
+    file = workdir / 'generated' / name
+    files.check_writable(file.parent, WRITABLE, [name])
     animation.animate(frames, file)
     logging.info('wrote %s, %d frames', file, len(frames))
     return file

@@ -1,8 +1,6 @@
 """--mode=translate: the pictures of a folder through a run's translator, at their own sizes."""
 
-import io
 import itertools
-import os
 import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,10 +11,11 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
+from gan_jax.commands import folders
 from gan_jax.config import experiment
 from gan_jax.config.checks import check_name
-from gan_jax.data import cleaning, sources, transforms
-from gan_jax.errors import UserError, one_line
+from gan_jax.data import cleaning, pictures, transforms
+from gan_jax.errors import UserError, one_line, printable
 from gan_jax.runtime import files, parallel
 
 DIRECTIONS = ('a_to_b', 'b_to_a')
@@ -25,11 +24,8 @@ CHUNK = 4  # tiles to a call
 QUALITY = 95  # of JPEG, WebP and AVIF
 NOT_AN_IMAGE = 'not an image'
 
-# Pillow also opens documents and icons, some of them by programs of others.
-FORMATS = (
-    'AVIF', 'BMP', 'GIF', 'JPEG', 'JPEG2000', 'PCX', 'PNG', 'PPM', 'PSD', 'SGI', 'TGA', 'TIFF',
-    'WEBP',
-)  # fmt: skip
+# What has frames that follow each other in time, or pages; parts of other formats are no such.
+MOVING = frozenset({'AVIF', 'GIF', 'PNG', 'TIFF', 'WEBP'})
 FOREIGN = frozenset({'.heic', '.heif', '.svg'})  # pictures that Pillow does not know
 
 
@@ -39,10 +35,12 @@ class Picture(NamedTuple):
     Attributes:
       source: float32 [height, width, channels] in [-1, 1]; a mask in the last channel is 0 or 1.
       format: Pillow's name for the format of its file.
+      several: whether that holds further frames.
     """
 
     source: np.ndarray
     format: str
+    several: bool = False
 
 
 def translate(
@@ -71,6 +69,7 @@ def translate(
       UserError: if there is no run, it has no checkpoint, it does not translate in this direction,
         there are no files, or the output cannot be written or would overwrite them.
     """
+    planned = folders.plan(pathlib.Path(input).expanduser(), pathlib.Path(output).expanduser())
     run = experiment.restore(workdir, best)
     functions = run.experiment.game.functions
     valid = [name for name in DIRECTIONS if name in functions]
@@ -83,14 +82,10 @@ def translate(
     check_name('--direction', direction, valid)
     variables = run.variables(replica)
     height, width, channels = run.experiment.source_shape
-    return translate_folder(
-        functions[direction],
-        variables,
-        pathlib.Path(input).expanduser(),
-        pathlib.Path(output).expanduser(),
-        size=(height, width),
-        channels=channels,
+    translator = make_translator(
+        functions[direction], variables, size=(height, width), channels=channels
     )
+    return _translate(planned, translator, channels, run.experiment.config['data']['max_pixels'])
 
 
 def translate_folder(
@@ -102,6 +97,7 @@ def translate_folder(
     size: tuple[int, int],
     channels: int,
     largest: int = LARGEST,
+    max_pixels: int = pictures.MAX_PIXELS,
 ) -> int:
     """Translates every picture under a folder; what cannot be read is named in the log.
 
@@ -115,113 +111,73 @@ def translate_folder(
       size: the height and width that the translator was trained on.
       channels: 1 (grey), 3 (RGB), or one more for a mask of missing pixels.
       largest: the longest side in pixels that is translated whole, if no less than `size`.
+      max_pixels: the most pixels of a picture that is read.
 
     Returns:
-      How many could be read.
+      How many could be read, and so were translated.
 
     Raises:
-      UserError: if there are no files, or the output cannot be written or would overwrite them.
+      UserError: if there are no files, or the output is no place for them (`folders.plan`).
     """
-    names = find_files(folder_in, folder_out)
-    root = folder_in if folder_in.is_dir() else folder_in.parent
+    planned = folders.plan(folder_in, folder_out)
     translator = make_translator(function, variables, size=size, channels=channels, largest=largest)
-    bad = []
-    for name in names:
+    return _translate(planned, translator, channels, max_pixels)
+
+
+def _translate(
+    planned: folders.Plan,
+    translator: Callable[[np.ndarray], np.ndarray],
+    channels: int,
+    max_pixels: int,
+) -> int:
+    """Translates every picture of a plan; returns how many could be."""
+    pictures.permit(max_pixels)
+    bad, several = [], []
+    for name in planned.outputs:
         try:
-            picture = read(root / name, channels)
+            picture = read(planned.root / name, channels, max_pixels)
+            _write(planned, name, translator(picture.source), picture.format)
         except cleaning.BadRecord as error:
-            bad.append(f'{name} ({error})')
-            logging.warning('%s cannot be read (%s)', root / name, error)
+            bad.append(f'{printable(name)} ({error})')
+            logging.warning('%s cannot be read (%s)', printable(planned.root / name), error)
             continue
-        _write(folder_out / name, translator(picture.source), picture.format)
-    skipped = f', {len(bad)} could not be read: {", ".join(bad[: cleaning.LISTED])}' if bad else ''
-    more = len(bad) - cleaning.LISTED
-    logging.info(
-        'translated %d of %d files%s%s',
-        len(names) - len(bad), len(names), skipped, f' and {more} more' if more > 0 else '',
-    )  # fmt: skip
-    return len(names) - len(bad)
+        several += [printable(name)] if picture.several else []
+    if several:
+        logging.warning(
+            '%d files have several frames, of which only the first is translated: %s',
+            len(several), _listed(several),
+        )  # fmt: skip
+    num = len(planned.outputs)
+    skipped = f', {len(bad)} could not be read: {_listed(bad)}' if bad else ''
+    logging.info('translated %d of %d files%s', num - len(bad), num, skipped)
+    return num - len(bad)
 
 
-def find_files(folder_in: pathlib.Path, folder_out: pathlib.Path) -> list[str]:
-    """The names of the files to translate, relative to their folder and sorted.
-
-    Hidden ones are left out, and those in `folder_out` if it lies in `folder_in`. Links are
-    followed, though to no folder twice.
-
-    Raises:
-      UserError: if there are none, or `folder_out` is no place for their translations.
-    """
-    if not folder_in.exists():
-        raise UserError(f'--input={folder_in} does not exist; name a folder of images, or an image')
-    if folder_out.exists() and not folder_out.is_dir():
-        raise UserError(f'--output={folder_out} is not a folder; name one, it need not exist yet')
-    root = folder_in if folder_in.is_dir() else folder_in.parent
-    real = os.path.realpath
-    if real(root) == real(folder_out):
-        raise UserError(
-            f'--input and --output are the same folder, {folder_out}; give another --output'
-        )
-    try:
-        names = [folder_in.name] if folder_in != root else sorted(_walk(root, folder_out))
-    except OSError as error:
-        raise UserError(f'--input={folder_in}: {one_line(error)}; make it readable') from error
-    if not names:
-        raise UserError(
-            f'--input={folder_in} holds no files; put images there that end in '
-            f'{", ".join(sorted(sources.SUFFIXES))}, in any nesting'
-        )
-    given = {real(root / name) for name in names}
-    for name in names:
-        if real(folder_out / name) in given:
-            raise UserError(
-                f'--output={folder_out} would overwrite {folder_out / name}, which is to be '
-                f'translated; give another --output'
-            )
-    return names
+def _listed(names: list[str]) -> str:
+    more = len(names) - cleaning.LISTED
+    return ', '.join(names[: cleaning.LISTED]) + (f' and {more} more' if more > 0 else '')
 
 
-def _walk(root: pathlib.Path, but: pathlib.Path) -> list[str]:
-    def fail(error: OSError) -> None:
-        raise error
-
-    seen, names = {os.path.realpath(root), os.path.realpath(but)}, []
-    for folder, below, found in os.walk(root, followlinks=True, onerror=fail):
-        place = pathlib.Path(folder)
-        for name in sorted(below):
-            real = os.path.realpath(place / name)
-            if name.startswith('.') or real in seen:
-                below.remove(name)
-            seen.add(real)
-        names += [str((place / x).relative_to(root)) for x in found if not x.startswith('.')]
-    return names
-
-
-def read(file: pathlib.Path, channels: int) -> Picture:
+def read(file: pathlib.Path, channels: int, max_pixels: int = pictures.MAX_PIXELS) -> Picture:
     """One picture, upright; of several frames the first.
 
     Args:
       file: the picture.
       channels: see `to_source`.
+      max_pixels: the most that it may have.
 
     Raises:
-      BadRecord: if it cannot be used: not an image, unreadable, truncated or of the wrong mode.
+      BadRecord: if it cannot be used: not an image, unreadable, truncated, of the wrong mode, or
+        too large.
     """
-    known = Image.registered_extensions()
-    if file.suffix.lower() not in known.keys() | FOREIGN:
+    if file.suffix.lower() not in Image.registered_extensions().keys() | FOREIGN:
         raise cleaning.BadRecord(NOT_AN_IMAGE)
-
-    formats = [name for name in FORMATS if name in Image.OPEN]  # some builds lack AVIF or WebP
-
-    def parse(raw: pathlib.Path) -> sources.Record:
-        return Image.open(io.BytesIO(raw.read_bytes()), formats=formats), 0
-
-    source = sources.Source(str(file), 1, ('',), lambda _: [file], parse, lambda _: str(file))
-    image: Any = cleaning.read(source, file, min_size=1)[0]
-    try:
-        return Picture(to_source(transforms.upright(image), channels), image.format)
-    except Exception as error:  # foreign bytes: a broken palette or a broken EXIF
-        raise cleaning.BadRecord(cleaning.UNREADABLE) from error
+    opened: Any = cleaning.guarded(pictures.opened, file)
+    with opened:
+        format = opened.format
+        several = format in MOVING and cleaning.guarded(getattr, opened, 'is_animated', False)
+        image = cleaning.picture(opened, 1, max_pixels)
+        return Picture(cleaning.guarded(to_source, image, channels), format, several)
 
 
 def to_source(image: Image.Image, channels: int) -> np.ndarray:
@@ -342,12 +298,20 @@ def _total(ramp: np.ndarray, starts: list[int], factor: int) -> np.ndarray:
     return total
 
 
-def _write(file: pathlib.Path, image: np.ndarray, format: str) -> None:
-    """Writes uint8 [h, w, 1 or 3] in a format, or as .png if it cannot be written in that one."""
+def _write(planned: folders.Plan, name: str, image: np.ndarray, format: str) -> None:
+    """Writes uint8 [h, w, 1 or 3] in a format, or as .png if it cannot be written in that one.
+
+    Raises:
+      BadRecord: if there is no name for the latter.
+      UserError: if it cannot be written.
+    """
+    file = planned.out / planned.outputs[name]
     try:
         content = files.encode(image, format, quality=QUALITY)
     except (KeyError, OSError, ValueError):  # it is only read, or has no room for so many pixels
-        file, content = file.with_name(f'{file.name}.png'), files.png(image)
+        content = files.png(image)
+        if format in Image.SAVE:
+            file = planned.out / planned.spare(name)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         files.replace(file, lambda temporary: temporary.write_bytes(content))

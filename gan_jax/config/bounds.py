@@ -142,6 +142,7 @@ COMMON: dict[str, Check] = {
     'data.channels': one_of(1, 3, None),
     'data.max_bad': SHARE,
     'data.min_size': whole(1, LONGEST),
+    'data.max_pixels': COUNT,
     'data.load_size': optional(whole(1, LONGEST)),
     'data.memory_gb': real(0, 10**6),
     'data.data_dir': optional(text),

@@ -40,6 +40,7 @@ def default() -> ml_collections.ConfigDict:
             'channels': config_dict.placeholder(int),  # 1, 3, or None: the data set's own
             'max_bad': 0.01,  # the share of unusable files that is borne
             'min_size': 8,  # smaller images are unusable
+            'max_pixels': 89_478_485,  # larger ones are, too: what Pillow warns of
             'load_size': config_dict.placeholder(int),  # image_size is a random crop of it
             'memory_gb': 4.0,  # larger sets are decoded as they are read
             'data_dir': config_dict.placeholder(str),  # None: TFDS's own

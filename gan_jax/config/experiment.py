@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 import optax
-from absl import logging
 
-from gan_jax import data, modalities
+from gan_jax import data, keys, modalities
 from gan_jax import game as game_lib
-from gan_jax.config import defaults, fit, inputs, resolve, saved, validate
+from gan_jax.config import defaults, fit, inputs, resolve, saved, training, validate
 from gan_jax.config.checks import imported
-from gan_jax.errors import UserError
+from gan_jax.errors import UserError, one_line
 from gan_jax.evaluation import evaluator, extractors
 from gan_jax.modalities import Modality
+from gan_jax.runtime import cache as cache_lib
 from gan_jax.runtime import checkpoint, parallel, replicas
 from gan_jax.sampling import sampler, translation
 
@@ -116,35 +116,6 @@ class Experiment:
             return self.init()
         return self.init(_trained(pathlib.Path(self.config['init_from']), self))
 
-    def check_training(self, devices: int) -> None:
-        """Looks for what would make training on so many devices fail, or learn nothing.
-
-        Warns of learning rates that have come to their end before the run has.
-
-        Raises:
-          UserError: if batch normalisation sees single numbers, there is too little memory, or a
-            metric cannot be had.
-        """
-        config, example = self.config, self.example
-        part = config['batch_size'] // (config['micro_batches'] * devices)
-        if part * devices <= config['cures']['packing']:
-            fit.check_statistics(self.game, example, part, devices)
-        several = config['steps_per_dispatch'] * config['num_replicas']
-        one, evaluated = fit.size(example), bool(config['eval_every'])
-        needed = {
-            'config.batch_size x steps_per_dispatch x num_replicas': config['batch_size'] * several,
-            'config.num_samples': config['num_samples'],
-            'config.eval_samples': config['eval_samples'] * evaluated,
-        }
-        fit.check_memory({what: num * one for what, num in needed.items()})
-        fit.check_memory(
-            {'the networks with their optimizers': fit.size(jax.eval_shape(self.init))}
-        )
-        if config['eval_every']:
-            self.check_metrics(config['evaluation']['metrics'])
-        for line in resolve.spent_rates(config, self.game):
-            logging.warning('!!! %s', line)
-
     def sources(self, dataset: data.Dataset, places: np.ndarray) -> translation.Sources:
         """Sources of a data set's examples, always the same."""
         return translation.Sources(
@@ -170,7 +141,24 @@ class Experiment:
         """Raises UserError if the data or the game cannot give one of these metrics."""
         held_out = self.held_out
         real = self.dataset if held_out is None else held_out
-        evaluator.check_evidence(names, real, self.game, held_out is not None)
+        evaluator.check_game(names, self.game)
+        fit.check_evidence(names, real, self.game, held_out is not None)
+
+    @property
+    def changes(self) -> bool:
+        """Whether the discriminator is shown other examples than there are: augmented, cropped."""
+        return bool(any(self.config['augment'].values()) or self.config['data']['load_size'])
+
+    def as_fed(self, places: np.ndarray) -> np.ndarray:
+        """Examples of the data set as the discriminator may be shown them, as they are stored."""
+        root = keys.fold_in_name(jax.random.key(self.config['seed']), 'as_fed')
+
+        def shown(batch: Mapping[str, jax.Array]) -> jax.Array:
+            return self.modality.decode(
+                self.prepare(keys.per_example(root, len(places)), batch)['real']
+            )
+
+        return np.asarray(jax.jit(shown)(self.fed.batch(places)))
 
     def evaluation(
         self, num: int, names: Sequence[str] | None = None, cache: pathlib.Path | None = None
@@ -185,10 +173,11 @@ class Experiment:
         Raises:
           UserError: if a metric cannot be had of these data.
         """
-        self.check_metrics(self.config['evaluation']['metrics'] if names is None else names)
-        chosen, cache = self.config['evaluation'], cache or extractors.cache_folder()
+        chosen, cache = self.config['evaluation'], cache or cache_lib.folder()
+        names = chosen['metrics'] if names is None else names
+        self.check_metrics(names)
         return evaluator.build(
-            chosen['metrics'] if names is None else names,
+            names,
             modality=self.modality,
             train=self.dataset,
             held_out=self.held_out,
@@ -200,6 +189,7 @@ class Experiment:
             num=num,
             seed=self.config['seed'],
             cache=cache,
+            generated=None if translation.translates(self.game) else num,
         )
 
     def evaluated(self, evaluation: evaluator.Evaluation, seed: int, num: int) -> Any:
@@ -211,7 +201,7 @@ class Experiment:
 
     def evaluate(
         self, evaluation: evaluator.Evaluation, seed: int, num: int
-    ) -> Callable[[Any, Any], dict[str, float]]:
+    ) -> Callable[[Any, Any], evaluator.Found]:
         """(params, aux) -> the figures of `num` samples of a seed; of translations, of them all."""
         given = self.evaluated(evaluation, seed, num)
         return evaluator.of_game(self.game, evaluation, given, self.aligned)
@@ -277,7 +267,7 @@ def build(config: Mapping[str, Any]) -> Experiment:
     }
     experiment = _assembled(resolved, make_game)
     experiment.__dict__.update(fed=fed, dataset=dataset)  # read already
-    experiment.check_training(parallel.num_devices())
+    training.check(experiment, parallel.num_devices())
     return experiment
 
 
@@ -287,8 +277,14 @@ def rebuild(config: Mapping[str, Any]) -> Experiment:
     Raises:
       UserError: if anything in it is wrong.
     """
-    validate.check(config)
-    return _assembled(dict(config), resolve.resolve_game(config))
+    try:
+        validate.check(config)
+        return _assembled(dict(config), resolve.resolve_game(config))
+    except (AttributeError, ImportError, LookupError, TypeError, ValueError) as error:
+        raise UserError(
+            f'the config of this run is damaged ({type(error).__name__}: {one_line(error)}); '
+            f'restore its {saved.CONFIG} from a copy, or train with another --workdir'
+        ) from error
 
 
 def _assembled(config: dict[str, Any], make_game: Callable[..., game_lib.Game]) -> Experiment:

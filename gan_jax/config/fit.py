@@ -1,4 +1,4 @@
-"""Whether networks fit the data, the batch and the machine; asked before anything is compiled."""
+"""Whether networks and metrics fit the data, the batch and the machine; nothing is compiled."""
 
 import functools
 import math
@@ -11,12 +11,21 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax.config.checks import fitting
+from gan_jax.data import Dataset
 from gan_jax.errors import UserError
+from gan_jax.evaluation import evaluator
 from gan_jax.game import Game
 from gan_jax.runtime import parallel
 from gan_jax.sampling import sampler
 
 STATISTICS, MEAN = 'batch_stats', 'mean'  # flax's names
+# Evidence that not all data or games have, and what has it.
+CONDITIONS = {
+    'mixture': 'points drawn from a mixture, as config.dataset=ring8 is',
+    'real_labels': 'a data set with classes',
+    'fake_labels': 'samples with labels, which two folders of classes have (--real and --fake)',
+    'fake_scores': 'a game whose discriminator scores examples',
+}
 
 
 def check_networks(
@@ -138,3 +147,30 @@ def check_memory(needed: Mapping[str, int]) -> None:
                 f'{what} needs at least {num / 1e9:.4g} GB, and this machine has '
                 f'{memory() / 1e9:.4g} GB; give less'
             )
+
+
+def check_evidence(names: Sequence[str], real: Dataset, game: Game, held_out: bool) -> None:
+    """Raises UserError for the first metric that needs evidence which a run does not have.
+
+    Args:
+      names: the metrics.
+      real: what samples are compared with.
+      game: the run's.
+      held_out: whether that is another split than what is trained on.
+    """
+    absent = {'fake_labels'}  # those that a prior draws are no figure's
+    absent |= set() if real.mixture else {'mixture'}
+    absent |= set() if len(real.class_names) > 1 else {'real_labels'}
+    absent |= set() if 'score' in game.functions else {'fake_scores'}
+    for name in names:
+        for evidence in sorted(evaluator.needed([name]) & absent):
+            raise UserError(
+                f'the metric {name} needs {CONDITIONS[evidence]}, and {real.name} with this game '
+                f'has none of that; leave it out'
+            )
+    of_training = [any(x.startswith('train_') for x in evaluator.needed([y])) for y in names]
+    if not held_out and all(of_training):
+        raise UserError(
+            f'{", ".join(names)}: {real.name} has no other split to compare with; name one in '
+            f'config.evaluation.split (--split), or other metrics'
+        )

@@ -1,5 +1,6 @@
 """The run in a work directory: which config made it."""
 
+import errno
 import json
 import pathlib
 import re
@@ -13,6 +14,7 @@ from gan_jax.errors import UserError, one_line
 from gan_jax.runtime import files
 
 CONFIG = 'config.json'
+_RESTORE = 'restore it from a copy, or train with another --workdir'
 # What version 0.1 called arrays of a checkpoint.
 _FORMER_PATHS = (
     (r'aux\.adversary\.anchors\.(\w+)', r'aux.anchors.\1'),
@@ -20,6 +22,10 @@ _FORMER_PATHS = (
     (r'aux\.adversary_(a|b)\.pool\.examples', r'aux.pools.\1.images'),
     (r'aux\.adversary_(a|b)\.pool\.count', r'aux.pools.\1.count'),
 )
+# What another work directory need not help against.
+_NOT_OF_THE_PLACE = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE
+)  # fmt: skip
 # Found with the data, by a version that did not keep it in the config.
 NOT_COMPARED = ('config.modality', 'config.init_config')
 
@@ -35,17 +41,25 @@ def read_config(workdir: pathlib.Path) -> dict[str, Any]:
     """The resolved config of the run in `workdir`, in the words of this version.
 
     Raises:
-      UserError: if there is none, or it cannot be read.
+      UserError: if there is none, or it holds no config.
+      OSError: if it may not be read, or the disk fails.
     """
     file = workdir / CONFIG
     try:
-        config = json.loads(file.read_text())
+        with files.naming(file):
+            config = json.loads(file.read_bytes())
+        if not isinstance(config, dict):
+            raise ValueError('it holds no object')
+        for key, value in default().to_dict().items():
+            if type(value) in (int, dict) and type(config.get(key, value)) is not type(value):
+                kind = 'whole number' if type(value) is int else 'object'
+                raise ValueError(f'{key} is no {kind}')
     except FileNotFoundError:
         raise UserError(
             f'{workdir} holds no run ({CONFIG} is missing); train one with --workdir={workdir}'
         ) from None
-    except (OSError, ValueError) as error:
-        raise UserError(f'{file} cannot be read ({one_line(error)})') from error
+    except (NotADirectoryError, IsADirectoryError, ValueError, RecursionError) as error:
+        raise UserError(f'{file} cannot be read ({one_line(error)}); {_RESTORE}') from error
     return _completed(config)
 
 
@@ -95,8 +109,22 @@ def prepare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
 
     Raises:
       UserError: if it cannot be written, or was made by another config.
+      OSError: if there is no space for it, or the disk fails.
     """
+    for key, value in _flatten(config).items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except ValueError:
+            raise UserError(f'{key}={value} is not finite; give a number') from None
     config = json.loads(json.dumps(config))
+    try:
+        str(workdir.absolute()).encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f'the work directory {workdir.absolute()} has a name that is no UTF-8 as Python reads '
+            f'it, so no checkpoint can be written there; give another --workdir, or set '
+            f'PYTHONUTF8=1'
+        ) from None
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         if (workdir / CONFIG).exists():
@@ -110,6 +138,8 @@ def prepare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
         text = json.dumps(config, indent=2) + '\n'
         files.replace(workdir / CONFIG, lambda file: file.write_text(text))
     except OSError as error:
+        if error.errno in _NOT_OF_THE_PLACE:
+            raise
         reason = error.strerror or one_line(error)
         raise UserError(
             f'the work directory {workdir} cannot be written ({reason}); give another --workdir'

@@ -1,7 +1,7 @@
 """Data: load a set once, draw batches without end, and go between uint8 and [-1, 1]."""
 
 from gan_jax.data.batching import batch_at, batches
-from gan_jax.data.dataset import Dataset
+from gan_jax.data.dataset import Dataset, chunk_size
 from gan_jax.data.loading import load, load_as_is
 from gan_jax.data.synthetic import Mixture
 from gan_jax.data.transforms import denormalize, normalize
@@ -11,6 +11,7 @@ __all__ = [
     'Mixture',
     'batch_at',
     'batches',
+    'chunk_size',
     'denormalize',
     'load',
     'load_as_is',

@@ -1,16 +1,19 @@
 """Which records can be used: the others are skipped, counted, listed, and borne up to a share."""
 
 import collections
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from absl import logging
 from PIL import Image
 
 from gan_jax.data import transforms
+from gan_jax.data.pictures import MAX_PIXELS, BadRecord
 from gan_jax.data.sources import Source
-from gan_jax.errors import UserError
+from gan_jax.errors import UserError, printable
+
+Result = TypeVar('Result')
 
 # Other modes (I, I;16, F, LAB, HSV, ...) have no faithful 8-bit grey or RGB.
 GREY_MODES = frozenset({'1', 'L', 'LA'})
@@ -21,33 +24,47 @@ UNREADABLE = 'unreadable'
 TRUNCATED = 'truncated'
 WRONG_MODE = 'wrong mode'
 TOO_SMALL = 'too small'
+TOO_LARGE = 'too large'
 NOT_FINITE = 'not finite'
 OUT_OF_RANGE = 'out of range'
 
 
-class BadRecord(Exception):
-    """A record that cannot be used; its one argument is the reason, such as a name above."""
+def guarded(function: Callable[..., Result], *args: Any, reason: str = UNREADABLE) -> Result:
+    """function(*args), of foreign bytes, on which libraries may raise anything.
+
+    Raises:
+      BadRecord: with its own reason if the function raises one, as too large if Pillow thinks so,
+        or else with the one that is given.
+    """
+    try:
+        return function(*args)
+    except BadRecord:
+        raise
+    except Image.DecompressionBombError as error:
+        raise BadRecord(TOO_LARGE) from error
+    except Exception as error:
+        raise BadRecord(reason) from error
 
 
-def picture(image: Image.Image, min_size: int) -> Image.Image:
-    """The picture, decoded to its end.
+def picture(image: Image.Image, min_size: int, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """The picture, decoded to its end and upright.
 
     Args:
       image: perhaps not yet decoded.
       min_size: the least length of the shorter side, in pixels.
+      max_pixels: the most pixels.
 
     Raises:
-      BadRecord: if it is of the wrong mode, too small or truncated.
+      BadRecord: if it is of the wrong mode, too small, too large, truncated or has malformed EXIF.
     """
     if image.mode not in MODES:
         raise BadRecord(WRONG_MODE)
     if min(image.size) < min_size:
         raise BadRecord(TOO_SMALL)
-    try:
-        image.load()
-    except Exception as error:  # a decoder may raise anything on broken bytes
-        raise BadRecord(TRUNCATED) from error
-    return image
+    if image.width * image.height > max_pixels:
+        raise BadRecord(TOO_LARGE)
+    guarded(image.load, reason=TRUNCATED)
+    return guarded(transforms.upright, image)
 
 
 def _array(array: np.ndarray, min_size: int) -> np.ndarray:
@@ -66,30 +83,40 @@ def _array(array: np.ndarray, min_size: int) -> np.ndarray:
     return transforms.denormalize(array)
 
 
-def read(source: Source, raw: Any, min_size: int) -> tuple[Image.Image | np.ndarray, int]:
+def read(
+    source: Source, raw: Any, min_size: int, max_pixels: int = MAX_PIXELS
+) -> tuple[Image.Image | np.ndarray, int]:
     """Parses one fetched record and decodes it to its end.
 
     Args:
       source: where it is from.
       raw: what source.fetch gave for it.
       min_size: the least length of the shorter side, in pixels.
+      max_pixels: the most pixels of a picture.
 
     Returns:
-      A decoded picture of a mode in MODES or uint8 [h, w, 1 or 3], and the label.
+      A decoded, upright picture of a mode in MODES or uint8 [h, w, 1 or 3], and the label.
 
     Raises:
       BadRecord: if it cannot be used: unreadable, truncated (or corrupt), of the wrong mode, too
-        small, not finite, or out of [-1, 1] (arrays of floats); or as source.parse says.
+        small or large, not finite, or out of [-1, 1] (arrays of floats); or as source.parse says.
     """
-    try:
-        image, label = source.parse(raw)
-    except BadRecord:
-        raise
-    except Exception as error:  # foreign bytes: anything may be raised
-        raise BadRecord(UNREADABLE) from error
+    image, label = guarded(source.parse, raw)
     if isinstance(image, np.ndarray):
         return _array(image, min_size), label
-    return picture(image, min_size), label
+    return picture(image, min_size, max_pixels), label
+
+
+def fitted(
+    source: Source, raw: Any, shape: tuple[int, int], min_size: int, max_pixels: int
+) -> tuple[np.ndarray, int]:
+    """`read`, then `transforms.fit` to a side and channels: uint8 [side, side, channels], label.
+
+    Raises:
+      BadRecord: if it cannot be used.
+    """
+    image, label = read(source, raw, min_size, max_pixels)
+    return guarded(transforms.fit, image, *shape), label  # a palette may be broken
 
 
 def report(
@@ -119,7 +146,7 @@ def report(
     logging.warning(
         '%s: skipped %d of %d %s: %s; %s%s', name, len(bad), total, records,
         ', '.join(f'{count} {reason}' for reason, count in reasons),
-        ', '.join(f'{record} ({reason})' for record, reason in bad[:LISTED]),
+        printable(', '.join(f'{record} ({reason})' for record, reason in bad[:LISTED])),
         f' and {len(bad) - LISTED} more' if len(bad) > LISTED else '',
     )  # fmt: skip
     found = f'{name}: {len(bad)} of {total} {records} ({len(bad) / total:.1%}) cannot be used'

@@ -1,7 +1,8 @@
 """What all data sets are, and those that are not read from records: points and stacks."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,19 @@ from gan_jax.errors import UserError
 
 Batch = dict[str, np.ndarray]
 
+# What is done with a whole set is done with so many examples at a time, and of large ones with so
+# many that they are no more than so many numbers.
+CHUNK, NUMBERS = 500, 2**24
+
 # Which split of points has how many, and the seed that they are drawn from.
 POINTS = {'train': (100_000, 0), 'test': (10_000, 1)}
 STACKS_TO_TRAIN, STACKS_ELSE = 128_000, 26_000
 MOST_CLASSES = 100  # of a set to stack: the stacks have a million then
+
+
+def chunk_size(shape: tuple[int, ...]) -> int:
+    """How many examples of a shape are taken at a time where all of a set are gone through."""
+    return max(1, min(CHUNK, NUMBERS // max(1, math.prod(shape))))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +79,13 @@ class Dataset:
         elif sources is None:
             sources = indices % self.num_sources
         return {**batch, 'source': self.source(sources)}
+
+    def chunks(self, places: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """Stored examples [n, *shape], a few at a time: those at these places, by default all."""
+        places = np.arange(len(self)) if places is None else places
+        several = chunk_size(self.shape)
+        for start in range(0, len(places), several):
+            yield self.fetch(places[start : start + several])
 
     def cropped(self, size: int) -> 'Dataset':
         """The middle [size, size] of every image."""

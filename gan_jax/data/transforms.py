@@ -25,6 +25,9 @@ _UPRIGHT = {
 
 _SIDEWAYS = frozenset((5, 6, 7, 8))
 
+# Where pictures say how they are turned; XMP counts where EXIF says nothing.
+_TOLD_IN = frozenset(('exif', 'Raw profile type exif', 'xmp', 'XML:com.adobe.xmp'))
+
 
 def normalize(images: Array) -> Array:
     """uint8 in [0, 255] -> float32 in [-1, 1]: x / 127.5 - 1; floats (points) stay as they are.
@@ -49,18 +52,37 @@ def from_array(array: np.ndarray) -> Image.Image:
     return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
 
 
+def _orientation(image: Image.Image) -> int:
+    """1 to 8, as EXIF numbers them; 1 is upright.
+
+    ImageOps.exif_transpose would copy every picture and encode its EXIF anew, which raises for tags
+    that it cannot write.
+    """
+    if not _TOLD_IN & image.info.keys():  # getexif costs as much as decoding a digit
+        return 1
+    return image.getexif().get(ExifTags.Base.Orientation, 1)
+
+
 def upright(image: Image.Image) -> Image.Image:
-    """The picture turned as its EXIF orientation says, if it has one."""
-    if 'exif' not in image.info:  # getexif costs as much as decoding a digit
+    """The picture turned as its EXIF says, or its XMP; what is returned does not say so any more.
+
+    Raises:
+      Exception: whatever Pillow makes of malformed EXIF or XMP.
+    """
+    turn = _UPRIGHT.get(_orientation(image))
+    if turn is None:
         return image
-    turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    return image if turn is None else image.transpose(turn)
+    turned = image.transpose(turn)
+    for key in _TOLD_IN:
+        turned.info.pop(key, None)
+    return turned
 
 
 def extent(image: Image.Image) -> tuple[int, int]:
     """Width and height of the picture when it is upright; decodes nothing."""
-    orientation = image.getexif().get(ExifTags.Base.Orientation, 1) if 'exif' in image.info else 1
-    return image.size[::-1] if orientation in _SIDEWAYS else image.size
+    if ExifTags.Base.Orientation in getattr(image, 'tag_v2', ()):  # TIFF's are given so
+        return image.size
+    return image.size[::-1] if _orientation(image) in _SIDEWAYS else image.size
 
 
 def crop_square(image: Image.Image) -> Image.Image:
@@ -87,7 +109,7 @@ def convert(image: Image.Image, channels: int) -> Image.Image:
 
 
 def fit(image: Image.Image | np.ndarray, size: int, channels: int) -> np.ndarray:
-    """Turns as EXIF says, crops the centre square, converts the colours and resizes.
+    """Turns as EXIF or XMP says, crops the centre square, converts the colours and resizes.
 
     Args:
       image: a picture, or uint8 [h, w, 1 or 3].

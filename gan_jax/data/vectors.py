@@ -1,12 +1,10 @@
 """Plain vectors: rows of numbers from an .npz file."""
 
-import pathlib
-
 import numpy as np
 
-from gan_jax.data import cleaning
+from gan_jax.data import cleaning, npz
 from gan_jax.data.dataset import Dataset
-from gan_jax.errors import NoSplit, UserError, one_line
+from gan_jax.errors import NoSplit, UserError, printable
 
 VECTORS = 'vectors:'
 NAMES = 'names'
@@ -28,22 +26,21 @@ def vectors(path: str, split: str = 'train', max_bad: float = 0.01) -> Dataset:
     Raises:
       UserError: if the file cannot be read, or holds no such arrays.
     """
-    dataset, file = f'{VECTORS}{path}', pathlib.Path(path).expanduser()
-    try:
-        with np.load(file) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except Exception as error:  # foreign bytes: anything may be raised
-        raise UserError(
-            f'config.dataset={dataset} cannot be read ({one_line(error)}); name an .npz file with '
-            f"an array 'train' [n, d]"
-        ) from error
+    dataset = printable(f'{VECTORS}{path}')
+    needed = "name an .npz file with an array 'train' [n, d]"
+    valid: list[str] = []
+
+    def choose(stored: list[str]) -> list[str]:
+        valid.extend(x for x in sorted(stored) if x != NAMES)
+        return [x for x in stored if x in ('train', split, NAMES)]
+
+    arrays = npz.read(f'config.dataset={dataset}', path, choose, needed)
     names = arrays.pop(NAMES, None)
     if 'train' not in arrays:
         raise UserError(f"config.dataset={dataset} has no array 'train' [n, d]")
     if split not in arrays:
         raise NoSplit(
-            f'config.data.split={split!r} is no split of {dataset}; valid: '
-            f'{", ".join(sorted(arrays))}'
+            f'config.data.split={split!r} is no split of {dataset}; valid: {", ".join(valid)}'
         )
     train, rows = (_rows(dataset, x, arrays[x]) for x in ('train', split))
     good = np.isfinite(rows).all(axis=1)
@@ -52,14 +49,14 @@ def vectors(path: str, split: str = 'train', max_bad: float = 0.01) -> Dataset:
     rows = rows[good]
     fit = train[np.isfinite(train).all(axis=1)].astype(np.float64)
     spread = fit.std(axis=0)
-    columns = [str(i) for i in range(rows.shape[1])] if names is None else list(map(str, names))
+    columns = [str(i) for i in range(rows.shape[1])] if names is None else names.ravel().tolist()
     if len(columns) != rows.shape[1] or train.shape[1] != rows.shape[1]:
         raise UserError(
             f'config.dataset={dataset}: {split} has {rows.shape[1]} columns, train '
             f'{train.shape[1]}, and there are {len(columns)} names; make them as many'
         )
     fitted = {
-        'names': columns,
+        'names': [printable(x) for x in columns],
         'means': fit.mean(axis=0).tolist(),
         'deviations': np.where(spread > 0, spread, 1.0).tolist(),
     }
@@ -70,7 +67,7 @@ def vectors(path: str, split: str = 'train', max_bad: float = 0.01) -> Dataset:
 
 
 def _rows(dataset: str, split: str, array: np.ndarray) -> np.ndarray:
-    if array.ndim != 2 or not np.issubdtype(array.dtype, np.number) or not array.size:
+    if array.ndim != 2 or array.dtype.kind not in 'iuf' or not array.size:
         raise UserError(
             f'config.dataset={dataset}: {split} is {array.dtype} {array.shape}; numbers [n, d] '
             f'are needed'

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-import json
+import math
 import pathlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,13 +14,15 @@ from absl import logging
 
 from gan_jax import data
 from gan_jax.errors import UserError, one_line
-from gan_jax.evaluation import figures, statistics
+from gan_jax.evaluation import figures, paths, statistics
 from gan_jax.game import Game
 from gan_jax.modalities import Modality
 from gan_jax.networks.features import FeatureNetwork
+from gan_jax.runtime import metric_writer, progress
 from gan_jax.runtime import names as names_lib
 from gan_jax.sampling import sampler, translation
 
+PATHS = {'path_examples', 'path_features'}  # what figures name that go from draw to draw
 TRUE_PAIRS = 'aligned_pairs'  # what figures name that compare a translation with its true image
 
 
@@ -34,6 +36,11 @@ def gives(names: Iterable[str]) -> list[str]:
     return [figure for name in names for figure in available()[name].figures]
 
 
+def better(figure: str) -> str:
+    """Whether 'less' or 'more' of a figure, by its plain name, is better."""
+    return {k: v for x in available().values() for k, v in x.figures.items()}[figure]
+
+
 def to_lessen(best: str, found: Mapping[str, float]) -> float:
     """The figure that is called best, negative if more of it is better.
 
@@ -41,9 +48,8 @@ def to_lessen(best: str, found: Mapping[str, float]) -> float:
       best: its plain name.
       found: {'eval/name': value}, with or without the network's name.
     """
-    better = {k: v for x in available().values() for k, v in x.figures.items()}[best]
     value = next(x for name, x in found.items() if names_lib.parse(name).figure == best)
-    return -value if better == figures.MORE else value
+    return -value if better(best) == figures.MORE else value
 
 
 def needed(names: Iterable[str]) -> set[str]:
@@ -57,27 +63,108 @@ def needs_network(names: Iterable[str]) -> bool:
     return any(x.endswith(statistics.OF_FEATURES) for x in needed(names))
 
 
+def too_few(name: str, counts: Mapping[str, int]) -> str:
+    """Why a metric cannot be had of so few examples, or so small ones; '' if it can.
+
+    Args:
+      name: of the metric.
+      counts: of each side that there is ('real', 'fake', 'train') the examples; perhaps
+        'each_class', of the real ones the fewest in a class, and 'pixels', an image's side.
+    """
+    least, sides = available()[name].least, {x.partition('_')[0] for x in needed([name])}
+    for what, words in (
+        *((x, f'{word} examples or more') for x, word in statistics.WORDS.items()),
+        ('each_class', 'real examples or more of each class'),
+        ('pixels', 'pixels a side or more'),
+    ):
+        asked = least.get(what, 1 if what in sides else 0)
+        if counts.get(what, asked) < asked:
+            return f'the metric {name} needs {asked} {words}, and there are {counts[what]}'
+    return ''
+
+
+def counts_of(
+    references: Mapping[str, statistics.Reference], generated: int, modality: Modality
+) -> dict[str, int]:
+    """What `too_few` asks for."""
+    counts = {prefix: len(x.places) for prefix, x in references.items()} | {'fake': generated}
+    real = references['real']
+    if len(real.dataset.class_names) > 1 and len(real.places):
+        counts['each_class'] = int(np.unique(real.labels(), return_counts=True)[1].min())
+    if modality.thumbnails is not None:
+        counts['pixels'] = min(real.dataset.shape[:2])
+    return counts
+
+
+def check_counts(names: Iterable[str], counts: Mapping[str, int]) -> None:
+    """Raises UserError if there is too little for one of these metrics."""
+    for reason in filter(None, (too_few(name, counts) for name in names)):
+        raise UserError(f'{reason}; give more, or leave that metric out')
+
+
+def check_game(names: Iterable[str], game: Game) -> None:
+    """Raises UserError if a metric asks for what the game cannot do."""
+    for name in names:
+        wanted = needed([name])
+        if 'cycles' in wanted and not translation.both_ways(game):
+            raise UserError(f'{name}: this game has no way back')
+        if wanted & PATHS and not {'prior', 'sample'} <= game.functions.keys():
+            raise UserError(f'{name}: this game has no prior, so no way between its draws')
+
+
+def check_network(names: Iterable[str], network: FeatureNetwork | None) -> None:
+    """Raises UserError if a metric differentiates features and the network cannot."""
+    for name in names:
+        if 'path_features' in needed([name]) and network is not None and network.smooth is None:
+            raise UserError(
+                f'{name}: features={network.name} cannot be differentiated; take path_length, or '
+                f'give a FeatureNetwork that has `smooth`'
+            )
+
+
+class Found(dict[str, float]):
+    """{figure: value}; a value that could not be had is NaN.
+
+    Attributes:
+      missing: {figure: why it could not be had}.
+    """
+
+    def __init__(self, *args: Any):
+        """As a dict."""
+        super().__init__(*args)
+        self.missing: dict[str, str] = {}
+
+
 def compute(
     names: Iterable[str], given: Mapping[str, Any], network: FeatureNetwork | None
-) -> dict[str, float]:
+) -> Found:
     """The figures; those of features are called figure[network].
 
     Raises:
       UserError: if evidence that a metric names is not there.
     """
-    found = {}
+    found = Found()
     for name in names:
         function = available()[name]
         arguments = list(inspect.signature(function).parameters)
         for missing in (x for x in arguments if x not in given):
             raise UserError(f'the metric {name} needs {missing}, which there is not here')
-        try:
-            values = function(**{x: given[x] for x in arguments})
-        except (ValueError, AssertionError) as error:
-            raise UserError(f'the metric {name}: {one_line(error)}') from error
+        reason = '; '.join(filter(None, (statistics.unusable(given[x]) for x in arguments)))
+        values = dict.fromkeys(function.figures, math.nan)
+        if not reason:
+            try:
+                with progress.lines(name):
+                    values = function(**{x: given[x] for x in arguments})
+            except (ValueError, AssertionError) as error:
+                reason = one_line(error)
         of = network.name if network and needs_network([name]) else ''
         for figure, value in values.items():
-            found[str(names_lib.parse(figure)._replace(network=of))] = float(value)
+            parsed = names_lib.parse(figure)._replace(network=of)
+            if math.isfinite(value):
+                found[str(parsed)] = float(value)
+            elif not parsed.stderr:
+                found[str(parsed)] = math.nan
+                found.missing[str(parsed)] = reason or f'it is {value}'
     return found
 
 
@@ -92,8 +179,7 @@ def best_and_last(file: pathlib.Path, best: str) -> dict[str, Any] | None:
       {'figure', 'best': {'step', 'value'}, 'last': {...}}; None if it was never evaluated.
     """
     points = []
-    for line in file.read_text().splitlines() if file.exists() else ():
-        values = json.loads(line)
+    for values in metric_writer.read_metrics(file)[0]:
         for text, value in values.items():
             name = names_lib.parse(text)
             if name == name.main and (name.turn, name.figure) == (names_lib.EVALUATION, best):
@@ -145,7 +231,7 @@ class Evaluation:
         scores: Callable | None = None,
         only: Sequence[str] | None = None,
         more: Mapping[str, Any] | None = None,
-    ) -> dict[str, float]:
+    ) -> Found:
         """The figures of samples.
 
         Args:
@@ -162,10 +248,16 @@ class Evaluation:
         given = self.given | statistics.gather(chunks, wanted | judged, self.network, 'fake')
         given |= more or {}
         if scores is not None and 'fake_scores' in wanted:
-            given['fake_scores'] = scores(self.modality.encode(given['fake_examples']))
-            for prefix, reference in self.references.items():
-                shown = reference.dataset.batch(reference.places[: statistics.KEPT])['real']
-                given[f'{prefix}_scores'] = scores(self.modality.encode(shown))
+            fake = given['fake_examples']
+            several = data.chunk_size(fake.shape[1:])
+            parts = iter(np.split(fake, range(several, len(fake), several)))
+            shown = {
+                prefix: reference.dataset.chunks(reference.places[: statistics.KEPT])
+                for prefix, reference in self.references.items()
+            }
+            for prefix, chunks in {'fake': parts, **shown}.items():
+                found = [scores(self.modality.encode(x)) for x in chunks]
+                given[f'{prefix}_scores'] = np.concatenate(found)
         return compute(self.names if only is None else only, given, self.network)
 
 
@@ -181,6 +273,7 @@ def build(
     num: int,
     seed: int,
     cache: pathlib.Path | None,
+    generated: int | None = None,
 ) -> Evaluation:
     """Samples compared with held-out examples, or without any with what was trained on.
 
@@ -195,9 +288,10 @@ def build(
       num: how many real examples at most.
       seed: of their choice.
       cache: the folder for what is kept.
+      generated: how many samples there will be; as many as real examples by default.
 
     Raises:
-      UserError: if a metric asks for what the data do not have.
+      UserError: if a metric asks for what the data do not have, before the network is loaded.
     """
     for name in names:
         if TRUE_PAIRS in needed([name]) and not aligned:
@@ -206,7 +300,6 @@ def build(
                 f'data set paired:PATH, or name one in config.evaluation.dataset'
             )
     real, split = (train, splits[0]) if held_out is None else (held_out, splits[1])
-    network = load_network() if needs_network(names) else None
     if held_out is None:
         for name in (x for x in names if _of_training(x)):
             logging.warning(
@@ -218,6 +311,10 @@ def build(
     references = {'real': statistics.choose(real, num, seed, split)}
     if held_out is not None:
         references['train'] = statistics.choose(train, num, seed, splits[0])
+    generated = len(references['real'].places) if generated is None else generated
+    check_counts(names, counts_of(references, generated, modality))
+    network = load_network() if needs_network(names) else None
+    check_network(names, network)
     return Evaluation(names, network, references, modality, seed, cache)
 
 
@@ -227,7 +324,7 @@ def _of_training(name: str) -> bool:
 
 def of_game(
     game: Game, evaluation: Evaluation, inputs: Any, aligned: bool = False
-) -> Callable[[Any, Any], dict[str, float]]:
+) -> Callable[[Any, Any], Found]:
     """(params, aux) -> the figures of samples, always of the same inputs.
 
     Args:
@@ -239,19 +336,25 @@ def of_game(
     Raises:
       UserError: if a metric asks for what the game cannot do.
     """
+    check_game(evaluation.names, game)
     modality, wanted = evaluation.modality, needed(evaluation.names)
     make = sampler.make_sampler(game, modality)
     judge = sampler.make_score(game) if 'score' in game.functions else None
-    further = None
-    if 'cycles' in wanted and not translation.both_ways(game):
-        raise UserError('cycle_error: this game has no way back')
+    further: list[Callable[[Any, Any], Mapping[str, Any]]] = []
     if translation.translates(game):
-        further = translation.more_evidence(game, wanted, inputs, aligned, modality.encode)
+        travel = translation.more_evidence(game, wanted, inputs, aligned, modality.encode)
+        further.append(lambda params, aux: travel((params, aux)))
+    for name in sorted(wanted & PATHS):
+        of_network = evaluation.network.smooth if evaluation.network else None
+        smooth = {'smooth': of_network} if of_network and name == 'path_features' else {}
+        lengths = paths.make_lengths(game, inputs, evaluation.given['seed'], **smooth)
+        further.append(lambda *x, name=name, lengths=lengths: {name: lengths(*x)})
 
-    def evaluate(params: Any, aux: Any) -> dict[str, float]:
+    def evaluate(params: Any, aux: Any) -> Found:
         scores = None if judge is None else functools.partial(judge, params, aux)
         made = samples(functools.partial(make, params, aux), inputs)
-        return evaluation(made, scores, more=further((params, aux)) if further else None)
+        more = {key: x for evidence in further for key, x in evidence(params, aux).items()}
+        return evaluation(made, scores, more=more)
 
     return evaluate
 
@@ -262,40 +365,3 @@ def samples(make: Callable, inputs: Any) -> Iterator[np.ndarray]:
     hidden = len(starts) < 4 or not sys.stderr.isatty()
     for start in tqdm.tqdm(starts, 'samples', disable=hidden, leave=False):
         yield make(sampler.part(inputs, slice(start, start + statistics.CHUNK)))
-
-
-# Evidence that not all data or games have, and what has it.
-CONDITIONS = {
-    'mixture': 'points drawn from a mixture, as config.dataset=ring8 is',
-    'real_labels': 'a data set with classes',
-    'fake_labels': 'samples with labels, which two folders of classes have (--real and --fake)',
-    'fake_scores': 'a game whose discriminator scores examples',
-    'cycles': 'a game with a way back, such as config.game=cyclegan',
-}
-
-
-def check_evidence(names: Sequence[str], real: data.Dataset, game: Game, held_out: bool) -> None:
-    """Raises UserError for the first metric that needs evidence which a run does not have.
-
-    Args:
-      names: the metrics.
-      real: what samples are compared with.
-      game: the run's.
-      held_out: whether that is another split than what is trained on.
-    """
-    absent = {'fake_labels'}  # those that a prior draws are no figure's
-    absent |= set() if real.mixture else {'mixture'}
-    absent |= set() if len(real.class_names) > 1 else {'real_labels'}
-    absent |= set() if 'score' in game.functions else {'fake_scores'}
-    absent |= set() if translation.both_ways(game) else {'cycles'}
-    for name in names:
-        for evidence in sorted(needed([name]) & absent):
-            raise UserError(
-                f'the metric {name} needs {CONDITIONS[evidence]}, and {real.name} with this game '
-                f'has none of that; leave it out'
-            )
-    if not held_out and all(map(_of_training, names)):
-        raise UserError(
-            f'{", ".join(names)}: {real.name} has no other split to compare with; name one in '
-            f'config.evaluation.split (--split), or other metrics'
-        )

@@ -8,30 +8,22 @@
 
 import hashlib
 import inspect
-import json
-import os
 import pathlib
-import zlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from absl import logging
-from flax import serialization
+from flax import traverse_util
 
 from gan_jax import data
-from gan_jax.errors import UserError
-from gan_jax.networks.features import FeatureNetwork, classifier, inception
-from gan_jax.runtime import files, parallel
+from gan_jax.errors import UserError, one_line
+from gan_jax.networks.features import FeatureNetwork, classifier, digest_of_outputs, inception
+from gan_jax.runtime import cache as cache_lib
+from gan_jax.runtime import parallel
 
 INCEPTION = 'inception:'
 HELD_OUT = 10  # of a set without a test split every tenth image is kept from the classifier
-
-
-def cache_folder() -> pathlib.Path:
-    """The user's cache folder of this package."""
-    root = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
-    return pathlib.Path(root).expanduser() / 'gan_jax'
 
 
 def _themselves(images: np.ndarray) -> np.ndarray:
@@ -60,7 +52,7 @@ def load(
     Raises:
       UserError: if it cannot be had; the message says what would help.
     """
-    cache = cache or cache_folder()
+    cache = cache or cache_lib.folder()
     if thumbnails is None:
         raise UserError(
             f'{train.name} has no pictures to take features of; leave out the metrics of features'
@@ -71,26 +63,40 @@ def load(
         path = name.removeprefix(INCEPTION)
         network = inception.load(path, cache=cache, compiled=parallel.over_examples)
     else:
-        network = _own(name, own)
+        network = _own(name, own, thumbnails(train.batch(np.arange(1))['real']).shape[1:])
     return network._replace(apply=lambda examples: network.apply(thumbnails(examples)))
 
 
-def _own(name: str, own: Any) -> FeatureNetwork:
+def _own(name: str, own: Any, shape: tuple[int, ...]) -> FeatureNetwork:
     if isinstance(own, FeatureNetwork):
         return own
     if not callable(own):
         raise UserError(f'features={name} is neither a FeatureNetwork nor a function')
     try:
-        source = inspect.getsource(own)
+        code = inspect.getsource(own)
     except (OSError, TypeError):
-        source = repr(own)
-    return FeatureNetwork(
-        name.partition(':')[2], hashlib.sha256(source.encode()).hexdigest(), 'its own', own
-    )
+        code = repr(type(own))
+    try:
+        outputs = digest_of_outputs(own, _probes(shape))
+    except Exception as error:  # foreign code: anything may be raised
+        raise UserError(
+            f'features={name} fails on uint8 images [8, {", ".join(map(str, shape))}]: it must '
+            f'return (features [8, d], logits [8, k]) ({one_line(error)})'
+        ) from error
+    digest = hashlib.sha256(f'{code} {outputs}'.encode()).hexdigest()
+    return FeatureNetwork(name.partition(':')[2], digest, 'its own', own)
+
+
+def _probes(shape: tuple[int, ...]) -> np.ndarray:
+    """Eight fixed images: black, white, all levels in order, and noise."""
+    images = np.random.default_rng(0).integers(0, 256, (8, *shape), np.uint8)
+    images[0], images[1] = 0, 255
+    images[2] = np.arange(images[2].size).reshape(shape) % 256
+    return images
 
 
 def _classifier(
-    train: data.Dataset, test: data.Dataset | None, cache: pathlib.Path, thumbnails: Callable
+    train: data.Dataset, test: data.Dataset | None, cache: pathlib.Path | None, thumbnails: Callable
 ) -> FeatureNetwork:
     classes = len(train.class_names)
     if classes < 2:
@@ -100,31 +106,60 @@ def _classifier(
         )
     places = np.arange(len(train))
     kept = np.ones(len(train), bool) if test else places % HELD_OUT != 0
-    crc = zlib.crc32(train.labels.tobytes())
-    for start in range(0, len(train), 1000):
-        crc = zlib.crc32(train.batch(places[start : start + 1000])['real'].tobytes(), crc)
-    key = [train.name, train.shape, crc, bool(test), classifier.STEPS, classifier.VERSION]
-    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+    if len(np.unique(train.labels[kept])) < 2:
+        raise UserError(
+            f'{train.name} has too few images to train a classifier on ({kept.sum()}, of one '
+            f'class); give another feature network, such as --features={INCEPTION}PATH'
+        )
+    digest = _digest_of_data(train, (classes, bool(test), HELD_OUT, *classifier.SETTINGS))
     short = ''.join(x if x.isalnum() or x in '_-' else '_' for x in train.name.split('/')[-1])
-    file = cache / 'classifiers' / f'{short}-{digest}.msgpack'
-    tested = test or train
-    some = places[~kept] if test is None else np.arange(len(test))
-    if file.exists():
-        params = serialization.msgpack_restore(file.read_bytes())
-    else:
+
+    def learned() -> dict[str, np.ndarray]:
         logging.info('%s: training the classifier of features, once', train.name)
-        chosen = train.batch(places[kept])
-        params = classifier.train(thumbnails(chosen['real']), chosen['label'], classes)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        files.replace(file, lambda part: part.write_bytes(serialization.to_bytes(params)))
+        chosen = _Pictures(train, places[kept], thumbnails)
+        params = classifier.train(chosen, train.labels[places[kept]], classes)
+        return traverse_util.flatten_dict(params, sep='/')
+
+    file = cache and cache / 'classifiers' / f'{short}-{digest}.npz'
+    params = traverse_util.unflatten_dict(cache_lib.kept(file, learned), sep='/')
+    several = data.chunk_size(train.shape)
     network = classifier.network(
-        f'{short}-classifier', params, classes, compiled=parallel.over_examples
-    )
-    held_out = tested.batch(some[:10_000])
-    images = thumbnails(held_out['real'])
-    accuracy = classifier.accuracy(network, images, held_out['label'])
+        f'{short}-classifier', params, classes, compiled=parallel.over_examples,
+        batch=several,
+    )  # fmt: skip
+    tested = test or train
+    held_out = (places[~kept] if test is None else np.arange(len(test)))[:10_000]
+    images = _Pictures(tested, held_out, thumbnails)
+    accuracy = classifier.accuracy(network, images, tested.labels[held_out], several)
     logging.info(
         '%s: names %.2f%% of %d held-out images rightly', network.name, 100 * accuracy,
-        len(held_out['label']),
+        len(held_out),
     )  # fmt: skip
     return network
+
+
+class _Pictures:
+    """What networks are given of some of a set's examples, read when they are asked for.
+
+    Attributes:
+      shape: that of all of them, as of an array.
+    """
+
+    def __init__(self, dataset: data.Dataset, places: np.ndarray, thumbnails: Callable):
+        self._dataset, self._places, self._thumbnails = dataset, places, thumbnails
+        self.shape = (len(places), *self[:1].shape[1:])
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        return self._thumbnails(self._dataset.fetch(self._places[rows]))
+
+
+def _digest_of_data(train: data.Dataset, settings: tuple) -> str:
+    """Of all that a classifier of a data set depends on."""
+    digest = hashlib.sha256(repr((train.name, train.shape, settings)).encode())
+    digest.update(train.labels.tobytes())
+    for chunk in train.chunks():
+        digest.update(np.ascontiguousarray(chunk).tobytes())
+    return digest.hexdigest()[:16]

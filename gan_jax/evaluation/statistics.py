@@ -6,22 +6,44 @@ gathered of the reference is kept in the user's cache folder.
 """
 
 import hashlib
-import json
 import pathlib
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gan_jax import data, metrics
-from gan_jax.networks.features import FeatureNetwork
-from gan_jax.runtime import files
+from gan_jax.errors import UserError, one_line
+from gan_jax.networks.features import FeatureNetwork, digest_of_outputs
+from gan_jax.runtime import cache as cache_lib
+from gan_jax.runtime import progress
 
 CHUNK = 500
 KEPT = 2500  # examples that are kept as they are
-PARTS = 5  # of the samples, for standard errors
-OF_FEATURES = ('features', 'logits', 'moments', 'parts')
+PARTS = 5  # of each side, for standard errors
+PROBES = 16  # images of a reference that say whether a network is still what it was
+WORDS = {'real': 'real', 'fake': 'generated', 'train': 'training'}  # of the sides, for people
+OF_FEATURES = ('features', 'logits', 'parts')
+
+
+class Missing(NamedTuple):
+    """Evidence that there is not.
+
+    Attributes:
+      reason: why.
+    """
+
+    reason: str
+
+
+def unusable(evidence: Any) -> str:
+    """Why evidence cannot be used: it is missing, or holds numbers that are not finite; or ''."""
+    if isinstance(evidence, Missing):
+        return evidence.reason
+    if isinstance(evidence, np.ndarray) and not np.isfinite(evidence).all():
+        bad = np.sum(~np.isfinite(evidence.reshape(len(evidence), -1)).all(axis=1))
+        return f'{bad} of {len(evidence)} are not finite (NaN or infinity)'
+    return ''
 
 
 class Reference(NamedTuple):
@@ -39,8 +61,7 @@ class Reference(NamedTuple):
 
     def chunks(self) -> Iterator[np.ndarray]:
         """The images, chunk by chunk."""
-        for start in range(0, len(self.places), CHUNK):
-            yield self.dataset.batch(self.places[start : start + CHUNK])['real']
+        return self.dataset.chunks(self.places)
 
     def labels(self) -> np.ndarray:
         """The labels of all, in the same order."""
@@ -65,38 +86,55 @@ def gather(
       prefix: 'real', 'fake' or 'train'.
 
     Returns:
-      {name of evidence: value}.
+      {name of evidence: value}; of features that cannot be had, `Missing`.
     """
     kinds = {x.removeprefix(f'{prefix}_') for x in wanted if x.startswith(f'{prefix}_')}
     kept: dict[str, list[np.ndarray]] = {x: [] for x in ('examples', 'features', 'logits')}
     parts: list[metrics.Moments | None] = [None] * PARTS
-    whole: metrics.Moments | None = None
-    seen = 0
-    for chunk in chunks:
-        if seen < KEPT and 'examples' in kinds:
-            kept['examples'].append(chunk[: KEPT - seen])
-        if kinds & set(OF_FEATURES):
-            if network is None:
-                raise ValueError('figures of features need a network')
-            features, logits = network.apply(chunk)
-            kept['features'] += [features] if 'features' in kinds else []
-            kept['logits'] += [logits] if 'logits' in kinds else []
-            if 'moments' in kinds:
-                whole = _add(whole, features)
-            if 'parts' in kinds:
-                for i in range(PARTS):
+    seen, trouble = 0, ''
+    with progress.lines(f'{WORDS[prefix]} examples') as tell:
+        for chunk in chunks:
+            if seen < KEPT and 'examples' in kinds:
+                kept['examples'].append(chunk[: KEPT - seen])
+            if kinds & {*OF_FEATURES} and not trouble:
+                features, logits, trouble = _features(network, chunk)
+            if kinds & {*OF_FEATURES} and not trouble:
+                kept['features'] += [features] if 'features' in kinds else []
+                kept['logits'] += [logits] if 'logits' in kinds else []
+                for i in range(PARTS if 'parts' in kinds else 0):
                     parts[i] = _add(parts[i], features[(i - seen) % PARTS :: PARTS])
-        seen += len(chunk)
+            seen += len(chunk)
+            tell(f'{seen} done')
+    if trouble:
+        kept.update(features=[], logits=[])
     found: dict[str, Any] = {
         f'{prefix}_{x}': np.concatenate(arrays)
         for x, arrays in kept.items()
         if arrays and x in kinds
     }
-    if 'moments' in kinds:
-        found[f'{prefix}_moments'] = whole
     if 'parts' in kinds:
         found[f'{prefix}_parts'] = [x for x in parts if x is not None]
+    if trouble:
+        found |= {f'{prefix}_{x}': Missing(trouble) for x in kinds & {*OF_FEATURES}}
     return found
+
+
+def _features(
+    network: FeatureNetwork | None, chunk: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """Features and logits; or why they cannot be used."""
+    if network is None:
+        raise ValueError('figures of features need a network')
+    nothing = np.zeros((0, 0))
+    try:
+        features, logits = network.apply(chunk)
+        features, logits = np.asarray(features), np.asarray(logits)
+    except Exception as error:  # perhaps foreign code: anything may be raised
+        return nothing, nothing, f'the network {network.name} fails: {one_line(error)}'
+    for what, x in (('features', features), ('logits', logits)):
+        if unusable(x):
+            return nothing, nothing, f'{what} of {network.name}: {unusable(x)}'
+    return features, logits, ''
 
 
 def _add(before: metrics.Moments | None, features: np.ndarray) -> metrics.Moments | None:
@@ -115,49 +153,67 @@ def gather_reference(
 ) -> dict[str, Any]:
     """`gather` of a reference; from the cache where the same was gathered before.
 
-    The key holds the network's digest, what it does to images, the images themselves by their CRC,
-    their order and number, and what is wanted.
+    The key is a digest of the images in their order, of what is wanted, and of the network: what it
+    says of itself, and its outputs for some of the images, since nothing else tells whether weights
+    are still those that the name, the digest or the source text once stood for.
+
+    Raises:
+      UserError: if the network gives no finite features of real images.
     """
-    mine = sorted(x for x in wanted if x.startswith(f'{prefix}_'))
-    featured = [x for x in mine if x.endswith(OF_FEATURES)]
-    if cache is None or network is None or not featured:
-        return gather(reference.chunks(), {*mine}, network, prefix)
-    crc = 0
-    for chunk in reference.chunks():
-        crc = zlib.crc32(np.ascontiguousarray(chunk).tobytes(), crc)
+    mine = {x for x in wanted if x.startswith(f'{prefix}_')}
+    featured = {x for x in mine if x.endswith(OF_FEATURES)}
+    if network is None or not featured:
+        return gather(reference.chunks(), mine, network, prefix)
+
+    def made() -> dict[str, np.ndarray]:
+        found = gather(reference.chunks(), featured, network, prefix)
+        for value in found.values():
+            if isinstance(value, Missing):
+                raise UserError(f'of {reference.split} images: {value.reason}')
+        return _flat(found)
+
+    file = None
+    if cache is not None:
+        key = _key(reference, sorted(featured), network)
+        file = cache / 'references' / f'{network.name}-{key}.npz'
+    found = _unflat(cache_lib.kept(file, made))
+    return found | gather(reference.chunks(), mine - featured, None, prefix)
+
+
+def _key(reference: Reference, featured: list[str], network: FeatureNetwork) -> str:
     dataset = reference.dataset
-    key = (network.digest, network.resize, dataset.name, dataset.shape, reference.split, crc, mine)
-    name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
-    file = cache / 'references' / f'{network.name}-{name}.npz'
-    found = _read(file, prefix)
-    if found is None:
-        found = gather(reference.chunks(), {*featured}, network, prefix)
-        _write(file, found)
-    examples = {*mine} - {*featured}
-    return found | gather(reference.chunks(), examples, None, prefix)
+    told = (network.digest, network.resize, dataset.shape, CHUNK, PARTS, featured)
+    digest = hashlib.sha256(repr(told).encode())
+    for chunk in reference.chunks():
+        digest.update(np.ascontiguousarray(chunk).tobytes())
+    places = np.linspace(0, len(reference.places) - 1, PROBES).astype(int)
+    probes = dataset.batch(reference.places[places])['real']
+    try:
+        digest.update(digest_of_outputs(network.apply, probes).encode())
+    except Exception as error:  # perhaps foreign code: anything may be raised
+        raise UserError(f'the network {network.name} fails: {one_line(error)}') from error
+    return digest.hexdigest()[:32]
 
 
-def _write(file: pathlib.Path, found: Mapping[str, Any]) -> None:
+def _flat(found: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Evidence as arrays by name; of parts one for each field of each part."""
     arrays: dict[str, np.ndarray] = {}
     for name, value in found.items():
-        if isinstance(value, metrics.Moments):
-            arrays |= {f'{name}.{key}': np.asarray(x) for key, x in value._asdict().items()}
-        else:
+        if isinstance(value, np.ndarray):
             arrays[name] = value
-    file.parent.mkdir(parents=True, exist_ok=True)
-    files.replace(file, lambda part: np.savez(part, **arrays))  # type: ignore[arg-type]
-
-
-def _read(file: pathlib.Path, prefix: str) -> dict[str, Any] | None:
-    """What was written; None if nothing was, or it cannot be read."""
-    try:
-        with np.load(file) as stored:
-            arrays = dict(stored)
-    except (OSError, ValueError, KeyError, EOFError):
-        return None
-    name = f'{prefix}_moments'
-    fields = {key: arrays.pop(f'{name}.{key}', None) for key in metrics.Moments._fields}
-    if fields['mean'] is not None:
-        fields['count'] = int(fields['count'])
-        arrays[name] = metrics.Moments(**fields)
+            continue
+        for i, part in enumerate(value):
+            arrays |= {f'{name}.{i}.{key}': np.asarray(x) for key, x in part._asdict().items()}
     return arrays
+
+
+def _unflat(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in sorted({x.partition('.')[0] for x in arrays}):
+        if name in arrays:
+            found[name] = arrays[name]
+            continue
+        num = sum(x.startswith(f'{name}.') for x in arrays) // len(metrics.Moments._fields)
+        parts = [[arrays[f'{name}.{i}.{x}'] for x in metrics.Moments._fields] for i in range(num)]
+        found[name] = [metrics.Moments(int(count), *rest) for count, *rest in parts]
+    return found

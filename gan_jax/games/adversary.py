@@ -52,7 +52,9 @@ class Augmentation(NamedTuple):
     Attributes:
       init: () -> state, arrays; {} for none.
       apply: (keys [n], examples [n, ...], state) -> examples, differentiable.
-      update: (state, logits of real examples, axis_name) -> state, once a discriminator's turn.
+      update: (state, logits of real examples, axis_name) -> state, once a discriminator's turn. Of
+        micro-batches each has an update of its own, from the same state, and the mean is kept:
+        that of the whole batch if it is linear in the logits.
     """
 
     init: Callable[[], Any]

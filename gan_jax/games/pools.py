@@ -6,13 +6,14 @@ import jax.numpy as jnp
 from jax import lax
 
 from gan_jax import keys
+from gan_jax.game import Carried
 
-Pool = dict[str, jax.Array]
+Pool = Carried
 
 
 def empty(size: int, shape: tuple[int, ...]) -> Pool:
     """A pool for so many examples of a shape, none in it yet."""
-    return {'examples': jnp.zeros((size, *shape)), 'count': jnp.zeros((), jnp.int32)}
+    return Pool(examples=jnp.zeros((size, *shape)), count=jnp.zeros((), jnp.int32))
 
 
 def exchange(pool: Pool, examples: chex.Array, rng: chex.PRNGKey) -> tuple[Pool, chex.Array]:
@@ -47,7 +48,7 @@ def exchange(pool: Pool, examples: chex.Array, rng: chex.PRNGKey) -> tuple[Pool,
         place = jnp.where(full, drawn, jnp.minimum(count, size - 1))
         back = jnp.where(swap, kept[place], example)
         kept = kept.at[place].set(jnp.where(swap | ~full, example, kept[place]))
-        return {'examples': kept, 'count': jnp.minimum(count + 1, size)}, back
+        return Pool(examples=kept, count=jnp.minimum(count + 1, size)), back
 
     return lax.scan(show, pool, (examples, rng))
 

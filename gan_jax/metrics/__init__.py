@@ -17,7 +17,7 @@ from gan_jax.metrics.frechet import (
     moments,
 )
 from gan_jax.metrics.inception import inception_score
-from gan_jax.metrics.kernel import kernel_distance
+from gan_jax.metrics.kernel import kernel_distance, mmd_error
 from gan_jax.metrics.manifold import (
     density_coverage,
     memorised_share,
@@ -56,6 +56,7 @@ __all__ = [
     'intra_class_frechet_distance',
     'kernel_distance',
     'memorised_share',
+    'mmd_error',
     'mode_histogram',
     'modes_captured',
     'modes_in_histogram',

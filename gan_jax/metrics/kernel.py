@@ -5,8 +5,16 @@ distance, KID. Unlike the Fréchet distance it has no bias, so it also serves sm
 NumPy on the host in float64: JAX runs in 32 bits by default, and the terms nearly cancel.
 """
 
+import functools
+
 import chex
 import numpy as np
+
+
+def _kernel(x: np.ndarray, y: np.ndarray, degree: int, gamma: float, coef: float) -> np.ndarray:
+    """(gamma x . y + coef)^degree of all pairs; products are many times quicker than a power."""
+    base = gamma * (x @ y.T) + coef
+    return functools.reduce(np.multiply, [base] * degree, np.ones_like(base))
 
 
 def polynomial_mmd(
@@ -48,12 +56,12 @@ def polynomial_mmd(
     gamma = 1.0 / x.shape[1] if gamma is None else gamma
 
     def off_diagonal(a: np.ndarray) -> float:
-        kernel = (gamma * (a @ a.T) + coef) ** degree
+        kernel = _kernel(a, a, degree, gamma, coef)
         np.fill_diagonal(kernel, 0.0)
         return kernel.sum() / (len(a) * (len(a) - 1))
 
-    cross = (gamma * (x @ y.T) + coef) ** degree
-    return float(off_diagonal(x) + off_diagonal(y) - 2 * cross.mean())
+    cross = _kernel(x, y, degree, gamma, coef).mean()
+    return float(off_diagonal(x) + off_diagonal(y) - 2 * cross)
 
 
 def kernel_distance(
@@ -110,3 +118,70 @@ def kernel_distance(
         x = real[rng.choice(len(real), subset_size, replace=False)]
         values.append(polynomial_mmd(x, y, degree, gamma, coef))
     return float(np.mean(values)), float(np.std(values))
+
+
+def mmd_error(
+    real: chex.Array,
+    fake: chex.Array,
+    *,
+    parts: int = 10,
+    most: int = 5000,
+    degree: int = 3,
+    gamma: float | None = None,
+    coef: float = 1.0,
+) -> float:
+    """The standard error of `polynomial_mmd` of all examples, if both sides were drawn anew.
+
+    The jackknife over parts of each side: the square root of the sum over both sides of
+    (g - 1) / g sum_i (M_i - mean M)^2, M_i without the i-th of g parts of that side. All come from
+    sums of the kernel over pairs of parts, so the cost is that of one estimate. Where the two
+    distributions are equal it is too large, by a factor of up to about 1.4.
+
+    Source: The Jackknife, the Bootstrap and Other Resampling Plans (Efron, 1982), chapter 3.
+
+    Args:
+      real: features of real examples, [n, d].
+      fake: features of generated examples, [m, d].
+      parts: g, at least 2; n and m are at least twice as many.
+      most: of a larger side only so many examples are taken, and its variance is divided by as
+        much as there are more.
+      degree: of the polynomial.
+      gamma: a scale; 1 / d by default.
+      coef: what is added to it.
+
+    Returns:
+      The standard error >= 0.
+
+    Raises:
+      AssertionError: if either is not of rank 2 or they differ in d.
+      ValueError: if there are too few examples, or values that are not finite.
+    """
+    chex.assert_rank([real, fake], 2)
+    chex.assert_equal_shape_suffix([real, fake], 1)
+    if not 2 <= parts <= min(len(real), len(fake), most) // 2:
+        raise ValueError(f'{parts} parts of two or more examples each cannot be had on both sides')
+    sides = [np.asarray(x)[:most].astype(np.float64) for x in (real, fake)]
+    if not all(np.isfinite(x).all() for x in sides):
+        raise ValueError('features that are not finite (NaN or infinity) have no distance')
+    scale = 1.0 / real.shape[1] if gamma is None else gamma
+    cut = [[x[i::parts] for i in range(parts)] for x in sides]
+
+    def sums(a: list[np.ndarray], b: list[np.ndarray]) -> np.ndarray:
+        return np.array([[_kernel(p, q, degree, scale, coef).sum() for q in b] for p in a])
+
+    cross = sums(*cut)
+    variance = 0.0
+    within = [sums(x, x) for x in cut]
+    for x, square in zip(sides, within, strict=True):  # without pairs of one example
+        diagonal = (scale * np.einsum('ij,ij->i', x, x) + coef) ** degree
+        square -= np.diag([diagonal[i::parts].sum() for i in range(parts)])
+    for side, other in ((0, 1), (1, 0)):
+        sizes = np.array([len(x) for x in cut[side]])
+        left, num_other = sizes.sum() - sizes, len(sides[other])
+        square = within[side]
+        rest = square.sum() - 2 * square.sum(axis=1) + square.diagonal()
+        shared = cross.sum() - cross.sum(axis=1 - side)
+        values = rest / (left * (left - 1)) - 2 * shared / (left * num_other)
+        whole = len((real, fake)[side])
+        variance += np.var(values) * (parts - 1) * len(sides[side]) / whole
+    return float(np.sqrt(variance))

@@ -2,19 +2,23 @@
 
 import math
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from gan_jax import augment, data
 from gan_jax.modalities.modality import Modality
 from gan_jax.runtime import files
 
+LONGEST = 800  # pixels of a picture's longer side, about; small images are enlarged to that
+HEADING = 16  # pixels
 # Those that no other figure stands for better at its cost.
 METRICS = (
     'frechet_distance', 'kernel_distance', 'inception_score', 'precision_recall',
     'density_coverage', 'sliced_wasserstein', 'diversity', 'class_entropy', 'memorised',
+    'path_length',
 )  # fmt: skip
 
 
@@ -49,19 +53,42 @@ def picture(
     real: np.ndarray | None = None,
     score: Callable | None = None,
     columns: int | None = None,
+    headings: Sequence[str] = (),
 ) -> np.ndarray:
     """A grid of images [n, h, w, c], row by row; as square as n allows by default.
 
     Args:
-      made: the images.
+      made: the images. Small ones are enlarged by the whole number that brings the grid's longer
+        side nearest to 800 pixels.
       real: not used.
       score: not used.
       columns: how many stand in a row.
+      headings: stand above the columns, over and over.
 
     Returns:
       uint8 [height, width, c].
     """
-    return grid(made, columns)
+    num, height, width, _ = made.shape
+    columns = columns or math.ceil(math.sqrt(num))
+    longer = max(math.ceil(num / columns) * height, columns * width, 1)
+    factor = max(1, round(LONGEST / longer))
+    image = grid(made.repeat(factor, axis=1).repeat(factor, axis=2), columns)
+    if not headings:
+        return image
+    texts = [headings[i % len(headings)] for i in range(columns)]
+    return np.concatenate([_headings(texts, image.shape, factor * width), image])
+
+
+def _headings(texts: Sequence[str], shape: tuple[int, ...], width: int, gap: int = 2) -> np.ndarray:
+    """A line of texts over a grid's columns, each cut off where its column ends."""
+    band = np.full((HEADING, *shape[1:]), 255, np.uint8)
+    font = ImageFont.load_default()
+    for i, text in enumerate(texts):
+        column = Image.new('L', (width, HEADING), 255)
+        ImageDraw.Draw(column).text((width / 2, HEADING / 2), text, 0, font, 'mm')
+        left = gap + i * (width + gap)
+        band[:, left : left + width] = np.asarray(column)[..., None]
+    return band
 
 
 def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:

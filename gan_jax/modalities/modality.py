@@ -16,7 +16,7 @@ class Modality(NamedTuple):
       decode: the way back, rounded and clipped as examples are stored; also in compiled code.
       picture: (made, real, score, columns) -> uint8 [h, w, 1 or 3]: stored examples, and real ones
         for those kinds that show both; score, None or a function of encoded examples, is what the
-        discriminator says.
+        discriminator says. Kinds with thumbnails also take headings, texts over the columns.
       write: (stem, stored) -> files whose names begin with the stem.
       metrics: the usual ones.
       fields: what networks are given that have a field of that name.

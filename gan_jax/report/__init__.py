@@ -1,5 +1,5 @@
 """A run as one page: curves, pictures, figures and a blind test, without a network."""
 
-from gan_jax.report.page import Content, render
+from gan_jax.report.page import BETTER, Content, render
 
-__all__ = ['Content', 'render']
+__all__ = ['BETTER', 'Content', 'render']

@@ -1,9 +1,15 @@
 """From figures to plain words: what may be wrong with a run, and what to try."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+# Our own choice: samples of a mixture itself have 0.989, those of runs that went well 0.9.
+LEAST_HIGH_QUALITY = 0.8
+# Our own choice: of 500 samples a class of the least real share should have 25; fewer than 6.25 are
+# too few by 3.7 standard deviations.
+LEAST_CLASS_SHARE = 0.25  # of the share in the real data,
+LEAST_REAL_SHARE = 0.05  # where that is as much
 # Our own computation: of a ring of eight modes three neighbours have a ratio of 0.52, two of 0.30.
 LEAST_DIVERSITY = 0.5
 # Our own choice: as much as 10^0.8 = 6.3 of ten classes made evenly.
@@ -40,6 +46,14 @@ _LIMITED_DATA = (
     'config.penalties.lecam or config.penalties.balanced_consistency'
 )
 
+_QUALITY = _Rule(
+    'high_quality',
+    True,
+    LEAST_HIGH_QUALITY,
+    'many samples lie between the modes or away from all of them',
+    'more config.steps, config.ema, config.penalties.r1 or a lower '
+    'config.optimizers.generator.learning_rate',
+)
 _RULES = (
     _Rule(
         'diversity',
@@ -109,23 +123,61 @@ _RULES = (
 )
 
 
-def _judge(rule: _Rule, value: float) -> str | None:
+def _judge(rule: _Rule, figures: Mapping[str, float]) -> list[str]:
+    value = figures.get(rule.key)
+    if value is None or not math.isfinite(value):
+        return []
     if not (value < rule.threshold if rule.below else value > rule.threshold):
-        return None
+        return []
     side = 'below' if rule.below else 'above'
-    return (
+    return [
         f'{rule.key} = {value:.3g} is {side} {rule.threshold:g}: {rule.meaning}; try {rule.cure}.'
-    )
+    ]
 
 
-def hints(figures: Mapping[str, float]) -> list[str]:
+def _modes(figures: Mapping[str, float]) -> list[str]:
+    """A mode is captured by a single sample, so each that is missing says something."""
+    modes, of = figures.get('modes'), figures.get('modes_of')
+    if modes is None or of is None or not modes < of:
+        return []
+    return [
+        f'modes = {modes:.3g} of {of:g}: samples come from a part of the data only, which is mode '
+        f'collapse; try {_COLLAPSE}.'
+    ]
+
+
+def _classes(histogram: Mapping[str, Sequence] | None) -> list[str]:
+    if not histogram:
+        return []
+    rows = zip(*(histogram[x] for x in ('names', 'real', 'generated')), strict=True)
+    few = [
+        (generated / real, name, real, generated)
+        for name, real, generated in rows
+        if real >= LEAST_REAL_SHARE and generated < LEAST_CLASS_SHARE * real
+    ]
+    if not few:
+        return []
+    _, name, real, generated = min(few, key=lambda row: row[0])
+    return [
+        f'{len(few)} of {len(histogram["names"])} classes are made less than {LEAST_CLASS_SHARE:g} '
+        f'times as often as they are in the data, least of all {name!r} ({100 * generated:.3g}% '
+        f'instead of {100 * real:.3g}%), so mode collapse is likely; try {_COLLAPSE}.'
+    ]
+
+
+def hints(
+    figures: Mapping[str, float], histogram: Mapping[str, Sequence] | None = None
+) -> list[str]:
     """What figures of a run say in plain words; an empty list if nothing stands out.
 
     Hints, not findings: the thresholds are rules of thumb (each is a constant of this module, with
-    where it is from), and a figure on their right side proves nothing.
+    where it is from), and a figure on their right side proves nothing. What is missing of the data
+    comes first.
 
     Args:
       figures: any of these; other keys are left alone.
+        'modes', 'modes_of': `metrics.modes_captured`, and how many there are; only together.
+        'high_quality': `metrics.high_quality_share`, [0, 1].
         'diversity': `metrics.diversity_ratio`, [0, ...).
         'class_entropy': `metrics.class_entropy`, [0, 1].
         'real_sign', 'held_out_sign': `metrics.sign_rate` of training and of held-out data, [-1, 1],
@@ -134,16 +186,15 @@ def hints(figures: Mapping[str, float]) -> list[str]:
         'gradient_norm/generator', 'gradient_norm/discriminator': global norms >= 0.
         'samples', 'feature_dimensions': how many samples a Fréchet distance was taken of, and the
           length of their features; only together.
+      histogram: {'names': classes, 'real': shares, 'generated': shares}, equally long.
 
     Returns:
       One sentence each: the figure, the threshold, what it means, what to try. Of a figure that is
       not finite, that alone.
     """
-    found = []
+    found = [*_modes(figures), *_judge(_QUALITY, figures), *_classes(histogram)]
     for rule in _RULES:
-        value = figures.get(rule.key)
-        if value is not None and math.isfinite(value) and (hint := _judge(rule, value)):
-            found.append(hint)
+        found += _judge(rule, figures)
     samples, dimensions = figures.get('samples'), figures.get('feature_dimensions')
     if samples is not None and dimensions is not None and samples <= dimensions:
         found.append(
@@ -151,7 +202,7 @@ def hints(figures: Mapping[str, float]) -> list[str]:
             'covariance is singular and Fréchet distances are far too large; try a higher '
             'config.eval_samples, or a kernel distance, which has no such bias.'
         )
-    for key in dict.fromkeys(rule.key for rule in _RULES):
+    for key in dict.fromkeys(['modes', *(rule.key for rule in (_QUALITY, *_RULES))]):
         value = figures.get(key)
         if value is not None and not math.isfinite(value):
             found.append(

@@ -17,12 +17,13 @@ from gan_jax.report import curves as curves_lib
 COLUMNS = {
     'ema': 'Running average',
     'raw': 'No average',
-    'real': 'Real data (floor)',
+    'real': 'Real data',
     'stderr': 'Standard error',
 }
+BETTER = {'less': ('\N{DOWNWARDS ARROW}', 'floor'), 'more': ('\N{UPWARDS ARROW}', 'ceiling')}
 MOST_CARDS = 6
 MOST_BARS = 40  # more classes are drawn by rank, without names
-SMALL = 400  # pixels; pictures less wide keep sharp pixels and are enlarged
+SMALL, FULL = 400, 800  # pixels; pictures less wide keep sharp pixels and are enlarged to about
 STYLES = ('report.css', 'sections.css')
 SCRIPTS = ('plots.js', 'blind.js', 'report.js')
 TITLES = {
@@ -60,9 +61,9 @@ class Content:
       nearest: (PNG of a generated image, PNG of its nearest training image, their distance); shown
         nearest first.
       histogram: {'names': classes, 'real': shares, 'generated': shares}, equally long.
-      evaluation: {'settings': {...}, 'figures': {name: {'ema', 'raw', 'real', 'stderr'}},
+      evaluation: {'settings': {...}, 'figures': {name: {'ema', 'raw', 'real', 'stderr', 'better'}},
         'warnings': [...], 'best': {...} or None}; any may be missing. A figure's 'real' is its
-        floor: what real data get against other real data.
+        floor, or where 'more' is 'better' its ceiling: what real data get against other real data.
       hints: plain sentences on what may be wrong, shown on top with the evaluation's warnings.
       blind: (PNGs of real images, PNGs of generated ones), a single image each and all of one size;
         the blind test shows equally many of both.
@@ -85,6 +86,8 @@ class Content:
 
 def render(content: Content) -> str:
     """The page as one string of HTML, to be written as UTF-8.
+
+    A name that is no UTF-8 (of a file, with surrogates) is shown with backslashes.
 
     All of it is in the file: styles, scripts, and pictures as data. A policy in its head forbids
     the browser any request and any script but its own, and what comes from `content` is escaped.
@@ -121,7 +124,8 @@ def render(content: Content) -> str:
         'script_digest': base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         'data': _script_json(data),
     }
-    return _fill(_resource('template.html'), values)
+    page = _fill(_resource('template.html'), values)
+    return page.encode('utf-8', 'backslashreplace').decode('utf-8')
 
 
 def _resource(name: str) -> str:
@@ -142,7 +146,9 @@ def _sections(content: Content) -> dict[str, str]:
     evaluation = content.evaluation or {}
     figures = evaluation.get('figures') or {}
     columns = list(COLUMNS) + [
-        x for x in dict.fromkeys(k for f in figures.values() for k in f) if x not in COLUMNS
+        x
+        for x in dict.fromkeys(k for f in figures.values() for k in f)
+        if x not in COLUMNS and x != 'better'
     ]
     grids = sorted(content.grids, key=lambda x: x[0])
     pairs = sorted(content.nearest, key=lambda x: (math.isnan(x[2]), x[2]))
@@ -204,7 +210,7 @@ def _headline(content: Content, figures: Mapping[str, Mapping[str, Any]]) -> str
             continue
         under = '' if kind == 'ema' else 'without running average'
         if figure.get('real') is not None:
-            under = f'floor: {_number(figure["real"])}'
+            under = f'{_better(figure)[1]}: {_number(figure["real"])}'
         cards.append((name, _number(figure[kind]), under))
     if not figures:
         cards += [
@@ -274,7 +280,13 @@ def _pair(generated: bytes, nearest: bytes, distance: float) -> str:
 
 def _row(name: str, figure: Mapping[str, Any], columns: Sequence[str]) -> str:
     cells = ''.join(f'<td>{html.escape(_number(figure.get(x)))}</td>' for x in columns)
-    return f'<tr><th scope="row">{html.escape(name)}</th>{cells}</tr>'
+    arrow = f' {_better(figure)[0]}' if 'better' in figure else ''
+    return f'<tr><th scope="row">{html.escape(name)}{arrow}</th>{cells}</tr>'
+
+
+def _better(figure: Mapping[str, Any]) -> tuple[str, str]:
+    """Where better is, as an arrow, and what the figure of real data then is."""
+    return BETTER[figure.get('better', 'less')]
 
 
 def _facts(values: Mapping[str, Any]) -> str:
@@ -358,9 +370,9 @@ def _pixel(width: int) -> str:
 
 
 def _img(png: bytes, alt: str, more: str = '') -> str:
-    """An image at twice its size if it is small."""
+    """An image, so many whole times its size if it is small."""
     width, height = _size(png)
-    scale = 2 if width < SMALL else 1
+    scale = round(FULL / max(width, 1)) if width < SMALL else 1
     return (
         f'<img class="{_pixel(width)}" width="{scale * width}" height="{scale * height}" '
         f'alt="{html.escape(alt)}"{more} src="{_uri(png)}">'

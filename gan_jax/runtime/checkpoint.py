@@ -1,17 +1,24 @@
-"""Checkpoints by Orbax that can be trusted: each carries a digest of every array.
+"""Checkpoints by Orbax that can be trusted: each carries a digest of everything in it.
 
 Orbax writes atomically, so a killed run leaves at most an ignored temporary folder. But it does
 not see a byte that was flipped on the disk, and has no way back from a file that is gone. So a
-CRC of each leaf is kept beside the state; on start the steps are tried from the newest, and one
-that fails is named and put aside.
+CRC of each array and of each record is kept beside them; on start the steps are tried from the
+newest, and one that fails is named and put aside. Orbax itself is asked for arrays only: it would
+read other files of every step at once, and fail where one is damaged.
 """
 
+import contextlib
 import copy
+import errno
+import json
+import math
+import os
 import pathlib
 import shutil
+import time
 import zlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,9 +26,17 @@ import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 from flax import serialization
-from orbax.checkpoint import checkpoint_managers as policies
 
-from gan_jax.errors import UserError, one_line
+from gan_jax.errors import UserError, number_of, one_line
+
+LATEST = 2  # so many are kept, and the best
+LOOKS = 3  # how often a reader looks at what seems damaged before it says so,
+PAUSE = 0.5  # after so many seconds: a trainer may be deleting it
+RECORDS = ('progress', 'config')
+METRIC = 'metrics'  # Orbax's name of the record of what the best is chosen by
+# These say nothing of what is on the disk.
+_NO_DAMAGE = (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+T = TypeVar('T')
 
 
 def _flat(tree: Any) -> dict[str, np.ndarray]:
@@ -36,11 +51,121 @@ def _unflat(template: Any, flat: Mapping[str, np.ndarray]) -> Any:
     return serialization.from_state_dict(template, jax.tree.unflatten(structure, leaves))
 
 
+def _kind(x: Any) -> str:
+    return f'{x.dtype.name} {tuple(x.shape)}'
+
+
 def _digests(flat: Mapping[str, np.ndarray]) -> dict[str, int]:
     return {
         path: zlib.crc32(repr((x.shape, x.dtype.name)).encode() + np.ascontiguousarray(x).tobytes())
         for path, x in flat.items()
     }
+
+
+def _record_digests(records: Mapping[str, Any]) -> dict[str, int]:
+    """CRCs of what JSON keeps of these values, however it is spaced and ordered."""
+    kept = json.loads(json.dumps(records))
+    return {
+        name: zlib.crc32(json.dumps(value, sort_keys=True).encode()) for name, value in kept.items()
+    }
+
+
+class _Records(NamedTuple):
+    """What a checkpoint holds besides the arrays.
+
+    Attributes:
+      digests: a CRC of each array, by its path.
+      progress: what else the loop needs to go on.
+    """
+
+    digests: dict[str, int]
+    progress: dict[str, Any]
+
+
+def _read_records(folder: pathlib.Path) -> _Records:
+    """Raises whatever damage leads to."""
+    digests = _object(folder / 'digests' / 'metadata')
+    records = {name: _object(folder / name / 'metadata') for name in RECORDS}
+    if (folder / METRIC).exists():
+        records[METRIC] = _object(folder / METRIC / METRIC)
+    if _arrays_only(digests):
+        return _Records(digests, records['progress'])
+    if digests.keys() != {'arrays', 'records'}:
+        raise ValueError(f'digests of {", ".join(digests)}')
+    found = _record_digests(records)
+    for name in sorted(found.keys() | digests['records'].keys()):
+        if found.get(name) != digests['records'].get(name):
+            raise ValueError(f'{name} does not match its digest')
+    return _Records(digests['arrays'], records['progress'])
+
+
+def _read_metric(folder: pathlib.Path) -> float | None:
+    """What the best is chosen by, None if it was not evaluated; raises if that is damaged."""
+    try:
+        digests = _object(folder / 'digests' / 'metadata')
+    except (OSError, ValueError):  # which is found when the rest is read
+        digests = {}
+    digested = {} if _arrays_only(digests) else digests.get('records', {})
+    if not (folder / METRIC).exists() and METRIC not in digested:
+        return None
+    record = _object(folder / METRIC / METRIC)
+    if digested and _record_digests({METRIC: record})[METRIC] != digested.get(METRIC):
+        raise ValueError(f'{METRIC} does not match its digest')
+    if type(record['value']) not in (int, float):
+        raise ValueError(f'{METRIC} holds no number')
+    return record['value']
+
+
+def _arrays_only(digests: Mapping[str, Any]) -> bool:
+    """Whether they are of version 0.2 or earlier, which digested arrays alone."""
+    return all(type(x) is int for x in digests.values())
+
+
+def _object(file: pathlib.Path) -> dict[str, Any]:
+    """The JSON object that a file holds."""
+    value = json.loads(file.read_bytes())
+    if not isinstance(value, dict):
+        raise ValueError(f'{file.parent.name} holds no object')
+    return value
+
+
+def _read_arrays(folder: pathlib.Path, digests: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """All arrays of a checkpoint, each as its digest says; raises whatever damage leads to."""
+    handler = ocp.StandardCheckpointHandler()
+    kinds = handler.metadata(folder / 'state').tree
+    # As NumPy's; without a template Orbax would put them on devices.
+    template = {name: np.zeros(x.shape, x.dtype) for name, x in kinds.items()}
+    arrays = handler.restore(folder / 'state', args=ocp.args.StandardRestore(template))
+    arrays = {name: np.asarray(x) for name, x in arrays.items()}
+    found = _digests(arrays)
+    for name in sorted(found.keys() | digests.keys()):
+        if found.get(name) != digests.get(name):
+            raise ValueError(f'{name} does not match its digest')
+    return arrays
+
+
+def _best(metrics: Mapping[int, float]) -> int | None:
+    """The step of the least, of equals the latest; NaN is the most."""
+
+    def place(step: int) -> tuple[float, int]:
+        value = metrics[step]
+        return (math.inf if math.isnan(value) else value), -step
+
+    return min(metrics, key=place, default=None)
+
+
+class _Kept:
+    """Orbax's policy of what is not deleted: the latest, and the best of what was evaluated."""
+
+    def __init__(self, metrics: Mapping[int, float]):
+        self.metrics = dict(metrics)
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
+        del context
+        steps = sorted(x.step for x in checkpoints)
+        self.metrics = {step: x for step, x in self.metrics.items() if step in steps}
+        kept = {*steps[-LATEST:], _best(self.metrics)}
+        return [x.step in kept for x in checkpoints]
 
 
 class Checkpoints:
@@ -52,48 +177,60 @@ class Checkpoints:
         read_only: bool = False,
         former_path: Callable[[str], str] = str,
     ):
-        """Opens or makes the directory.
+        """Reads nothing yet.
 
         Args:
-          directory: where they are.
+          directory: where they are; made when the first is saved.
           read_only: whether nothing is changed there: it may be another process's.
           former_path: what an earlier version called an array.
         """
         self._former_path = former_path
         self._directory = directory.absolute()
         self._read_only = read_only
-        keep = policies.AnyPreservationPolicy(
-            [
-                policies.LatestN(2),
-                policies.BestN(
-                    get_metric_fn=lambda metrics: metrics['value'],
-                    reverse=True,  # the least value last, which Orbax takes for the best
-                    n=1,
-                    keep_checkpoints_without_metrics=False,
-                ),
-            ]
-        )
-        options = ocp.CheckpointManagerOptions(
-            preservation_policy=keep,
-            best_fn=lambda metrics: metrics['value'],
-            best_mode='min',
-            read_only=read_only,
-            create=not read_only,
-        )
-        for step in self._steps():
-            if not (self._directory / str(step) / 'digests' / 'metadata').exists():
-                self._put_aside(step, 'it is incomplete')
-        self._manager = ocp.CheckpointManager(self._directory, options=options)
+        self._damaged: set[int] = set()
+        self._manager: ocp.CheckpointManager | None = None
 
     def _steps(self) -> list[int]:
-        """The steps there are, from the newest."""
-        folders = self._directory.glob('[0-9]*')
-        return sorted((int(x.name) for x in folders if x.name.isdigit()), reverse=True)
+        """The steps there are that are not known to be damaged, from the newest."""
+        names = [x.name for x in self._directory.glob('[0-9]*') if x.name.isdigit()]
+        return sorted({int(name) for name in names} - self._damaged, reverse=True)
+
+    def best_step(self) -> int | None:
+        """The step that is the best by the metric; None if none was evaluated."""
+        return _best(self._metrics())
+
+    def _metrics(self) -> dict[int, float]:
+        """What each evaluated step was found to have."""
+        metrics = {step: self._sound(step, _read_metric) for step in self._steps()}
+        return {step: x for step, x in metrics.items() if x is not None}
+
+    def _sound(self, step: int, read: Callable[[pathlib.Path], T]) -> T | None:
+        """read(the step's folder), or None if that is damaged, which is said, or has gone.
+
+        Raises:
+          OSError: if it cannot be read for another reason, such as a permission.
+        """
+        folder = self._directory / str(step)
+        for look in range(LOOKS if self._read_only else 1):
+            try:
+                return read(folder)
+            except UserError:
+                raise
+            except Exception as error:  # damage shows itself in many types of error
+                number = number_of(error)
+                if number in _NO_DAMAGE:
+                    raise OSError(number, os.strerror(number), str(folder)) from error
+                if self._read_only and look < LOOKS - 1:
+                    time.sleep(PAUSE)
+                elif folder.exists() or not self._read_only:
+                    self._put_aside(step, one_line(error))
+        return None
 
     def _put_aside(self, step: int, reason: str) -> None:
         """Renames rather than deletes: what stopped the reading may have been something else."""
         folder = self._directory / str(step)
         logging.error('checkpoint %s is damaged (%s); dropped', folder, reason)
+        self._damaged.add(step)
         if not self._read_only:
             aside = self._directory / f'damaged_{step}'
             shutil.rmtree(aside, ignore_errors=True)
@@ -118,30 +255,69 @@ class Checkpoints:
 
         Raises:
           FloatingPointError: if the state holds a NaN or an infinity; nothing is written.
+          OSError: if it, or the one before it, cannot be written.
         """
         flat = _flat(state)
         for path, x in flat.items():
             if jnp.issubdtype(x.dtype, jnp.inexact) and not np.isfinite(x).all():
                 raise FloatingPointError(path)
-        self._manager.save(
-            step,
-            args=ocp.args.Composite(
-                state=ocp.args.StandardSave(flat),
-                digests=ocp.args.JsonSave(_digests(flat)),
-                # A copy: it is written later, by another thread.
-                progress=ocp.args.JsonSave(copy.deepcopy(dict(progress))),
-                config=ocp.args.JsonSave(dict(config)),
-            ),
-            metrics=None if metric is None else {'value': metric},
-            force=True,
-        )
+        # A copy: it is written later, by another thread.
+        records = {'progress': copy.deepcopy(dict(progress)), 'config': dict(config)}
+        metrics = None if metric is None else {'value': metric}
+        digested = records if metrics is None else records | {METRIC: metrics}
+        digests = {'arrays': _digests(flat), 'records': _record_digests(digested)}
+        with self._writing():
+            manager = self._open()
+            if metric is not None:
+                self._kept.metrics[step] = metric
+            manager.save(
+                step,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardSave(flat),
+                    digests=ocp.args.JsonSave(digests),
+                    **{name: ocp.args.JsonSave(value) for name, value in records.items()},
+                ),
+                metrics=metrics,
+                force=True,
+            )
+        self._damaged.discard(step)
 
-    def restore(self, template: Any, best: bool = False) -> tuple[int, Any, dict] | None:
+    def _open(self) -> ocp.CheckpointManager:
+        """Orbax's manager, which reads none of the files."""
+        if self._manager is None:
+            self._kept = _Kept(self._metrics())
+            options = ocp.CheckpointManagerOptions(
+                preservation_policy=self._kept,
+                best_fn=lambda metrics: metrics['value'],
+                best_mode='min',
+                lightweight_initialize=True,
+            )
+            self._manager = ocp.CheckpointManager(self._directory, options=options)
+        return self._manager
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Has what keeps Orbax from writing be an error of the operating system."""
+        try:
+            yield
+        except Exception as error:  # arrays are written by a library that tells of it in words
+            number = number_of(error)
+            if number is None:
+                raise
+            raise OSError(number, os.strerror(number), str(self._directory)) from error
+
+    def restore(
+        self,
+        template: Any,
+        best: bool = False,
+        accept: Callable[[dict[str, Any]], object] = bool,
+    ) -> tuple[int, Any, dict] | None:
         """The newest sound checkpoint; newer ones, which are damaged, are named and put aside.
 
         Args:
           template: a tree of the structure that was saved, of arrays or of their shapes.
           best: try the best by the metric first.
+          accept: is called with `progress`; if it raises, that is taken for damage.
 
         Returns:
           (step, state, progress), or None if there is none.
@@ -149,57 +325,58 @@ class Checkpoints:
         Raises:
           UserError: if none of those there are can be read, or one holds other arrays than the
             template.
+          OSError: if one may not be read.
         """
-        steps = self._steps()
-        if best:
-            steps.sort(key=lambda step: step != self._manager.best_step())  # the order else stays
-        for step in steps:
-            try:
-                state, progress = self._read(step, template)
-            except UserError:
-                raise
-            except Exception as error:  # damage shows itself in many types of error
-                self._put_aside(step, one_line(error))
-                self._manager.reload()
-                continue
-            return step, state, progress
-        if steps or any(self._directory.glob('damaged_*')):
+        first = self.best_step() if best else None
+
+        def read(folder: pathlib.Path) -> tuple[Any, dict[str, Any]]:
+            records = _read_records(folder)
+            accept(records.progress)
+            arrays = _read_arrays(folder, records.digests)
+            return self._fitted(template, arrays, folder), records.progress
+
+        while steps := sorted(self._steps(), key=lambda step: (step != first, -step)):
+            sound = self._sound(steps[0], read)
+            if sound is not None:
+                return steps[0], *sound
+        if self._damaged or any(self._directory.glob('damaged_*')):
             raise UserError(
                 f'no checkpoint in {self._directory} can be read; give another --workdir, or '
                 f'delete this one to begin anew'
             )
         return None
 
-    def best_step(self) -> int | None:
-        """The step that is the best by the metric; None if none was evaluated."""
-        return self._manager.best_step()
+    def _fitted(self, template: Any, arrays: Mapping[str, np.ndarray], folder: pathlib.Path) -> Any:
+        """The arrays as the template's tree.
 
-    def _read(self, step: int, template: Any) -> tuple[Any, dict[str, Any]]:
-        flat_template = {path: np.zeros(x.shape, x.dtype) for path, x in _flat(template).items()}
-        json = ocp.args.JsonRestore()
-        args = ocp.args.Composite(digests=json, progress=json)
-        items = self._manager.restore(step, args=args)
-        stored = {
-            path: path if path in items.digests else self._former_path(path)
-            for path in flat_template
-        }
-        other = sorted(items.digests.keys() ^ {*stored.values()})
+        Raises:
+          UserError: if they are others than those of the template.
+        """
+        wanted = _flat(template)
+        stored = {x: x if x in arrays else self._former_path(x) for x in wanted}
+        other = sorted(arrays.keys() ^ {*stored.values()})
         if other:
             raise UserError(
-                f'checkpoint {self._directory / str(step)} was made by other code: only one of '
-                f'them has {other[0]}; go back to that code, or give another --workdir'
+                f'checkpoint {folder} was made by other code: only one of them has {other[0]}; go '
+                f'back to that code, or give another --workdir'
             )
-        template_as_stored = {stored[path]: x for path, x in flat_template.items()}
-        args = ocp.args.Composite(state=ocp.args.StandardRestore(template_as_stored))
-        state = self._manager.restore(step, args=args).state
-        digests = _digests({path: np.asarray(x) for path, x in state.items()})
-        for path, digest in items.digests.items():
-            if digests[path] != digest:
-                raise ValueError(f'{path} does not match its digest')
-        flat = {path: np.asarray(state[stored[path]]) for path in flat_template}
-        return _unflat(template, flat), items.progress
+        for path, name in stored.items():
+            if _kind(arrays[name]) != _kind(wanted[path]):
+                raise UserError(
+                    f'checkpoint {folder} was made by another config or by other code: {name} is '
+                    f'{_kind(arrays[name])} there, {_kind(wanted[path])} now; give another '
+                    f'--workdir'
+                )
+        return _unflat(template, {path: arrays[name] for path, name in stored.items()})
 
     def close(self) -> None:
-        """Waits until all is written."""
-        self._manager.wait_until_finished()
-        self._manager.close()
+        """Waits until all is written; once is enough.
+
+        Raises:
+          OSError: if it cannot be.
+        """
+        manager, self._manager = self._manager, None
+        if manager is not None:
+            with self._writing():
+                manager.wait_until_finished()
+                manager.close()

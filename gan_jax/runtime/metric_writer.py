@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import tensorboardX
 import tqdm
 from absl import logging
+from tensorboardX import event_file_writer, summary
+from tensorboardX.proto import event_pb2
 
-from gan_jax.runtime import files
+from gan_jax.runtime import files, progress
 
+FLUSH = 120.0  # seconds between which TensorBoard is shown something new
 # Keys of metrics.jsonl that say how fast a run was, not what it computed.
 TIMING = ('seconds', 'examples_per_second', 'data_wait')
 
@@ -33,11 +35,110 @@ class Means:
             total, count = self.sums.get(name, (0.0, 0))
             self.sums[name] = [total + float(value), count + 1]
 
+    def now(self) -> dict[str, float]:
+        """The means so far."""
+        return {name: total / count for name, (total, count) in self.sums.items()}
+
     def take(self) -> dict[str, float]:
         """The means, and a fresh start."""
-        means = {name: total / count for name, (total, count) in self.sums.items()}
+        means = self.now()
         self.sums = {}
         return means
+
+
+def read_metrics(file: pathlib.Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """The lines of a metrics.jsonl, and what is wrong with those that are left out.
+
+    A process that was killed leaves half a line, and other programs may have written anything.
+
+    Args:
+      file: it need not exist.
+
+    Returns:
+      (records, problems): a dict for each sound line, of 'step', a whole number from 0, and of
+      numbers, which may be NaN or infinite; what is null in the file is not there. And a phrase
+      for each other line that is not empty, such as 'line 3 is not JSON'.
+
+    Raises:
+      OSError: if it cannot be read.
+    """
+    lines, problems = _read_lines(file)
+    records = [
+        {name: x for name, x in record.items() if name != files.MISSING and x is not None}
+        for _, record in lines
+    ]
+    return records, problems
+
+
+def _read_lines(file: pathlib.Path) -> tuple[list[tuple[bytes, dict[str, Any]]], list[str]]:
+    """([(line, what it holds)], problems); as `read_metrics`, with all that a sound line holds."""
+    sound, problems = [], []
+    with files.naming(file):
+        lines = file.read_bytes().split(b'\n') if file.exists() else []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):  # bytes that are no text are a ValueError, too
+            problems.append(f'line {number} is not JSON')
+            continue
+        wrong = _wrong(record)
+        if wrong:
+            problems.append(f'line {number} {wrong}')
+        else:
+            sound.append((line, record))
+    return sound, problems
+
+
+def _wrong(record: Any) -> str:
+    """What keeps it from being a record; nothing if it is one."""
+    if not isinstance(record, dict):
+        return 'is no object'
+    step = record.get('step')
+    if type(step) is not int or step < 0:
+        return 'has no step'
+    for name, value in record.items():
+        # A number that is not finite is null, and 'missing' says why.
+        reasons = name == files.MISSING and isinstance(value, dict)
+        if not reasons and value is not None and type(value) not in (int, float):
+            return f'has no number as {name}'
+    return ''
+
+
+class _Events:
+    """TensorBoard's events, written where they are given, and safe to give from several threads.
+
+    tensorboardX's own SummaryWriter has a thread and a queue: on a full disk the thread dies, and
+    what is given next waits for ever.
+    """
+
+    def __init__(self, workdir: pathlib.Path, purge_step: int):
+        self._folder = workdir
+        with files.naming(workdir):
+            self._writer = event_file_writer.EventsWriter(str(workdir / 'events'))
+        self._flushed = 0.0
+        self._write(purge_step, file_version='brain.Event:2')
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        self._write(purge_step, session_log=start)
+
+    def scalar(self, step: int, name: str, value: float) -> None:
+        self._write(step, summary=summary.scalar(name, value))
+
+    def image(self, step: int, name: str, image: np.ndarray) -> None:
+        self._write(step, summary=summary.image(name, image, dataformats='HWC'))
+
+    def _write(self, step: int, **what: Any) -> None:
+        now = time.time()
+        with files.naming(self._folder):
+            self._writer.write_event(event_pb2.Event(wall_time=now, step=step, **what))
+            if now - self._flushed > FLUSH:
+                self._writer.flush()
+                self._flushed = now
+
+    def close(self) -> None:
+        with files.naming(self._folder):
+            self._writer.close()
 
 
 class Log:
@@ -51,14 +152,21 @@ class Log:
           step: the step that the run starts from.
           steps: the step that it ends with.
           examples: examples per step.
+
+        Raises:
+          OSError: if it cannot be read or written; so do all that write.
         """
         self._file = workdir / 'metrics.jsonl'
         if self._file.exists():
-            kept = [line for line in self._file.read_text().splitlines() if _upto(line, step)]
-            text = ''.join(line + '\n' for line in kept)
-            files.replace(self._file, lambda file: file.write_text(text))
+            lines, problems = _read_lines(self._file)
+            if problems:
+                logging.warning(
+                    '%s: %s; %d of its lines dropped', self._file, problems[0], len(problems)
+                )
+            kept = [line + b'\n' for line, record in lines if record['step'] <= step]
+            files.replace(self._file, lambda file: file.write_bytes(b''.join(kept)))
         self._stream = self._file.open('a')
-        self._events = tensorboardX.SummaryWriter(str(workdir), purge_step=step + 1)
+        self._events = _Events(workdir, step + 1)
         self._examples = examples
         self._last = self._start = time.monotonic()
         self._last_step = step
@@ -71,6 +179,19 @@ class Log:
         """Moves the progress bar."""
         if self._bar is not None:
             self._bar.update(steps)
+
+    @contextlib.contextmanager
+    def compiling(self) -> Iterator[None]:
+        """Says on the progress bar, or in lines of the log, that what is done inside is that."""
+        if self._bar is None:
+            with progress.lines('compiling'):
+                yield
+            return
+        self._bar.set_description('compiling')
+        try:
+            yield
+        finally:
+            self._bar.set_description('')
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
@@ -91,44 +212,41 @@ class Log:
         self._last, self._last_step, self._waited = now, step, 0.0
         timing = dict(zip(TIMING, (now - self._start, rate, wait), strict=True))
         self.write(step, {**means, **timing})
+        losses = _line({name: value for name, value in means.items() if name.endswith('loss')})
         if self._bar is not None:
-            losses = {name: value for name, value in means.items() if name.endswith('loss')}
-            self._bar.set_postfix_str(_line(losses))
+            self._bar.set_postfix_str(losses)
             return
-        shown = {name: value for name, value in means.items() if name.endswith(('loss', 'logit'))}
         left = (self._steps - step) * self._examples / rate
         logging.info('step %d/%d: %s; %.0f examples/s, %.1f%% waiting for data, %.0f s left',
-                     step, self._steps, _line(shown), rate, 100 * wait, left)  # fmt: skip
+                     step, self._steps, losses, rate, 100 * wait, left)  # fmt: skip
 
-    def write(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Writes metrics under a step."""
-        self._stream.write(json.dumps({'step': step, **metrics}) + '\n')
-        self._stream.flush()
-        for name, value in metrics.items():
-            self._events.add_scalar(name, value, step)
+    def write(
+        self, step: int, metrics: Mapping[str, float], missing: Mapping[str, str] | None = None
+    ) -> None:
+        """Writes metrics under a step; those that are not finite as null, with the reasons."""
+        record = {'step': step, **metrics, files.MISSING: missing}
+        with files.naming(self._file):
+            self._stream.write(files.json_text(record) + '\n')
+            self._stream.flush()
+        for name in metrics.keys() - not_finite(metrics):
+            self._events.scalar(step, name, metrics[name])
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
         """Shows a picture [height, width, channels] in TensorBoard."""
-        self._events.add_image(name, image, step, dataformats='HWC')
+        self._events.image(step, name, image)
 
     def close(self) -> None:
         """Flushes all."""
-        if self._bar is not None:
-            self._bar.close()
-        self._stream.close()
-        self._events.close()
+        with contextlib.ExitStack() as stack:  # each, though another fails
+            stack.callback(self._events.close)
+            stack.enter_context(files.naming(self._file))
+            stack.callback(self._stream.close)
+            if self._bar is not None:
+                self._bar.close()
 
 
 def _line(metrics: Mapping[str, float]) -> str:
     return ', '.join(f'{name} {value:.3f}' for name, value in metrics.items())
-
-
-def _upto(line: str, step: int) -> bool:
-    """Whether a line is whole and not of a step after `step`."""
-    try:
-        return json.loads(line)['step'] <= step
-    except (ValueError, KeyError, TypeError):
-        return False
 
 
 def not_finite(metrics: Mapping[str, float]) -> list[str]:

@@ -1,7 +1,68 @@
-"""Ctrl-C and SIGTERM, turned into a question the loop can ask."""
+"""Ctrl-C and SIGTERM: the end at once, or in the loop a question that it can ask."""
 
+import os
 import signal
+import threading
 from types import FrameType, TracebackType
+from typing import NoReturn
+
+from gan_jax.runtime import files
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def end(number: int) -> NoReturn:
+    """Ends the process with one line and the code 128 + the signal's number, whatever it does.
+
+    Nothing can catch this: an exception has been swallowed by callbacks of libraries, and the run
+    went on.
+    """
+    files.remove_unfinished()
+    line = (
+        f'gan_jax: ended by {signal.Signals(number).name}; the same command begins again, from the '
+        f'last checkpoint if there is one\n'
+    )
+    os.write(2, line.encode())
+    os._exit(128 + number)
+
+
+class _Watch:
+    """A thread that hears of signals at once, though the main thread compiles for minutes.
+
+    Attributes:
+      interrupt: who is asked first.
+    """
+
+    interrupt: 'Interrupt | None' = None
+
+    def __init__(self) -> None:
+        self._hear, tell = os.pipe()
+        os.set_blocking(tell, False)
+        for number in SIGNALS:
+            signal.signal(number, _pass)
+        signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            for number in os.read(self._hear, 1):
+                if number in SIGNALS and (
+                    self.interrupt is None or not self.interrupt.receive(number)
+                ):
+                    end(number)
+
+
+_watch: _Watch | None = None
+
+
+def _pass(number: int, frame: FrameType | None) -> None:
+    """Leaves a signal to the thread."""
+
+
+def watch() -> None:
+    """Has Ctrl-C and SIGTERM `end` the process from now on, but where there is an `Interrupt`."""
+    global _watch
+    _watch = _Watch()
 
 
 class Interrupt:
@@ -15,8 +76,15 @@ class Interrupt:
         self.name: str | None = None
         self._handlers: dict[int, object] = {}
 
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        self.name = signal.Signals(number).name
+    def receive(self, number: int) -> bool:
+        """Whether it is the first signal; keeps its name."""
+        first = self.name is None
+        if first:
+            self.name = signal.Signals(number).name
+        return first
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.receive(number)
         self._restore()
 
     def _restore(self) -> None:
@@ -25,8 +93,11 @@ class Interrupt:
         self._handlers = {}
 
     def __enter__(self) -> 'Interrupt':
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._handlers[number] = signal.signal(number, self._receive)
+        if _watch is not None:
+            _watch.interrupt = self
+        else:
+            for number in SIGNALS:
+                self._handlers[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(
@@ -35,4 +106,6 @@ class Interrupt:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if _watch is not None:
+            _watch.interrupt = None
         self._restore()

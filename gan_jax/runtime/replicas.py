@@ -58,6 +58,11 @@ def suffix(seed: int, num: int) -> str:
     return f'_seed_{seed}' if num > 1 else ''
 
 
+def of_replica(replica: int, num: int) -> str:
+    """What is added to the names of files that `--replica` chose; nothing if it is the only one."""
+    return f'_replica_{replica}' if num > 1 else ''
+
+
 def named(metrics: Mapping[str, Any], of: Sequence[int]) -> dict[str, float]:
     """The means over the replicas, and 'name/seed_3' for each of them.
 

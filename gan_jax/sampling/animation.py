@@ -1,15 +1,44 @@
 """Pictures one after the other, as an animated GIF."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from absl import logging
 from PIL import Image
 
 from gan_jax.runtime import files as files_lib
 
 HOLD = 12  # the last frame stays this many times as long
 PALETTE_FRAMES = 16  # how many of the frames the palette is made for
+
+
+def whole(files: Iterable[pathlib.Path]) -> list[pathlib.Path]:
+    """Those of PNG files that can be shown; one warning names the others."""
+    good, bad = [], []
+    for file in files:
+        try:
+            if not file.is_file():
+                raise ValueError
+            with Image.open(file, formats=['PNG']) as image:
+                image.load()
+            good.append(file)
+        except Exception:  # foreign bytes: anything may be raised
+            bad.append(file)
+    if bad:
+        more = f' and {len(bad) - 1} more' if len(bad) > 1 else ''
+        logging.warning('%s%s left out: no whole picture', bad[0], more)
+    return good
+
+
+def of_last_size(files: Sequence[pathlib.Path]) -> list[pathlib.Path]:
+    """Those of pictures that have the size of the last one; one warning counts the others."""
+    alike = [x for x in files if _size(x) == _size(files[-1])]
+    if len(alike) < len(files):
+        logging.warning(
+            '%d pictures left out: they are not as large as %s', len(files) - len(alike), files[-1]
+        )
+    return alike
 
 
 def animate(files: Sequence[pathlib.Path], file: pathlib.Path, milliseconds: int = 120) -> None:

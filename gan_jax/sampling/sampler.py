@@ -65,11 +65,14 @@ def make_sampler(game: Game, modality: Modality) -> Callable[..., np.ndarray]:
     sample = parallel.over_examples(apply)
 
     def sampler(params: Any, aux: Any, inputs: Any) -> np.ndarray:
-        samples = [
-            np.asarray(sample((params, aux), filled(some, size)))[: count(some)]
-            for some, size in parts(inputs)
-        ]
-        return np.concatenate(samples)
+        samples, done = np.empty(0), 0
+        for some, size in parts(inputs):
+            made = np.asarray(sample((params, aux), filled(some, size)))[: count(some)]
+            if not done:  # all of them are held once, not as parts and whole
+                samples = np.empty((count(inputs), *made.shape[1:]), made.dtype)
+            samples[done : done + len(made)] = made
+            done += len(made)
+        return samples
 
     return sampler
 

@@ -14,6 +14,8 @@ from gan_jax.runtime import parallel
 from gan_jax.sampling import sampler
 
 ACROSS = 12  # images in a row of a picture, about
+ONE_WAY = ('source', 'made', 'true')
+BOTH_WAYS = ('a', 'made b', 'back', 'b', 'made a', 'back')
 MOST_CYCLES = 500  # images of a domain that make the whole way, for figures
 
 
@@ -135,9 +137,9 @@ def make_picture(
       sources: what is translated.
 
     Returns:
-      (params, aux) -> uint8 [h, w, c], a grid. Of each example: source, translation, true image. Of
-      a game with both directions: source, translation, what that becomes on the way back; and the
-      same for an image, which is the true one if there are pairs.
+      (params, aux) -> uint8 [h, w, c], a grid with headings. Of each example: source, translation,
+      true image. Of a game with both directions: source, translation, what that becomes on the way
+      back; and the same for an image, which is the true one if there are pairs.
     """
     both = both_ways(game)
     journeys = [make_journey(game, start) for start in ('ab' if both else 'a')]
@@ -153,7 +155,8 @@ def make_picture(
             columns.append(images)
         rows = np.stack(columns, axis=1).reshape(-1, *modality.shape)
         across = len(columns) * max(1, ACROSS // len(columns))
-        return modality.picture(rows, columns=across)
+        headings = BOTH_WAYS if both else ONE_WAY
+        return modality.picture(rows, columns=across, headings=headings)
 
     return draw
 

@@ -76,6 +76,7 @@ def test_the_real_configs_are_right(name):
         ('generator_every', 0, 'config.generator_every=0 must be at least 1'),
         ('generator_every', 2.5, 'config.generator_every=2.5 must be an integer'),
         ('steps', 0, 'config.steps=0 must be at least 1'),
+        ('data.max_pixels', 0, 'config.data.max_pixels=0 must be at least 1'),
         ('steps', 2.5, 'config.steps=2.5 must be an integer'),
         ('seed', -1, 'config.seed=-1 must be at least 0'),
         ('log_every', True, 'config.log_every=True must be an integer'),

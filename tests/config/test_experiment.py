@@ -12,9 +12,8 @@ import pytest
 from gan_jax import data, networks, train
 from gan_jax import game as game_lib
 from gan_jax.commands import report
-from gan_jax.config import experiment, inputs, resolve
+from gan_jax.config import experiment, fit, inputs, resolve
 from gan_jax.errors import UserError
-from gan_jax.evaluation import evaluator
 from gan_jax.networks import mlp
 
 TIMES = {'steps': 2, 'log_every': 2, 'sample_every': 2, 'checkpoint_every': 2, 'eval_every': 2}
@@ -149,14 +148,12 @@ def test_a_draft_of_a_game_knows_its_functions_before_the_data_are_read(labelled
     ('metrics', 'held_out', 'classes', 'functions', 'said'),
     [
         (['modes'], True, 10, ('score',), 'the metric modes needs points drawn from a mixture'),
-        (['cycle_error'], True, 10, ('score',), 'cycle_error needs a game with a way back'),
         (['overfitting'], True, 10, (), 'overfitting needs a game whose discriminator scores'),
         (['classification_accuracy'], True, 1, ('score',), 'needs samples with labels'),
         (['memorised', 'overfitting'], False, 10, ('score',), 'has no other split to compare'),
         (['memorised', 'overfitting'], True, 10, ('score',), ''),
         (['memorised', 'sliced_wasserstein'], False, 1, (), ''),
         (['frechet_distance', 'psnr'], False, 10, (), ''),
-        (['cycle_error'], False, 10, ('a_to_b', 'b_to_a'), ''),
     ],
 )
 def test_metrics_are_compared_with_what_data_and_game_have(
@@ -169,6 +166,6 @@ def test_metrics_are_compared_with_what_data_and_game_have(
     game = game_lib.Game(None, (), dict.fromkeys(functions))
     if said:
         with pytest.raises(UserError, match=said):
-            evaluator.check_evidence(metrics, dataset, game, held_out)
+            fit.check_evidence(metrics, dataset, game, held_out)
     else:
-        evaluator.check_evidence(metrics, dataset, game, held_out)
+        fit.check_evidence(metrics, dataset, game, held_out)

@@ -6,7 +6,7 @@ import methods
 import numpy as np
 import pytest
 
-from gan_jax.config import experiment, fit
+from gan_jax.config import experiment, fit, training
 from gan_jax.errors import UserError
 
 LONELY = r'makes 0 of a single number: nothing would be learned'
@@ -14,7 +14,7 @@ LONELY = r'makes 0 of a single number: nothing would be learned'
 
 def check(name, devices=1, **changes):
     config = methods.shrunk(name, **({'eval_every': 0} | changes))
-    experiment.rebuild(config).check_training(devices)
+    training.check(experiment.rebuild(config), devices)
 
 
 def packed(num):

@@ -1,5 +1,6 @@
 import functools
 import logging
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -77,6 +78,22 @@ def test_a_set_that_does_not_fit_the_memory_gives_the_same_batches(tmp_path):
         read.batch(indices)
 
 
+def test_a_set_with_a_bad_record_is_held_once():
+    images = np.zeros((4000, 32, 32, 3), np.uint8)
+
+    def parse(i):
+        return (images[i], 0) if i else (images[i, 0], 0)
+
+    source = sources.Source('x', 4000, ('',), lambda i: i, parse, str, (32, 32, 3))
+    tracemalloc.start()
+    dataset = data.load(source, image_size=None)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(dataset) == 3999
+    assert peak < 1.5 * images.nbytes
+    assert [len(x) for x in dataset.chunks()] == [500] * 7 + [499]
+
+
 def test_every_record_is_decoded_once(monkeypatch):
     seen = []
     images = np.zeros((300, 8, 8, 1), np.uint8)
@@ -117,3 +134,40 @@ def test_what_is_cropped_is_the_middle_of_images_and_of_sources(size, top):
     np.testing.assert_array_equal(batch['source'], images[1][[1, 1], inside, inside])
     np.testing.assert_array_equal(batch['label'], [1, 0])
     assert numbered(3).cropped(size).source is None
+
+
+# ---- As they are -----------------------------------------------------------------------------
+def test_images_to_compare_are_never_cropped_or_resized(tmp_path):
+    dataset = write(tmp_path, [(9, 9)] * 3)
+    (tmp_path / '9.png').write_bytes(b'text')
+    for i in range(10, 110):
+        Image.new('RGB', (9, 9)).save(tmp_path / f'{i}.png')
+    assert loading.load_as_is('--real', dataset).shape == (9, 9, 3)
+    Image.new('RGB', (9, 12)).save(tmp_path / 'x.png')
+    with pytest.raises(UserError, match=r'--real=.* has images of 2 sizes \(9x9, 9x12'):
+        loading.load_as_is('--real', dataset)
+
+
+@pytest.mark.parametrize('kind', ['folder', 'npz', 'source'])
+def test_images_to_compare_that_are_no_squares_are_refused(tmp_path, monkeypatch, kind):
+    images = np.zeros((3, 9, 12, 3), np.uint8)
+    name = write(tmp_path, [(9, 12)] * 3)
+    if kind == 'npz':
+        name = f'{tmp_path}/x.npz'
+        np.savez(name, images=images)
+    if kind == 'source':  # which says its images' size beforehand, as TFDS sets do
+        source = sources.from_arrays('x', images)
+        monkeypatch.setattr(sources, 'open_source', lambda name: source)
+    with pytest.raises(UserError, match=r'--fake=.* has images of \(9, 12\), not squares'):
+        loading.load_as_is('--fake', name)
+
+
+def test_arrays_to_compare_are_held_once(tmp_path):
+    images = np.zeros((2000, 32, 32, 3), np.uint8)
+    np.savez(tmp_path / 'x.npz', images)
+    tracemalloc.start()
+    dataset = loading.load_as_is('--real', f'{tmp_path}/x.npz')
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(dataset) == 2000
+    assert peak < 1.5 * images.nbytes

@@ -1,8 +1,10 @@
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
 
-from gan_jax import modalities
+from gan_jax import data, modalities
 from gan_jax.config import experiment
 from gan_jax.data import loading, sources
 from gan_jax.errors import UserError
@@ -60,19 +62,90 @@ def test_a_set_without_labels_has_no_classifier(tmp_path):
 def test_a_network_or_a_function_of_ones_own():
     images = np.zeros((2, 4, 4, 1), np.uint8)
     for name, own in (('own', OWN), ('bright', bright)):
-        network = features.load(f'evaluation.test_extractors:{name}', None, own=own)
+        network = features.load(f'evaluation.test_extractors:{name}', halves(0, 9), own=own)
         assert network.name == name
         np.testing.assert_array_equal(network.apply(images)[0], bright(images)[0])
-    assert features.load('x:own', None, own=OWN).digest == OWN.digest
+    assert features.load('x:own', halves(0, 9), own=OWN).digest == OWN.digest
     for name, said in (
         ('no_module:x', 'No module'),
         ('evaluation.test_extractors:none', 'no attribute'),
         ('evaluation.test_extractors:__name__', 'neither'),
     ):
         with pytest.raises(UserError, match=said):
-            experiment.load_network(name, IMAGE, None, None, None)
+            experiment.load_network(name, IMAGE, halves(0, 9), None, None)
+
+
+def test_a_classifier_reads_its_set_a_part_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(classifier, 'STEPS', 2)
+    monkeypatch.setattr(classifier.train, '__kwdefaults__', {'steps': 2, 'seed': 0})
+    whole, asked = halves(0, 1700), []
+
+    def fetch(places):
+        asked.append(len(places))
+        return whole.fetch(places)
+
+    train = dataclasses.replace(whole, fetch=fetch)
+    with jax.numpy_dtype_promotion('standard'):  # as Adam needs it
+        network = features.load('classifier', train, None, tmp_path)
+    assert max(asked) == 500
+    assert sum(asked) >= 1700 + 170
+    assert network.name == 'halves-classifier'
+    assert [data.chunk_size(x) for x in ((28, 28, 1), (128, 128, 3), (4096, 4096, 3))] == [
+        500, 341, 1,
+    ]  # fmt: skip
 
 
 def test_inception_without_its_file_says_which(tmp_path):
     with pytest.raises(UserError, match=r'pt_inception-2015-12-05-6726825d\.pth'):
         features.load(f'inception:{tmp_path / "none.pth"}', None, None, tmp_path)
+
+
+WEIGHT = np.ones(64, np.float32)
+
+
+def weighted(images):
+    flat = images.reshape(len(images), -1).astype(np.float32)
+    return flat * WEIGHT[: flat.shape[1]], np.zeros((len(images), 2))
+
+
+def test_a_functions_digest_is_of_what_it_computes(monkeypatch):
+    data = halves(0, 9)
+    digest = features.load('x:weighted', data, own=weighted).digest
+    assert features.load('x:weighted', data, own=weighted).digest == digest
+    monkeypatch.setitem(globals(), 'WEIGHT', WEIGHT * 2)
+    assert features.load('x:weighted', data, own=weighted).digest != digest
+
+
+@pytest.mark.parametrize(
+    'own', [lambda images: images, lambda images: 1 / 0, lambda images: images.reshape(3, 5)]
+)
+def test_a_function_that_is_none_of_features_is_told_so_at_once(own):
+    with pytest.raises(UserError, match=r'uint8 images \[8, 8, 8, 1\].*\(features \[8, d\]'):
+        features.load('x:own', halves(0, 9), own=own)
+
+
+def test_a_classifier_of_more_classes_is_another(tmp_path, monkeypatch):
+    """The same images and labels, but a class that no image has: other parameters."""
+    trained = []
+
+    def train(images, labels, classes):
+        trained.append(classes)
+        return classifier_params(classes)
+
+    def classifier_params(classes):
+        network = classifier.Classifier(classes)
+        return network.init(jax.random.key(0), np.zeros((1, 8, 8, 1), np.float32))
+
+    monkeypatch.setattr(classifier, 'train', train)
+    data = halves(0, 40)
+    three = dataclasses.replace(data, class_names=('a', 'b', 'c'))
+    for dataset, classes in ((data, 2), (three, 3), (data, 2)):
+        network = features.load('classifier', dataset, None, tmp_path)
+        assert network.apply(data.batch(np.arange(2))['real'])[1].shape == (2, classes)
+    assert trained == [2, 3]
+
+
+@pytest.mark.parametrize('num', [1, 2])
+def test_a_classifier_of_too_few_images_is_not_trained(tmp_path, num):
+    with pytest.raises(UserError, match=r'too few images .* --features=inception:PATH'):
+        features.load('classifier', halves(0, num), None, tmp_path)

@@ -15,23 +15,23 @@ def apart(x, y):
 
 
 def test_the_frechet_distance_has_the_jackknifes_error():
-    """sqrt((g - 1) / g sum_i (d_i - mean d)^2), d_i without the i-th of g parts."""
+    """(g - 1) / g sum_i (d_i - mean d)^2, d_i without the i-th of g parts, of both sides."""
     real, parts = RNG.normal(2.0, 3.0, 50), RNG.normal(0.0, 1.0, (5, 8))
-    given = metrics.moments(real[:, None]), [metrics.moments(part[:, None]) for part in parts]
+    given = [[metrics.moments(x[:, None]) for x in side] for side in (real.reshape(5, 10), parts)]
     found = figures.frechet_distance(*given)
     assert found['frechet_distance'] == pytest.approx(apart(real, parts.ravel()), rel=1e-9)
     without = np.array([apart(real, np.delete(parts, i, axis=0).ravel()) for i in range(5)])
-    error = np.sqrt(4 / 5 * np.sum((without - without.mean()) ** 2))
+    error = np.sum((without - without.mean()) ** 2)
+    rest = [np.delete(real.reshape(5, 10), i, axis=0).ravel() for i in range(5)]
+    without = np.array([apart(x, parts.ravel()) for x in rest])
+    error = np.sqrt(4 / 5 * (error + np.sum((without - without.mean()) ** 2)))
     assert found['frechet_distance/stderr'] == pytest.approx(error, rel=1e-9)
     assert {*figures.frechet_distance(given[0], given[1][:1])} == {'frechet_distance'}
 
 
-@pytest.mark.parametrize(
-    ('real', 'fake', 'size', 'error'),
-    [(2500, 4100, 1000, 0.3 / 2**0.5), (9000, 1999, 1000, 0.3), (900, 1000, 900, None)],
-)
-def test_the_kernel_distances_error_is_of_the_subsets_that_are_disjoint(
-    real, fake, size, error, monkeypatch
+@pytest.mark.parametrize(('real', 'fake', 'size'), [(2500, 4100, 1000), (900, 1000, 900)])
+def test_the_kernel_distances_error_is_of_all_examples_and_of_the_choice_of_subsets(
+    real, fake, size, monkeypatch
 ):
     asked = []
 
@@ -40,10 +40,21 @@ def test_the_kernel_distances_error_is_of_the_subsets_that_are_disjoint(
         return 0.5, 0.3
 
     monkeypatch.setattr(metrics, 'kernel_distance', distance)
+    monkeypatch.setattr(metrics, 'mmd_error', lambda real, fake, parts: 0.04)
     found = figures.kernel_distance(np.zeros((real, 2)), np.zeros((fake, 2)), 7)
     assert asked == [(real, fake, {'subset_size': size, 'seed': 7})]
-    assert found.pop('kernel_distance') == 0.5
-    assert found == ({} if error is None else {'kernel_distance/stderr': pytest.approx(error)})
+    assert found == {
+        'kernel_distance': 0.5,
+        'kernel_distance/stderr': pytest.approx((0.04**2 + 0.03**2) ** 0.5),
+    }
+
+
+def test_with_few_examples_there_is_no_error_that_would_lie():
+    few = RNG.normal(size=(19, 3))
+    assert {*figures.kernel_distance(few, few, 0)} == {'kernel_distance'}
+    two = [metrics.moments(x[None]) for x in few[:2]]
+    assert {*figures.frechet_distance(two, two)} == {'frechet_distance'}
+    assert {*figures.inception_score(few)} == {'inception_score'}
 
 
 def test_the_inception_score_is_of_logits_with_the_error_of_ten_splits():
@@ -54,4 +65,4 @@ def test_the_inception_score_is_of_logits_with_the_error_of_ten_splits():
     scores = np.exp((p * ratios).sum(axis=2).mean(axis=1))
     found = figures.inception_score(logits)
     assert found['inception_score'] == pytest.approx(scores.mean(), rel=1e-6)
-    assert found['inception_score/stderr'] == pytest.approx(scores.std() / 10**0.5, rel=1e-6)
+    assert found['inception_score/stderr'] == pytest.approx(scores.std(ddof=1) / 10**0.5, rel=1e-6)

@@ -3,11 +3,16 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
+import pytest
 
+from gan_jax import game as game_lib
 from gan_jax import keys, objectives, penalties
-from gan_jax.games.adversary import Adversary, Penalty
-from gan_jax.games.network import Network, Role
+from gan_jax.games import wrappers
+from gan_jax.games.adversary import Adversary, Augmentation, Penalty
+from gan_jax.games.network import Network, Role, of_module
 from gan_jax.games.turns import Opponent, Scene, adversarial_turns
+from gan_jax.networks import layers
 
 REAL, NOISE = np.random.default_rng(0).normal(size=(2, 6, 2)).astype(np.float32)
 RNG = keys.per_example(jax.random.key(0), 6)
@@ -143,3 +148,69 @@ def test_each_opponent_draws_with_keys_of_its_own():
     ]
     assert abs(noise[0]) > 1e-3
     assert abs(noise[0] - noise[1]) > 1e-3
+
+
+LECAM = Penalty(
+    'lecam',
+    lambda critic, real, fake, rng, anchors: penalties.lecam(critic, real, fake, anchors),
+    0.3,
+    decay=0.5,
+)
+NOISED = Penalty(
+    'gradient_penalty',
+    lambda critic, real, fake, rng, _: penalties.gradient_penalty(critic, real, fake, rng),
+    0.3,
+)
+SHIFT = Augmentation(
+    lambda: {'shift': jnp.zeros(())},
+    lambda rng, x, state: x + state['shift'],
+    lambda state, logits, axis_name: {'shift': 0.9 * state['shift'] + 0.1 * logits.mean()},
+)
+KEPT = {
+    'plain': {},
+    'anchors': {'penalties': (LECAM,)},
+    'a lazy penalty with anchors': {'penalties': (LECAM._replace(every=2),)},
+    'a penalty that draws': {'penalties': (NOISED,)},
+    'a pool': {'pool_size': 5},
+    "an augmentation's state": {'augmentation': SHIFT},
+    'packs': {'packing': 2},
+    'noise': {'noise': lambda step: 1.0 / step.astype(jnp.float32)},
+    'wrong labels': {'flipping': 0.4},
+    'history': {},
+    'the vector of a spectral norm': {},
+}
+
+
+@pytest.mark.parametrize('name', KEPT)
+def test_micro_batches_equal_the_whole_batch(name):
+    """Whatever an adversary draws or keeps; what compares examples (top-k) cannot."""
+    adversary = Adversary(objectives.non_saturating, **KEPT[name])
+    role = Role(Network(None, judged, frozenset()), 'discriminator', 'fine')
+    if name == 'the vector of a spectral norm':
+        role = Role(of_module(layers.SpectralDense(3)), 'discriminator')
+
+    def shown(params, aux, batch, rng):
+        fake = params['generator']['scale'] * batch['noise']
+        return {'': Scene(batch['real'], fake)}, fake, aux
+
+    def init(rng, batch):
+        params = PARAMS | {'generator': {'scale': PARAMS['generator']}}
+        kept = {'discriminator': {'fine': {}}, **adversary.init(batch['real'])}
+        if not role.part:
+            params['discriminator'], kept['discriminator'] = role.init(rng, batch['real'])
+        return params, kept
+
+    game = game_lib.Game(init, adversarial_turns(shown, [Opponent(role, adversary)]), {})
+    if name == 'history':
+        game = wrappers.historical_averaging(game, 0.3)
+    players = dict.fromkeys(PARAMS, optax.sgd(0.1))
+    real, noise = np.random.default_rng(2).normal(size=(2, 4, 12, 2)).astype(np.float32)
+    ends = []
+    for parts in (1, 3):
+        state = game_lib.init(game, players, 0, {'real': real[0]})
+        update = jax.jit(lambda *x, parts=parts: game_lib.update(game, *x, micro_batches=parts))
+        for batch in zip(real, noise, strict=True):
+            state, metrics = update(state, dict(zip(('real', 'noise'), batch, strict=True)))
+        ends.append((game_lib.current(state), metrics))
+    for one, other in zip(*map(jax.tree.leaves, ends), strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=1e-6)

@@ -47,10 +47,22 @@ class PathLengthTest(chex.TestCase):
         np.testing.assert_allclose(self.variant(f)(5 * z1, 5 * z2, KEY), 25 * angle**2, rtol=1e-3)
 
     @chex.variants(with_jit=True, without_jit=True)
-    def test_the_default_step_suffices_in_float32(self):
-        f = functools.partial(perceptual_path_length, identity, identity, interpolate=lerp)
-        expected = np.sum(np.square(Z2 - Z1), axis=1)
-        np.testing.assert_allclose(self.variant(f)(Z1, Z2, KEY), expected, rtol=2e-2)
+    def test_by_default_it_keeps_its_digits_in_float32(self):
+        """Features of 1,000 and more that change by 1: a difference at 1e-4 has no digit left."""
+        f = functools.partial(
+            perceptual_path_length, lambda z: z @ MATRIX, lambda x: x + 1000.0, interpolate=lerp
+        )
+        expected = np.sum(np.square(np.float64(Z2 - Z1) @ MATRIX), axis=1)
+        np.testing.assert_allclose(self.variant(f)(Z1, Z2, KEY), expected, rtol=1e-5)
+
+    def test_of_two_latents_and_a_matrix_it_is_a_number(self):
+        """G(z) = z [[1, 2], [0, 3]] from (0, 0) to (1, 1), the feature 2 x: |2 (1, 5)|^2 = 104."""
+        a = np.float32([[1, 2], [0, 3]])
+        length = perceptual_path_length(
+            lambda z: z @ a, lambda x: 2 * x, np.zeros((1, 2), np.float32),
+            np.ones((1, 2), np.float32), KEY, interpolate=lerp,
+        )  # fmt: skip
+        np.testing.assert_allclose(length, [104.0], rtol=1e-6)
 
     @chex.variants(with_jit=True, without_jit=True)
     def test_places_are_uniform_and_one_per_example(self):
@@ -103,6 +115,10 @@ def test_what_makes_no_sense_is_refused():
         f(Z1, Z2, KEY, interpolate=lambda a, b, t: t)
     with pytest.raises(ValueError, match='epsilon'):
         f(Z1, Z2, KEY, interpolate=lerp, epsilon=0.0)
+    levels = functools.partial(perceptual_path_length, identity, lambda x: x.astype(jnp.uint8))
+    with pytest.raises(ValueError, match='uint8 have no derivative'):
+        levels(Z1, Z2, KEY, interpolate=lerp)
+    assert levels(Z1, Z2, KEY, interpolate=lerp, epsilon=1.0).dtype == jnp.float32
 
 
 @pytest.mark.parametrize('num', [1, 2, 7, 100, 101, 250])

@@ -155,6 +155,28 @@ def test_data_are_escaped():
     assert not re.search('[<>]', next(t for a, t in found.texts if a.get('id') == 'data'))
 
 
+def test_names_that_are_no_utf8_are_shown_with_backslashes():
+    """As a folder's name of another encoding is read, anywhere on the page."""
+    name = b'gr\xfcn'.decode('utf-8', 'surrogateescape')
+    found = parse(
+        content(
+            title=name,
+            config={'dataset': name, name: 1},
+            curves={name: [(1, 1.0)]},
+            histogram={'names': [name], 'real': [1.0], 'generated': [1.0]},
+            evaluation={
+                'settings': {'real': name},
+                'figures': {name: {'ema': 1.0}},
+                'warnings': [name],
+            },
+            hints=[name],
+            versions={name: name},
+        )
+    )
+    assert found.text.count('gr\\udcfcn') >= 8
+    assert found.data['about']['title'] == name
+
+
 def test_not_finite_values_are_no_json_of_their_own():
     nan = math.nan
     found = parse(
@@ -221,7 +243,7 @@ def test_grids_and_pairs_are_in_order_and_the_last_grid_is_shown():
 def test_small_pictures_keep_sharp_pixels():
     found = parse(content(real=png(0, (20, 30)), generated=png(0, (10, 600))))
     small, large = found.all('img')
-    assert (small['class'], small['width'], small['height']) == ('pixel', '60', '40')
+    assert (small['class'], small['width'], small['height']) == ('pixel', '810', '540')
     assert (large['class'], large['width'], large['height']) == ('smooth', '600', '10')
 
 

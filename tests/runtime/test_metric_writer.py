@@ -1,8 +1,12 @@
 import json
+import logging
+import time
 
 import numpy as np
+import pytest
 
 from gan_jax.runtime import metric_writer as log_lib
+from gan_jax.runtime import progress
 
 
 def test_means_are_over_the_steps_at_which_a_metric_was_given():
@@ -24,6 +28,50 @@ def test_means_go_on_from_json_to_the_last_bit():
     for value in values[4:]:
         second.add({'x': value})
     assert whole.take() == second.take()
+
+
+BROKEN = {
+    b'not json': 'line 2 is not JSON',
+    b'{"step": 2, "la': 'line 2 is not JSON',
+    b'\xff\x00\x93NUMPY': 'line 2 is not JSON',
+    b'[' * 100_000: 'line 2 is not JSON',
+    b'[2, 0.5]': 'line 2 is no object',
+    b'null': 'line 2 is no object',
+    b'{"loss": 0.5}': 'line 2 has no step',
+    b'{"step": "2"}': 'line 2 has no step',
+    b'{"step": 2.5}': 'line 2 has no step',
+    b'{"step": true}': 'line 2 has no step',
+    b'{"step": -2}': 'line 2 has no step',
+    b'{"step": 2, "loss": [0.5]}': 'line 2 has no number as loss',
+    b'{"step": 2, "loss": "0.5"}': 'line 2 has no number as loss',
+    b'{"step": 2, "missing": "nan"}': 'line 2 has no number as missing',
+    b'{"step": 2, "loss": {"x": "nan"}}': 'line 2 has no number as loss',
+}
+
+
+@pytest.mark.parametrize('line', BROKEN, ids=lambda line: line[:20].decode(errors='replace'))
+def test_a_damaged_line_is_left_out_by_name_and_a_run_goes_on_over_it(tmp_path, line, caplog):
+    file = tmp_path / 'metrics.jsonl'
+    sound = b'{"step": 1, "loss": NaN, "text\xe2\x80\xa8": 1}\n'
+    file.write_bytes(sound + line + b'\n\n{"step": 3, "loss": 2}')
+    records, problems = log_lib.read_metrics(file)
+    assert problems == [BROKEN[line]]
+    assert [x['step'] for x in records] == [1, 3]
+    log_lib.Log(tmp_path, 3, 9, 4).close()
+    (warning,) = caplog.messages
+    assert warning == f'{file}: {BROKEN[line]}; 1 of its lines dropped'
+    records, problems = log_lib.read_metrics(file)
+    assert (problems, records[1]) == ([], {'step': 3, 'loss': 2})
+    assert log_lib.read_metrics(tmp_path / 'none.jsonl') == ([], [])
+
+
+def test_what_is_null_is_not_read_and_stays_with_its_reason(tmp_path):
+    file = tmp_path / 'metrics.jsonl'
+    text = '{"step": 1, "a": null, "b": 0.10, "missing": {"a": "it is nan"}}\n' * 2
+    file.write_text(text)
+    assert log_lib.read_metrics(file) == ([{'step': 1, 'b': 0.1}] * 2, [])
+    log_lib.Log(tmp_path, 1, 9, 4).close()
+    assert file.read_text() == text
 
 
 def test_lines_after_the_step_and_broken_ones_are_dropped(tmp_path):
@@ -56,3 +104,58 @@ def test_the_rate_counts_the_examples_since_the_last_line(tmp_path, monkeypatch)
 def test_not_finite_names_what_broke():
     metrics = {'a': 1.0, 'b': float('nan'), 'c': float('-inf')}
     assert log_lib.not_finite(metrics) == ['b', 'c']
+
+
+def test_the_means_so_far_leave_them_as_they_were():
+    means = log_lib.Means()
+    means.add({'x': 1.0})
+    assert means.now() == {'x': 1.0}
+    means.add({'x': 2.0})
+    assert means.now() == means.take() == {'x': 1.5}
+
+
+def test_a_log_says_that_it_is_compiling(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(progress, 'SECONDS', 0.02)
+    caplog.set_level(logging.INFO, 'absl')
+    log = log_lib.Log(tmp_path, 0, 9, 4)
+    with log.compiling():
+        end = time.monotonic() + 5
+        while not caplog.records and time.monotonic() < end:
+            time.sleep(0.005)
+    log.close()
+    assert caplog.records[0].getMessage() == 'compiling: 0 s so far'
+
+
+def test_a_progress_bar_says_that_it_is_compiling(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(log_lib.sys.stderr, 'isatty', lambda: True)
+    log = log_lib.Log(tmp_path, 0, 9, 4)
+    with log.compiling():
+        assert 'compiling:   0%' in capsys.readouterr().err
+    log.advance(9)
+    log.close()
+    assert 'compiling' not in capsys.readouterr().err.rpartition('\r')[2]
+
+
+def test_a_line_is_short_although_there_are_many_metrics(tmp_path, caplog):
+    caplog.set_level(logging.INFO, 'absl')
+    log = log_lib.Log(tmp_path, 0, 100_000, 64)
+    names = ('loss', 'real_logit', 'fake_logit', 'gradient_norm')
+    log.scalars(1000, {f'{who}/{x}': 1.5 for who in ('discriminator', 'generator') for x in names})
+    log.close()
+    (line,) = [x.getMessage() for x in caplog.records]
+    assert line.startswith('step 1000/100000: discriminator/loss 1.500, generator/loss 1.500; ')
+    assert len(line) <= 120
+
+
+def test_numbers_that_are_not_finite_are_null_with_the_reason_beside_them(tmp_path):
+    log = log_lib.Log(tmp_path, 0, 9, 4)
+    values = {'eval/a': float('nan'), 'eval/b': 2.0, 'eval/c': float('inf')}
+    log.write(3, values, {'eval/a': 'no features'})
+    log.close()
+    (line,) = (tmp_path / 'metrics.jsonl').read_text().splitlines()
+    assert json.loads(line) == {
+        'step': 3, 'eval/a': None, 'eval/b': 2.0, 'eval/c': None,
+        'missing': {'eval/a': 'no features', 'eval/c': 'it is inf'},
+    }  # fmt: skip
+    assert 'NaN' not in line
+    assert 'Infinity' not in line

@@ -13,6 +13,7 @@ from gan_jax.sampling import sampler as sampling
 from gan_jax.sampling import translation
 
 SIDE, GAP = 4, 2
+ENLARGED, HEADING = 17, 16  # 12 images of 4 pixels to about 800
 IMAGES = modalities.make({'name': 'images', 'shape': [SIDE, SIDE, 3]})
 FACTOR = {'factor': jnp.float32(0.5)}, {}
 NOISE = np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE, 3), np.uint8)
@@ -56,14 +57,19 @@ def pairs(num, num_sources=None):
 
 
 def cells(picture, columns):
-    """The images of a grid of so many columns, row by row."""
-    step = SIDE + GAP
+    """The images of a grid of so many columns, row by row, without the headings, at their size."""
+    side = SIDE * ENLARGED
+    step = side + GAP
     assert picture.dtype == np.uint8
     assert picture.shape[1:] == (GAP + columns * step, 3)
+    picture = picture[HEADING:]
     rows = picture.shape[0] // step
     assert picture.shape[0] == GAP + rows * step
-    inside = picture[GAP:, GAP:].reshape(rows, step, columns, step, 3)[:, :SIDE, :, :SIDE]
-    return inside.swapaxes(1, 2).reshape(-1, SIDE, SIDE, 3)
+    inside = picture[GAP:, GAP:].reshape(rows, step, columns, step, 3)[:, :side, :, :side]
+    large = inside.swapaxes(1, 2).reshape(-1, side, side, 3)
+    small = large[:, ::ENLARGED, ::ENLARGED]
+    assert np.all(large == small.repeat(ENLARGED, axis=1).repeat(ENLARGED, axis=2))
+    return small
 
 
 def values(images):
@@ -125,6 +131,28 @@ def test_of_one_direction_source_translation_and_true_image_stand_together():
     shown = values(cells(picture, 12))
     want = [x for i in (8, 0, 3, 5, 2) for x in (10 * i, 255 - 10 * i, 100 + 10 * i)]
     assert shown == want + [255] * 9
+
+
+@pytest.mark.parametrize(
+    ('game', 'headings'),
+    [
+        (make_game(negative), ('source', 'made', 'true')),
+        (make_game(negative, darker), ('a', 'made b', 'back', 'b', 'made a', 'back')),
+    ],
+)
+def test_headings_say_what_stands_below_them(monkeypatch, game, headings):
+    seen, real = [], IMAGES.picture
+
+    def picture(*given, **options):
+        seen.append(options['headings'])
+        return real(*given, **options)
+
+    modality = IMAGES._replace(picture=picture)
+    shown = translation.make_picture(game, modality, make_sources(pairs(2)))(*FACTOR)
+    assert seen == [headings]
+    for i in range(12):
+        left = GAP + i * (SIDE * ENLARGED + GAP)
+        assert shown[:HEADING, left : left + SIDE * ENLARGED].min() < 100  # ink
 
 
 @pytest.mark.parametrize('num_sources', [None, 2])

@@ -3,6 +3,7 @@
 A module per network makes a `FeatureNetwork`; metrics know nothing else of it.
 """
 
+import hashlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -20,12 +21,29 @@ class FeatureNetwork(NamedTuple):
       digest: hexadecimal; it differs where weights or preprocessing differ.
       resize: what is done to images first: filter and size.
       apply: uint8 images [n, h, w, 1 or 3], any n -> (features [n, d], logits [n, k]), float32.
+      smooth: (params, function) whose function(params, images [n, h, w, 1 or 3]) are the same
+        features of images that are floats in [-1, 1] and not rounded, to be differentiated by JAX;
+        None if there is no such function.
     """
 
     name: str
     digest: str
     resize: str
     apply: Apply
+    smooth: tuple[Any, Callable] | None = None
+
+
+def digest_of_outputs(apply: Apply, images: np.ndarray) -> str:
+    """The SHA-256, hexadecimal, of what a network makes of images, to the last bit.
+
+    It differs where anything that the network reads differs, which no digest of a text can say.
+    """
+    digest = hashlib.sha256()
+    features, logits = apply(images)
+    for x in (images, features, logits):
+        digest.update(repr((np.shape(x), str(np.asarray(x).dtype))).encode())
+        digest.update(np.ascontiguousarray(x).tobytes())
+    return digest.hexdigest()
 
 
 def in_batches(function: Callable, params: Any, batch: int, compiled: Callable = jax.jit) -> Apply:

@@ -16,10 +16,12 @@ import optax
 
 from gan_jax.networks import layers
 from gan_jax.networks.features import FeatureNetwork, in_batches
+from gan_jax.runtime import progress
 
 STEPS, BATCH, RATE, SHIFT, NOISE = 1500, 128, 2e-3, 2, 0.1
 VERSION = 1  # of this file's network and training: another one gives other figures
 FEATURES = 128
+SETTINGS = (VERSION, STEPS, BATCH, RATE, SHIFT, NOISE, FEATURES)  # what a kept one depends on
 
 
 class Classifier(nn.Module):
@@ -51,12 +53,13 @@ def _floats(images: jax.Array) -> jax.Array:
 
 
 def train(
-    images: np.ndarray, labels: np.ndarray, classes: int, *, steps: int = STEPS, seed: int = 0
+    images: Any, labels: np.ndarray, classes: int, *, steps: int = STEPS, seed: int = 0
 ) -> Any:
     """Trains the classifier by cross-entropy, on shifted and slightly noisy copies.
 
     Args:
-      images: uint8 [n, height, width, c].
+      images: uint8 [n, height, width, c], or what has such a shape and gives rows of it by their
+        places; 128 are asked for at a time.
       labels: integers [n] in [0, classes).
       classes: how many there are, at least 2.
       steps: how many batches of 128, at a rate that falls along a cosine.
@@ -88,10 +91,12 @@ def train(
         return optax.apply_updates(params, updates), state
 
     state, rng = optimizer.init(params), np.random.default_rng(seed)
-    for i in range(steps):
-        rows = rng.integers(0, len(images), BATCH)
-        params, state = step(params, state, images[rows], labels[rows], np.int32(i))
-    return jax.device_get(params)
+    with progress.lines('training the classifier of features') as tell:
+        for i in range(steps):
+            tell(f'batch {i + 1} of {steps}')
+            rows = rng.integers(0, len(images), BATCH)
+            params, state = step(params, state, images[rows], labels[rows], np.int32(i))
+        return jax.device_get(params)
 
 
 def network(
@@ -113,10 +118,17 @@ def network(
     def apply(params: Any, images: jax.Array) -> Any:
         return Classifier(classes).apply(params, _floats(images))
 
+    def smooth(params: Any, images: jax.Array) -> jax.Array:
+        return Classifier(classes).apply(params, images)[0]
+
     judged = in_batches(apply, params, batch, compiled)
-    return FeatureNetwork(name, digest.hexdigest(), 'none', judged)
+    return FeatureNetwork(name, digest.hexdigest(), 'none', judged, (params, smooth))
 
 
-def accuracy(network: FeatureNetwork, images: np.ndarray, labels: np.ndarray) -> float:
-    """The share of images that are named rightly."""
-    return float(np.mean(network.apply(images)[1].argmax(axis=1) == labels))
+def accuracy(network: FeatureNetwork, images: Any, labels: np.ndarray, batch: int = 500) -> float:
+    """The share of images that are named rightly; so many are asked for at a time."""
+    rights = [
+        network.apply(images[i : i + batch])[1].argmax(axis=1) == labels[i : i + batch]
+        for i in range(0, len(labels), batch)
+    ]
+    return float(np.concatenate(rights).mean())

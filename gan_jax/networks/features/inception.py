@@ -12,13 +12,11 @@ Models in PyTorch (Obukhov et al., 2020), version 0.4.0, `inception-v3-compat`, 
 names and what is said above.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import os
 import pathlib
 from collections.abc import Callable
-from typing import Any
 
 import chex
 import jax
@@ -30,10 +28,11 @@ from gan_jax.errors import UserError
 from gan_jax.networks.features import Apply, FeatureNetwork, in_batches, torch_file
 from gan_jax.networks.features.resizing import bilinear_tensorflow1
 from gan_jax.networks.layers.convolution import LAYOUT, convolve
-from gan_jax.runtime import files
+from gan_jax.runtime import cache as cache_lib
 
-PUBLISHED = '6726825d'  # how the SHA-256 of the published file begins
-FILE = f'pt_inception-2015-12-05-{PUBLISHED}.pth'
+# The SHA-256 of the published file. Its name has only the beginning, which is quickly forged.
+PUBLISHED = '6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2'
+FILE = f'pt_inception-2015-12-05-{PUBLISHED[:8]}.pth'
 SIZE = 299
 EPSILON = 0.001
 RESIZE = f'bilinear to {SIZE}x{SIZE} as in TensorFlow 1: corners not aligned, no smoothing'
@@ -294,6 +293,11 @@ def features_and_logits(params: dict[str, jax.Array], x: chex.Array) -> tuple[ja
     return features, jnp.matmul(features, params['fc.kernel'], precision=lax.Precision.HIGHEST)
 
 
+def _levels(images: jax.Array) -> jax.Array:
+    """Images in [-1, 1] as they were from 0 to 255, not rounded."""
+    return (images + 1.0) * 127.5
+
+
 def make(params: dict[str, np.ndarray], batch: int, compiled: Callable = jax.jit) -> Apply:
     """uint8 images -> (features, logits), compiled for each size of images.
 
@@ -311,15 +315,6 @@ def make(params: dict[str, np.ndarray], batch: int, compiled: Callable = jax.jit
     )  # fmt: skip
 
 
-def _cached(file: pathlib.Path) -> dict[str, np.ndarray] | None:
-    """The parameters in the cache; None if there are none that can be used."""
-    try:
-        with np.load(file) as found:
-            return dict(found)
-    except Exception:  # absent or damaged: they are made again
-        return None
-
-
 def load(
     path: str | os.PathLike,
     *,
@@ -330,8 +325,8 @@ def load(
 ) -> FeatureNetwork:
     """The network with the weights of a file.
 
-    The file's digest is computed each time. Its arrays are converted once and kept in the cache,
-    under a name that has the digest in it.
+    The file is read once. Nothing is made of it unless its digest is the expected one. Its arrays
+    are converted once and kept in the cache, under a name that has the digest in it.
 
     Args:
       path: the published file, FILE.
@@ -339,7 +334,7 @@ def load(
         that cannot be written is done without.
       batch: how many images pass the network at a time, at least 1.
       compiled: what compiles the network, as `in_batches` has it.
-      expected: how the file's SHA-256 must begin, hexadecimal.
+      expected: the file's SHA-256, all 64 hexadecimal digits.
 
     Returns:
       The network, named 'inception-2015-12-05'; with another digest 'inception-' and its beginning.
@@ -354,34 +349,25 @@ def load(
             f'there is no file {path}: fetch {FILE}, which the project mseitzer/pytorch-fid '
             f"published on GitHub as a file of its release 'fid_weights'"
         )
-    try:
-        with path.open('rb') as file:
-            digest = hashlib.file_digest(file, 'sha256').hexdigest()
-    except OSError as error:
-        raise UserError(f'{path} cannot be read: {error.strerror}') from error
-    if not digest.startswith(expected):
+    raw = torch_file.contents(path)
+    digest = hashlib.sha256(raw).hexdigest()
+    if digest != expected:
         raise UserError(
-            f'the SHA-256 of {path} begins with {digest[: max(len(expected), 8)]}, not with '
-            f'{expected}: fetch {FILE} again from the release fid_weights of mseitzer/pytorch-fid'
+            f'the SHA-256 of {path} is {digest}, not {expected}: fetch {FILE} again from the '
+            f'release fid_weights of mseitzer/pytorch-fid'
         )
-    if cache is None:
-        cache = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache', 'gan_jax')
-    kept = pathlib.Path(cache).expanduser() / f'inception_{FORM}_{digest}.npz'
-    params = _cached(kept)
-    if params is None:
-        try:
-            params = convert(torch_file.read(path))
-        except ValueError as error:
-            raise UserError(f'{path} does not hold the weights of {FILE}: {error}') from error
-        arrays: dict[str, Any] = params
-        with contextlib.suppress(OSError):
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            files.replace(kept, lambda file: np.savez(file, **arrays))
+    folder = cache_lib.folder() if cache is None else pathlib.Path(cache)
+    kept = folder and folder / f'inception_{FORM}_{digest}.npz'
+    try:
+        params = cache_lib.kept(kept, lambda: convert(torch_file.parse(raw, path)))
+    except ValueError as error:
+        raise UserError(f'{path} does not hold the weights of {FILE}: {error}') from error
     identity = f'{digest} {RESIZE} (x - 128) / 128 {FORM}'
-    name = '2015-12-05' if digest.startswith(PUBLISHED) else digest[:8]
+    name = '2015-12-05' if digest == PUBLISHED else digest[:8]
     return FeatureNetwork(
         name=f'inception-{name}',
         digest=hashlib.sha256(identity.encode()).hexdigest(),
         resize=RESIZE,
         apply=make(params, batch, compiled),
+        smooth=(params, lambda params, x: features_and_logits(params, preprocess(_levels(x)))[0]),
     )

@@ -6,133 +6,129 @@ older stream five pickles follow each other (a magic number, a protocol number, 
 machine, the dictionary, the storages' keys), and then each storage as an element count and its
 bytes.
 
-A pickle can call anything that it can name. Here it can name what such a dictionary consists of;
-all else is refused, by its name, before it is looked up.
+A file may mean to cost time or memory, and a pickle to run something (torch_pickle.py). So what a
+file says of itself is bounded before anything is built of it: its size, a zip's directory, what a
+pickle does, the tensors and their bytes.
 """
 
-import collections
+import io
+import math
 import os
 import pathlib
-import pickle
+import stat
 import zipfile
-from collections.abc import Callable, Sequence
-from typing import IO, Any, NamedTuple
+from collections.abc import Mapping
+from typing import IO, Any
 
-import ml_dtypes
 import numpy as np
 
 from gan_jax.errors import UserError, one_line
+from gan_jax.networks.features import torch_pickle
+from gan_jax.networks.features.torch_pickle import DTYPES, Storage, Tensor, unpickle
+
+__all__ = ['DTYPES', 'contents', 'parse', 'read', 'read_stream']
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 
-# What `torch.<name>Storage` holds; all little-endian.
-DTYPES = {
-    'Bool': np.dtype('?'),
-    'Byte': np.dtype('u1'),
-    'Char': np.dtype('i1'),
-    'Short': np.dtype('<i2'),
-    'Int': np.dtype('<i4'),
-    'Long': np.dtype('<i8'),
-    'Half': np.dtype('<f2'),
-    'Float': np.dtype('<f4'),
-    'Double': np.dtype('<f8'),
-    'BFloat16': np.dtype(ml_dtypes.bfloat16),
-}
+# The published Inception has 96 MB and 566 tensors.
+MOST_BYTES = 2**28  # of a file
+MOST_DIRECTORY = 2**20  # bytes of a zip's directory
+MOST_TENSORS = 10_000
+MOST_SHARED = 2  # the tensors' bytes in the file's: storages may be shared, but not endlessly
 
 
-class _Storage(NamedTuple):
-    key: str
-    dtype: np.dtype
-    size: int
+def _check(tensor: Tensor) -> int:
+    """The bytes of the tensor in an array of its own."""
+    (_, dtype, size), offset, shape, strides = tensor
+    if len(shape) != len(strides) or min((offset, *shape, *strides), default=0) < 0:
+        raise ValueError(f'a tensor has offset {offset}, shape {shape}, strides {strides}')
+    last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
+    if 0 not in shape and last >= size:
+        raise ValueError(f'a tensor ends at {last + 1} of a storage of {size}')
+    return math.prod(shape) * dtype.itemsize
 
 
-class _Tensor(NamedTuple):
-    storage: _Storage
-    offset: int
-    shape: Sequence[int]
-    strides: Sequence[int]
-
-
-def _tensor(storage: Any, offset: int, shape: Any, strides: Any, *_: Any) -> _Tensor:
-    if not isinstance(storage, _Storage):
-        raise ValueError('a tensor is without a storage')
-    return _Tensor(storage, offset, shape, strides)
-
-
-def _parameter(tensor: Any, *_: Any) -> Any:
-    return tensor
-
-
-_GLOBALS: dict[tuple[str, str], Any] = {
-    ('collections', 'OrderedDict'): collections.OrderedDict,
-    ('torch._utils', '_rebuild_tensor'): _tensor,
-    ('torch._utils', '_rebuild_tensor_v2'): _tensor,
-    ('torch._utils', '_rebuild_parameter'): _parameter,
-    **{('torch', f'{name}Storage'): name for name in DTYPES},
-}
-
-
-class _Unpickler(pickle.Unpickler):
-    """Reads one pickle; what storages it refers to, it keeps."""
-
-    def __init__(self, file: IO[bytes]):
-        super().__init__(file, encoding='utf-8')
-        self.storages: dict[str, _Storage] = {}
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _GLOBALS:
-            raise ValueError(
-                f'it names {module}.{name}, which is no part of a dictionary of tensors'
-            )
-        return _GLOBALS[module, name]
-
-    def persistent_load(self, pid: Any) -> _Storage:
-        kind, dtype, key, _, size, *view = pid
-        if kind != 'storage' or dtype not in DTYPES or any(view):
-            raise ValueError(f'it refers to {pid!r:.80}, which is no storage')
-        self.storages[key] = _Storage(key, DTYPES[dtype], size)
-        return self.storages[key]
-
-
-def _array(tensor: _Tensor, data: bytes) -> np.ndarray:
+def _array(tensor: Tensor, data: bytes) -> np.ndarray:
     """The tensor in an array of its own, from its storage's bytes."""
     (_, dtype, size), offset, shape, strides = tensor
     if len(data) != size * dtype.itemsize:
         raise ValueError(f'a storage of {size} {dtype} has {len(data)} bytes')
-    if len(shape) != len(strides) or min((offset, *shape, *strides), default=0) < 0:
-        raise ValueError(f'a tensor has offset {offset}, shape {shape}, strides {strides}')
-    last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
     if 0 in shape:
         return np.zeros(shape, dtype)
-    if last >= size:
-        raise ValueError(f'a tensor ends at {last + 1} of a storage of {size}')
     view = np.lib.stride_tricks.as_strided(
         np.frombuffer(data, dtype)[offset:], shape, [step * dtype.itemsize for step in strides]
     )
     return view.copy()
 
 
-def _arrays(found: Any, data: Callable[[str], bytes]) -> dict[str, np.ndarray]:
+def _tensors(found: Any, most: int) -> dict[str, Tensor]:
+    """What a pickle holds if that is a dictionary of tensors with at most so many bytes."""
     if not isinstance(found, dict):
         raise ValueError(f'it holds a {type(found).__name__}, not a dictionary of tensors')
+    if len(found) > MOST_TENSORS:
+        raise ValueError(f'it holds {len(found)} tensors, more than {MOST_TENSORS}')
+    total = 0
     for name, tensor in found.items():
-        if not isinstance(name, str) or not isinstance(tensor, _Tensor):
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
             raise ValueError(f'{name!r:.80} is a {type(tensor).__name__}, not a tensor with a name')
-    return {name: _array(tensor, data(tensor.storage.key)) for name, tensor in found.items()}
+        total += _check(tensor)
+    if total > MOST_SHARED * most:
+        raise ValueError(f'its tensors are {total} bytes, the file {most}')
+    return found
 
 
-def _read_zip(file: IO[bytes]) -> dict[str, np.ndarray]:
-    with zipfile.ZipFile(file) as archive:
-        pickles = [name for name in archive.namelist() if name.split('/')[1:] == ['data.pkl']]
+def _check_directory(raw: bytes) -> None:
+    """Raises ValueError unless a zip ends in a directory that is not too long to be read.
+
+    The end must be as `torch.save` and `zipfile` write it: no comment, and the record of large
+    files, if there is one, right before.
+    """
+    end, locator, large = raw[-22:], raw[-42:-22], raw[-98:-42]
+    if end[:4] != b'PK\5\6' or end[20:] != b'\0\0':
+        raise ValueError('it is a zip without its end')
+    size = int.from_bytes(end[12:16], 'little')
+    if locator[:4] == b'PK\6\7':
+        place = int.from_bytes(locator[8:16], 'little')
+        if large[:4] != b'PK\6\6' or place != len(raw) - 98:
+            raise ValueError('it is a zip with a broken end')
+        size = int.from_bytes(large[40:48], 'little')
+    if size > MOST_DIRECTORY:
+        raise ValueError(f'its zip has a directory of {size} bytes, more than {MOST_DIRECTORY}')
+
+
+def _read_zip(raw: bytes) -> dict[str, np.ndarray]:
+    _check_directory(raw)
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        infos = {info.filename: info for info in archive.infolist()}
+
+        def member(name: str, size: int) -> bytes:
+            """Its bytes, at most so many; stored as they are, since that is how torch.save does."""
+            info = infos[name]
+            if info.compress_type != zipfile.ZIP_STORED:
+                raise ValueError(f'{name:.80} is compressed, as torch.save never writes it')
+            if max(info.file_size, info.compress_size) > size:
+                raise ValueError(f'{name:.80} has {info.file_size} bytes, more than {size}')
+            return archive.read(info)
+
+        pickles = [name for name in infos if name.split('/')[1:] == ['data.pkl']]
         if len(pickles) != 1:
             raise ValueError('it is a zip without one data.pkl')
         folder = pickles[0].split('/')[0]
         order = f'{folder}/byteorder'
-        if order in archive.namelist() and archive.read(order) != b'little':
+        if order in infos and member(order, 16) != b'little':
             raise ValueError('its numbers are big-endian')
-        with archive.open(pickles[0]) as stream:
-            found = _Unpickler(stream).load()
-        return _arrays(found, lambda key: archive.read(f'{folder}/data/{key}'))
+        found, storages, _ = unpickle(member(pickles[0], torch_pickle.MOST_BYTES))
+        tensors = _tensors(found, len(raw))
+        sizes = {key: x.size * x.dtype.itemsize for key, x in storages.items()}
+        if sum(sizes.values()) > len(raw):
+            raise ValueError(f'its storages are {sum(sizes.values())} bytes, the file {len(raw)}')
+        used = dict.fromkeys(x.storage.key for x in tensors.values())
+        data = {key: member(f'{folder}/data/{key}', sizes[key]) for key in used}
+    return _arrays(tensors, data)
+
+
+def _arrays(tensors: Mapping[str, Tensor], data: Mapping[str, bytes]) -> dict[str, np.ndarray]:
+    return {name: _array(tensor, data[tensor.storage.key]) for name, tensor in tensors.items()}
 
 
 def read_stream(file: IO[bytes]) -> dict[str, np.ndarray]:
@@ -144,25 +140,83 @@ def read_stream(file: IO[bytes]) -> dict[str, np.ndarray]:
     Raises:
       Exception: of many kinds, if that is not what stands there.
     """
-    if _Unpickler(file).load() != MAGIC or _Unpickler(file).load() != PROTOCOL:
-        raise ValueError('it does not begin as such a file does')
-    if not _Unpickler(file).load()['little_endian']:
+    raw = memoryview(file.read(MOST_BYTES))
+    place = 0
+
+    def load() -> tuple[Any, dict[str, Storage]]:
+        nonlocal place
+        found, storages, length = unpickle(bytes(raw[place : place + torch_pickle.MOST_BYTES]))
+        place += length
+        return found, storages
+
+    for wanted in (MAGIC, PROTOCOL):
+        found = load()[0]
+        if type(found) is not int or found != wanted:
+            raise ValueError('it does not begin as such a file does')
+    if load()[0]['little_endian'] is not True:
         raise ValueError('its numbers are big-endian')
-    pickled = _Unpickler(file)
-    found, data = pickled.load(), {}
-    for key in _Unpickler(file).load():
-        _, dtype, size = pickled.storages[key]
-        if int.from_bytes(file.read(8), 'little') != size:
-            raise ValueError(f'storage {key} is not where it should be')
-        data[key] = file.read(size * dtype.itemsize)
-    return _arrays(found, data.__getitem__)
+    pickled, storages = load()
+    tensors = _tensors(pickled, len(raw))
+    keys, data = load()[0], {}
+    if type(keys) is not list or not all(type(key) is str for key in keys):
+        raise ValueError('it does not name its storages')
+    for key in keys:
+        _, dtype, size = storages[key]
+        if int.from_bytes(raw[place : place + 8], 'little') != size:
+            raise ValueError(f'storage {key:.80} is not where it should be')
+        end = place + 8 + size * dtype.itemsize
+        data[key] = bytes(raw[place + 8 : end])
+        place = end
+    return _arrays(tensors, data)
+
+
+def contents(path: str | os.PathLike) -> bytes:
+    """All of a file, if it is one of a size that can be read.
+
+    Raises:
+      UserError: if there is none, it is no regular file, or it has more than 256 MiB.
+    """
+    try:
+        # A pipe that nobody writes to is opened at once, too.
+        flags = getattr(os, 'O_NONBLOCK', 0)
+        with open(path, 'rb', opener=lambda name, mode: os.open(name, mode | flags)) as file:
+            facts = os.fstat(file.fileno())
+            if not stat.S_ISREG(facts.st_mode):
+                raise UserError(f'{path} cannot be read: it is a device or a pipe, not a file')
+            if facts.st_size > MOST_BYTES:
+                raise UserError(
+                    f'{path} cannot be read: it has {facts.st_size} bytes, more than {MOST_BYTES}'
+                )
+            return file.read(facts.st_size)
+    except (OSError, ValueError) as error:  # no file has a name with a null byte
+        reason = getattr(error, 'strerror', None) or one_line(error)
+        raise UserError(f'{path} cannot be read: {reason}') from error
+
+
+def parse(raw: bytes, where: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Reads what a file holds, as `read` does.
+
+    Args:
+      raw: the file.
+      where: what it is called in an error's line.
+
+    Raises:
+      UserError: if it is damaged or holds anything else.
+    """
+    try:
+        return _read_zip(raw) if raw[:2] == b'PK' else read_stream(io.BytesIO(raw))
+    except Exception as error:  # a damaged file may raise nearly anything
+        raise UserError(
+            f'{where} is not a whole PyTorch file of a dictionary of tensors '
+            f'({one_line(error)}): fetch it again, or save a state_dict() with torch.save'
+        ) from error
 
 
 def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Reads what `torch.save` wrote of a dictionary of tensors, in either form.
 
     Args:
-      path: the file.
+      path: the file, of 256 MiB at most.
 
     Returns:
       {name: array}, in the file's order; bfloat16 is that of ml_dtypes.
@@ -171,15 +225,4 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
       UserError: if there is no such file or it is damaged or holds anything else.
     """
     path = pathlib.Path(path)
-    try:
-        with path.open('rb') as file:
-            is_zip = file.read(2) == b'PK'
-            file.seek(0)
-            return _read_zip(file) if is_zip else read_stream(file)
-    except OSError as error:
-        raise UserError(f'{path} cannot be read: {error.strerror or one_line(error)}') from error
-    except Exception as error:  # a damaged pickle may raise nearly anything
-        raise UserError(
-            f'{path} is not a whole PyTorch file of a dictionary of tensors '
-            f'({one_line(error)}): fetch it again, or save a state_dict() with torch.save'
-        ) from error
+    return parse(contents(path), path)

@@ -1,3 +1,4 @@
+import hashlib
 import zlib
 
 import jax
@@ -46,6 +47,15 @@ def small(monkeypatch):
 def file(small, tmp_path):
     pth.save(tmp_path / 'small.pth', random_weights())
     return tmp_path / 'small.pth'
+
+
+def digest_of(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def load(file, **settings):
+    """The network of a file that is the one expected."""
+    return inception.load(file, expected=digest_of(file), **settings)
 
 
 def test_there_are_94_convolutions_and_as_many_parameters_as_in_inception_v3():
@@ -224,7 +234,7 @@ def test_other_arrays_and_batches_are_refused():
 
 
 def test_a_file_is_loaded_and_named(file, tmp_path):
-    network = inception.load(file, cache=tmp_path, batch=2, expected='')
+    network = load(file, cache=tmp_path, batch=2)
     images = np.random.default_rng(0).integers(0, 256, (3, 9, 8, 1), np.uint8)
     found, logits = network.apply(images)
     params = inception.convert(torch_file.read(file))
@@ -239,7 +249,7 @@ def test_a_file_is_loaded_and_named(file, tmp_path):
 
 def test_the_digest_is_that_of_weights_and_preprocessing(file, tmp_path, monkeypatch):
     def digest():
-        return inception.load(file, cache=tmp_path, expected='').digest
+        return load(file, cache=tmp_path).digest
 
     first = digest()
     assert digest() == first
@@ -247,15 +257,56 @@ def test_the_digest_is_that_of_weights_and_preprocessing(file, tmp_path, monkeyp
     assert digest() != first
 
 
-def test_the_published_weights_have_their_name(file, tmp_path, monkeypatch):
+def test_the_published_file_is_known_by_all_of_its_digest(file, tmp_path, monkeypatch):
+    """Public repositories that check this file name the same 64 digits."""
+    published = '6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2'
+    assert published == inception.PUBLISHED
+    assert inception.FILE == 'pt_inception-2015-12-05-6726825d.pth'
     with pytest.raises(UserError) as caught:
         inception.load(file, cache=tmp_path)
-    found = str(caught.value).split('begins with ')[1][:8]
-    for part in (str(file), '6726825d', inception.FILE):
+    for part in (str(file), digest_of(file), published, inception.FILE):
         assert part in str(caught.value)
-    monkeypatch.setattr(inception, 'PUBLISHED', found)
-    network = inception.load(file, cache=tmp_path, expected=found)
-    assert network.name == 'inception-2015-12-05'
+    monkeypatch.setattr(inception, 'PUBLISHED', digest_of(file))
+    assert load(file, cache=tmp_path).name == 'inception-2015-12-05'
+
+
+@pytest.mark.parametrize('digits', [0, 8, 16, 63])
+def test_a_file_whose_digest_begins_alike_is_refused_before_anything_is_made_of_it(
+    file, tmp_path, monkeypatch, digits
+):
+    """Eight digits are forged in minutes."""
+
+    def touched(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(torch_file, 'parse', touched)
+    monkeypatch.setattr(inception, '_cached', touched)
+    digest = digest_of(file)
+    other = digest[:digits] + ''.join('0' if x != '0' else '1' for x in digest[digits:])
+    for expected in (other, digest[:digits], digest.upper()):
+        with pytest.raises(UserError, match=digest):
+            inception.load(file, cache=tmp_path, expected=expected)
+
+
+def test_the_bytes_that_were_digested_are_those_that_are_read(file, tmp_path, monkeypatch):
+    """Although another file takes the place in between."""
+    real, forged = hashlib.sha256, tmp_path / 'forged.pth'
+    pth.save(forged, {name: x + 1 for name, x in random_weights().items()})
+    want = inception.convert(torch_file.read(file))
+
+    def swapped(raw):
+        if len(raw) > 1000:
+            file.write_bytes(forged.read_bytes())
+        return real(raw)
+
+    expected = digest_of(file)
+    monkeypatch.setattr(inception.hashlib, 'sha256', swapped)
+    inception.load(file, cache=tmp_path / 'cache', expected=expected)
+    assert file.read_bytes() == forged.read_bytes()
+    (kept,) = (tmp_path / 'cache').iterdir()
+    with np.load(kept) as found:
+        for name, x in want.items():
+            np.testing.assert_array_equal(found[name], x)
 
 
 def test_a_missing_file_is_named_with_where_it_was_published(tmp_path):
@@ -274,39 +325,39 @@ def test_other_weights_are_refused(small, tmp_path, change):
         weights['stem.conv.weight'] = stem[:, :2]
     pth.save(tmp_path / 'a.pth', weights)
     with pytest.raises(UserError, match=r'a\.pth.*stem\.conv\.weight'):
-        inception.load(tmp_path / 'a.pth', cache=tmp_path / 'cache', expected='')
+        load(tmp_path / 'a.pth', cache=tmp_path / 'cache')
     assert not (tmp_path / 'cache').exists()
 
 
 def test_the_file_is_converted_once(file, tmp_path, monkeypatch):
     """In $XDG_CACHE_HOME; a damaged entry, such as a half-written one, is made again."""
     reads = []
-    real = torch_file.read
-    monkeypatch.setattr(torch_file, 'read', lambda path: reads.append(path) or real(path))
+    real = torch_file.parse
+    monkeypatch.setattr(torch_file, 'parse', lambda *given: reads.append(given) or real(*given))
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'xdg'))
     images = np.random.default_rng(0).integers(0, 256, (2, 21, 21, 3), np.uint8)
-    found = [inception.load(file, batch=2, expected='').apply(images) for _ in range(2)]
+    found = [load(file, batch=2).apply(images) for _ in range(2)]
     np.testing.assert_array_equal(*[f for f, _ in found])
     assert len(reads) == 1
     (kept,) = (tmp_path / 'xdg' / 'gan_jax').iterdir()
     kept.write_bytes(kept.read_bytes()[:500])
     for _ in range(2):
-        again, _ = inception.load(file, batch=2, expected='').apply(images)
+        again, _ = load(file, batch=2).apply(images)
         np.testing.assert_array_equal(again, found[0][0])
     assert len(reads) == 2
     assert [x.name for x in kept.parent.iterdir()] == [kept.name]
 
 
 def test_other_weights_do_not_take_anothers_place_in_the_cache(file, tmp_path):
-    first = inception.load(file, cache=tmp_path / 'cache', expected='')
+    first = load(file, cache=tmp_path / 'cache')
     pth.save(file, {name: x + 1 for name, x in random_weights().items()})
-    second = inception.load(file, cache=tmp_path / 'cache', expected='')
+    second = load(file, cache=tmp_path / 'cache')
     assert first.digest != second.digest
     assert len(list((tmp_path / 'cache').iterdir())) == 2
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(file, tmp_path):
     (tmp_path / 'cache').write_text('not a folder')
-    network = inception.load(file, cache=tmp_path / 'cache', batch=1, expected='')
+    network = load(file, cache=tmp_path / 'cache', batch=1)
     features, _ = network.apply(np.zeros((1, 21, 21, 3), np.uint8))
     assert np.isfinite(features).all()

@@ -1,8 +1,17 @@
+import collections
+import io
+import os
 import pathlib
+import pickle
+import subprocess
+import sys
+import time
+import types
 
+import methods
 import numpy as np
 import pytest
-from networks.features import pth
+from networks.features import hostile, pth
 
 from gan_jax.errors import UserError
 from gan_jax.networks.features import torch_file
@@ -57,6 +66,51 @@ def test_offsets_strides_and_shared_storages(tmp_path, form):
     np.testing.assert_array_equal(found['expanded'], np.full((2, 3), 23, 'f4'))
     found['expanded'][0, 0] = 1
     assert found['expanded'].sum() == 1 + 5 * 23
+
+
+class Tensor:
+    """Pickles as PyTorch's tensors do."""
+
+    def __init__(self, rebuild, key, shape, strides):
+        self._made = rebuild, key, shape, strides
+
+    def __reduce__(self):
+        rebuild, key, shape, strides = self._made
+        return rebuild, (key, 0, shape, strides, False, collections.OrderedDict())
+
+
+@pytest.mark.parametrize('protocol', [2, 3, 4, 5])
+def test_what_pythons_own_pickler_writes_is_read(tmp_path, monkeypatch, protocol):
+    """With its memo, marks and frames, as torch.save has it write."""
+    torch, utils = types.ModuleType('torch'), types.ModuleType('torch._utils')
+    torch.FloatStorage = type('FloatStorage', (), {'__module__': 'torch'})
+    utils._rebuild_tensor_v2 = lambda: None
+    utils._rebuild_tensor_v2.__module__ = 'torch._utils'
+    utils._rebuild_tensor_v2.__qualname__ = '_rebuild_tensor_v2'
+    monkeypatch.setitem(sys.modules, 'torch', torch)
+    monkeypatch.setitem(sys.modules, 'torch._utils', utils)
+
+    class Key(str):
+        __slots__ = ()
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, x):
+            if isinstance(x, Key):
+                return 'storage', torch.FloatStorage, str(x), 'cpu', 24
+            return None
+
+    found = collections.OrderedDict(
+        (f'layer{i}.weight', Tensor(utils._rebuild_tensor_v2, Key('7'), (3, 8), (8, 1)))
+        for i in range(300)
+    )
+    found._metadata = collections.OrderedDict({'': {'version': 1}, 'layer0': {'version': 2}})
+    stream = io.BytesIO()
+    Pickler(stream, protocol).dump(found)
+    hostile.zipped(stream.getvalue(), {'archive/data/7': NUMBERS.tobytes()})(tmp_path)
+    read = torch_file.read(tmp_path / 'a.pth')
+    assert list(read) == list(found)
+    for x in read.values():
+        np.testing.assert_array_equal(x, NUMBERS.reshape(3, 8))
 
 
 def test_the_zips_folder_may_have_any_name(tmp_path):
@@ -160,3 +214,87 @@ def test_big_endian_files_are_refused(tmp_path):
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     refused(tmp_path / 'absent.pth', 'No such file')
     refused(pathlib.Path(tmp_path), 'directory')
+
+
+def test_there_are_many_hostile_files():
+    assert len(hostile.FILES) + len(hostile.LARGE) >= 150
+    assert hostile.FILES.keys() > SAID.keys()
+
+
+SAID = {
+    'a pipe': 'a device or a pipe',
+    'zeros without end': 'a device or a pipe',
+    'a terabyte': '1099511627776 bytes, more than 268435456',
+    'a deflated storage': 'compressed',
+    'a deflated pickle': 'compressed',
+    'a deflated byte order': 'compressed',
+    'a zip of 600,000 members': 'a directory of 37200000 bytes',
+    'a zip of endless notes': 'a directory of 51249600 bytes',
+    'a zip that hides its end': 'without its end',
+    'billion laughs for a name': 'a tuple is no name',
+    'billion laughs for an id': 'no storage',
+    'a deep tuple for a shape': 'no numbers for its offset, shape and strides',
+    'four million steps': 'more than 250000 steps',
+    'a number of a million bytes': '7999999 bits',
+    'numbers of 255 bytes': '2039 bits',
+    'one number, often': 'its tensors are 40000000000 bytes',
+    'whole copies of one storage': 'it holds 20000 tensors',
+    'copies of one storage': 'its tensors are 4000000000 bytes',
+    'views of one storage': 'it holds 100000 tensors',
+    'a storage of 2^62': 'its storages are 18446744073709551616 bytes',
+    'a storage that is elsewhere': 'archive/data/../../../../etc/passwd',
+    'a name that clears the screen': "'posix.\\x1b[2Jsystem'",
+}
+
+
+@pytest.mark.parametrize('name', hostile.FILES)
+def test_a_hostile_file_runs_nothing_and_is_refused_at_once(tmp_path, name):
+    path = hostile.FILES[name](tmp_path)
+    start = time.monotonic()
+    refused(path, SAID.get(name, ''))
+    assert time.monotonic() - start < 2
+    assert not (tmp_path / 'touched').exists()
+    assert not os.path.exists('/tmp/hostile')
+
+
+# Each in a process of its own, whose peak of memory is its own.
+MEASURE = """
+import os, pathlib, resource, sys, tempfile, time
+from networks.features import hostile
+from gan_jax.errors import UserError
+from gan_jax.networks.features import torch_file
+for name, write in (hostile.FILES | hostile.LARGE).items():
+    with tempfile.TemporaryDirectory() as folder:
+        writer = os.fork()  # what a file takes to be written is not counted
+        if not writer:
+            write(pathlib.Path(folder))
+            os._exit(0)
+        os.waitpid(writer, 0)
+        path = pathlib.Path(folder, 'a.pth')
+        path = path if os.path.lexists(path) else write(pathlib.Path(folder))
+        start, child = time.monotonic(), os.fork()
+        if not child:
+            try:
+                torch_file.read(path)
+            except UserError:
+                os._exit(7)
+            os._exit(1)
+        _, status, usage = os.wait4(child, 0)
+        print(os.waitstatus_to_exitcode(status), round(time.monotonic() - start, 3),
+              usage.ru_maxrss // 1024, name, sep='\t', flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_no_hostile_file_takes_a_gigabyte():
+    places = os.pathsep.join([str(methods.ROOT), str(methods.ROOT / 'tests')])
+    done = subprocess.run(
+        [sys.executable, '-c', MEASURE], cwd=methods.ROOT, check=True, capture_output=True,
+        text=True, timeout=600, env={**os.environ, 'PYTHONPATH': places},
+    )  # fmt: skip
+    rows = [line.split('\t') for line in done.stdout.splitlines()]
+    assert [name for *_, name in rows] == [*hostile.FILES, *hostile.LARGE]
+    for code, seconds, megabytes, name in rows:
+        assert code == '7', name
+        assert float(seconds) < 2, name
+        assert int(megabytes) < 1000, name
