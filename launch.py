@@ -15,7 +15,6 @@ import functools
 import itertools
 import os
 import pathlib
-import runpy
 import signal
 import sys
 from collections.abc import Sequence
@@ -32,26 +31,35 @@ if __name__ == '__main__':
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
 
-import ml_collections  # noqa: E402
 from absl import app, flags  # noqa: E402
-from ml_collections import config_flags  # noqa: E402
 
 from gan_jax import errors, train  # noqa: E402
 from gan_jax.commands import evaluate, report, sample, translate  # noqa: E402
-from gan_jax.config.checks import check_keys  # noqa: E402
+from gan_jax.config import overrides  # noqa: E402
+from gan_jax.config.bounds import HUGE, check_number  # noqa: E402
+from gan_jax.config.checks import check_name  # noqa: E402
 from gan_jax.errors import UserError  # noqa: E402
 from gan_jax.runtime import preemption, process  # noqa: E402
 
-CONFIG = config_flags.DEFINE_config_file('config', None, 'The run, a file in configs/.')
-WORKDIR = flags.DEFINE_string('workdir', None, "Default: runs/<the config's name>.")
-MODE = flags.DEFINE_enum(
-    'mode',
-    'train',
-    ['train', 'sample', 'translate', 'animate', 'evaluate', 'report'],
-    'What to do.',
+CONFIG = flags.DEFINE_string(
+    'config', None, 'The run, a file in configs/; --config.a.b=value changes a key of it.'
 )
+WORKDIR = flags.DEFINE_string('workdir', None, "Default: runs/<the config's name>.")
+CHANGES = flags.DEFINE_multi_string('change', [], 'What --config.a.b=value says, as a.b=value.')
+# What each mode reads beside ALWAYS; of two sets --mode=evaluate reads SETS.
+READS = {
+    'train': ('config',),
+    'sample': ('num', 'seed', 'truncation', 'best', 'replica'),
+    'translate': ('input', 'output', 'direction', 'best', 'replica'),
+    'animate': ('replica',),
+    'evaluate': ('num', 'best', 'metrics', 'features', 'split'),
+    'report': ('replica',),
+}
+ALWAYS = ('mode', 'workdir', 'compilation_cache')
+SETS = ('real', 'fake', 'num', 'metrics', 'features')
+MODE = flags.DEFINE_string('mode', 'train', f'What to do: {", ".join(READS)}.')
 NUM = flags.DEFINE_integer(
-    'num', None, 'How many samples: 64 (--mode=sample), 10000 (--mode=evaluate).', lower_bound=1
+    'num', None, 'How many samples: 64 (--mode=sample), 10000 (--mode=evaluate).', 1, HUGE
 )
 SEED = flags.DEFINE_integer('seed', 0, "The samples' seed (--mode=sample).", 0, 2**32 - 1)
 TRUNCATION = flags.DEFINE_float('truncation', None, "The latents' bound (--mode=sample).")
@@ -81,58 +89,64 @@ def fail(message: str, code: int) -> NoReturn:
 
 
 def parse(argv: Sequence[str]) -> Sequence[str]:
-    """Reads the flags; a mistake in them, or in the config file, is one line."""
+    """Reads the flags; a mistake in them is one line."""
     try:
-        rest = flags.FLAGS(argv)
-        if CONFIG.value is not None:
-            CONFIG.value.keys()  # a config that could not be loaded raises only when it is used
+        words = flags.FLAGS.read_flags_from_files(list(argv[1:]), force_gnu=False)
+        others, changes = overrides.separate(words)
+        return flags.FLAGS([argv[0], *others, *(f'--change={x}={y}' for x, y in changes)])
+    except flags.UnrecognizedFlagError as error:
+        own = {*itertools.chain(SETS, *READS.values()), *ALWAYS}
+        near = overrides.likely(error.flagname, sorted(own))
+        equals = ''.join(str(error.flagvalue).partition('=')[1:])
+        fail(f'--{error.flagname} is not a flag; did you mean {near}{equals}?', 2)
     except flags.Error as error:
         fail(str(error), 2)
-    except Exception as error:  # a config file is code, and may raise anything
-        check_overrides(argv)
-        fail(f'{config_file(argv)}: {type(error).__name__}: {error}', 2)
-    return rest
 
 
-def config_file(argv: Sequence[str]) -> str:
-    """What stands behind --config."""
-    words = [word for argument in argv for word in argument.split('=', 1)]
-    return next((y for x, y in itertools.pairwise(words) if x.lstrip('-') == 'config'), '')
-
-
-def check_overrides(argv: Sequence[str]) -> None:
-    """Ends with the nearest valid key for the first --config.key=value whose key is unknown."""
-    try:
-        config = runpy.run_path(config_file(argv))['get_config']()
-    except Exception:
+def check_flags(mode: str) -> None:
+    """Raises UserError for the first flag that the mode does not read."""
+    check_name('--mode', mode, READS)
+    sets = mode == 'evaluate' and (REAL.value or FAKE.value)
+    reads, what = (SETS, ' of two sets') if sets else (READS[mode], '')
+    for flag in sorted({*itertools.chain(SETS, *READS.values())} - {*reads, 'config'}):
+        if flags.FLAGS[flag].present:
+            others = [x for x in READS if flag in READS[x]] or ['evaluate']
+            raise UserError(
+                f'--{flag} is not read by --mode={mode}{what}, only by '
+                f'{", ".join(f"--mode={x}" for x in others)}; leave it out'
+            )
+    if mode == 'train':
         return
-    for argument in argv:
-        path = argument.lstrip('-').partition('=')[0].split('.')
-        node, what = config, 'config'
-        for key in path[1:] if path[0] == 'config' else ():
-            if not isinstance(node, ml_collections.ConfigDict):
-                break
-            try:
-                check_keys(what, [key], node)
-            except UserError as error:
-                fail(str(error), 2)
-            node, what = node[key], f'{what}.{key}'
+    if CHANGES.value:
+        raise UserError(
+            f'--config.{CHANGES.value[0].partition("=")[0]} is not read by --mode={mode}: a run '
+            f'keeps the config that it was trained with; leave it out, or train another run'
+        )
+    if CONFIG.value and WORKDIR.value:
+        raise UserError(
+            f'--config is not read by --mode={mode} beside --workdir: the run in {WORKDIR.value} '
+            f'keeps its own; leave one of them out'
+        )
 
 
 def run(mode: str) -> None:
     """Does what the mode says.
 
     Raises:
-      UserError: if a flag that it needs is missing, and whatever it raises itself.
+      UserError: if a flag that it needs is missing or one is not read, and whatever it raises
+        itself.
     """
+    check_flags(mode)
     sets = mode == 'evaluate' and (REAL.value or FAKE.value)
-    if CONFIG.value is None and (mode == 'train' or not (WORKDIR.value or sets)):
+    if not CONFIG.value and (mode == 'train' or not (WORKDIR.value or sets)):
         raise UserError('--config is missing; try --config=configs/dcgan.py')
-    file = config_flags.get_config_filename(flags.FLAGS['config']) if CONFIG.value else 'evaluation'
+    file = overrides.find(CONFIG.value) if CONFIG.value else 'evaluation'
     workdir = pathlib.Path(WORKDIR.value or f'runs/{pathlib.Path(file).stem}')
     best, replica = BEST.value, REPLICA.value
     if mode == 'train':
-        experiment = train.train(CONFIG.value.to_dict(), workdir)
+        words = [(x, y) for x, _, y in (change.partition('=') for change in CHANGES.value)]
+        config = overrides.apply(overrides.load(CONFIG.value or ''), words)
+        experiment = train.train(config, workdir)
         if experiment is not None:
             report.write_report(workdir, experiment=experiment)
     elif mode == 'animate':
@@ -150,6 +164,8 @@ def run(mode: str) -> None:
             fail(f'no picture of {INPUT.value} could be read', 1)
     elif mode == 'sample':
         bound = TRUNCATION.value
+        if bound is not None:
+            check_number('--truncation', bound, float, 0, above=True)
         num, seed = NUM.value or 64, SEED.value
         sample.sample(workdir, num=num, seed=seed, truncation=bound, best=best, replica=replica)
     else:

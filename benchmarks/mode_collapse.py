@@ -109,8 +109,6 @@ def cell_config(row, data, seeds, steps):
     config['num_replicas'] = seeds
     if steps:
         config['steps'] = steps
-        for player in ('generator', 'discriminator'):
-            changed(config, f'optimizers.{player}.learning_rate.decay_steps', steps)
     config['sample_every'] = config['checkpoint_every'] = config['eval_every'] = (
         config['steps'] // 4
     )

@@ -13,8 +13,7 @@ folders each. Two data sets or classes: --config.dataset=unpaired:cifar10[horse]
 Hardware and time: not run; 200 epochs of horse2zebra are the 266,800 steps of the default.
 Score: not measured.
 
-The rates fall from the middle of these steps on; with another number of steps change
-optimizers.<player>.learning_rate.transition_begin and transition_steps, too.
+The rates fall from the middle of the steps on, however many there are.
 """
 
 import ml_collections
@@ -53,8 +52,9 @@ def get_config() -> ml_collections.ConfigDict:
                 'name': 'linear_schedule',
                 'init_value': 2e-4,
                 'end_value': 0.0,
-                'transition_begin': config.steps // 2,
-                'transition_steps': config.steps // 2,
+                'transition_begin': 0.5,
+                'transition_steps': 0.5,
+                'of_steps': True,
             }
         )
         config.optimizers[player] = config_lib.optimizer('adam', learning_rate=rate, b1=0.5)

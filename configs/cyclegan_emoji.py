@@ -16,8 +16,7 @@ images in [0, 1] they are half of that).
 
 Deviations: narrower networks for 32 pixels, batches of 2, a running average of the generator.
 
-The rates fall from the middle of these steps on; with another number of steps change
-optimizers.<player>.learning_rate.transition_begin and transition_steps, too.
+The rates fall from the middle of the steps on, however many there are.
 """
 
 import ml_collections
@@ -56,8 +55,9 @@ def get_config() -> ml_collections.ConfigDict:
                 'name': 'linear_schedule',
                 'init_value': 3e-4,
                 'end_value': 0.0,
-                'transition_begin': config.steps // 2,
-                'transition_steps': config.steps // 2,
+                'transition_begin': 0.5,
+                'transition_steps': 0.5,
+                'of_steps': True,
             }
         )
         config.optimizers[player] = config_lib.optimizer('adam', learning_rate=rate, b1=0.5)

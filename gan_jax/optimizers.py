@@ -7,6 +7,7 @@ from typing import Any
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from gan_jax import game as game_lib
@@ -68,6 +69,44 @@ def lazy_correction(turns: Sequence[game_lib.Turn], player: str) -> float:
     own = [turn for turn in turns if player in turn.players]
     often = max(1 / turn.every for turn in own if not turn.lazy)
     return often / (often + sum(1 / turn.every for turn in own if turn.lazy))
+
+
+def updates(turns: Sequence[game_lib.Turn], player: str, steps: int) -> int:
+    """How often a player is updated in so many steps, lazy turns among them.
+
+    Args:
+      turns: of a game.
+      player: its name.
+      steps: those of the run.
+    """
+    own = [turn for turn in turns if player in turn.players]
+    ends = [steps if turn.stop is None else min(turn.stop, steps) for turn in own]
+    return sum(
+        max(0, end // turn.every - turn.start // turn.every)
+        for turn, end in zip(own, ends, strict=True)
+    )
+
+
+def ended(schedule: optax.Schedule, num: int) -> tuple[int, float] | None:
+    """Where a schedule has come to its end before the run has, below what it was before.
+
+    Args:
+      schedule: update (from 0) -> rate.
+      num: how many updates the run has.
+
+    Returns:
+      (update, rate): from about this one, to a thousandth of the run, on it stays at this rate;
+      None if it moves until the last hundredth of the run, never falls, or is constant.
+    """
+    if num < 1:
+        return None
+    counts = np.unique(np.linspace(0, num - 1, min(num, 1001)).astype(np.int32))
+    rates = np.asarray(jax.vmap(schedule)(jnp.asarray(counts)))
+    moving = np.flatnonzero(rates != rates[-1])
+    if not len(moving) or moving[-1] + 2 >= len(rates) or rates[-1] >= rates.max():
+        return None
+    first = int(counts[moving[-1] + 1])
+    return (first, float(rates[-1])) if first < 0.99 * num else None
 
 
 def make(

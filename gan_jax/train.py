@@ -91,7 +91,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
     """
     # ---- Build -------------------------------------------------------------------------------
     with progress_lib.lines('reading the data'):
-        experiment = build(config)
+        experiment = build(saved.as_begun(workdir, config))
     config, dataset, game = experiment.config, experiment.dataset, experiment.game
     with contextlib.ExitStack() as stack:
         stack.enter_context(lock.alone(workdir))

@@ -113,6 +113,44 @@ def test_a_schedule_is_corrected_as_a_number_is():
         np.testing.assert_allclose(updates['w'], want, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ('turns', 'num'),
+    [
+        ([{}], 100),
+        ([{'every': 5}], 20),
+        ([{}, {'every': 16, 'lazy': True}], 106),
+        ([{'start': 40}], 60),
+        ([{'every': 3, 'start': 10, 'stop': 50}], 13),  # 12, 15, ..., 48
+        ([{'stop': 500}], 100),
+        ([{'player': ('generator', 'q')}, {'player': 'q'}], 100),
+    ],
+)
+def test_updates_are_counted_as_turns_are_played(turns, num):
+    made = [Turn(**({'player': 'generator', 'loss': None} | turn)) for turn in turns]
+    assert optimizers.updates(made, 'generator', 100) == num
+    played = [turn for step in range(1, 101) for turn in made
+              if 'generator' in turn.players and step % turn.every == 0 and step > turn.start
+              and (turn.stop is None or step <= turn.stop)]  # fmt: skip
+    assert len(played) == num
+
+
+@pytest.mark.parametrize(
+    ('schedule', 'num', 'end'),
+    [
+        (optax.linear_schedule(1.0, 0.0, 50), 100, (50, 0.0)),
+        (optax.linear_schedule(1.0, 0.5, 50), 100, (50, 0.5)),
+        (optax.linear_schedule(1.0, 0.0, 100), 100, None),
+        (optax.linear_schedule(1.0, 0.0, 50, 50), 100, None),
+        (optax.linear_schedule(0.0, 1.0, 50), 100, None),
+        (optax.constant_schedule(1.0), 100, None),
+        (optax.linear_schedule(1.0, 0.0, 50), 0, None),
+    ],
+)
+def test_where_a_schedule_ends(schedule, num, end):
+    with jax.numpy_dtype_promotion('standard'):
+        assert optimizers.ended(schedule, num) == end
+
+
 @pytest.mark.parametrize('player', ['generator', 'discriminator'])
 def test_wgans_rmsprop_steps_as_its_authors_does_at_the_gradients_of_a_clipped_critic(player):
     """torch.optim.RMSprop at a gradient g of 1e-5: g / (sqrt(0.01 g^2) + 1e-8) = 9.901, then 7.039.

@@ -155,7 +155,8 @@ def evaluate_sets(
     config = config_lib.default().to_dict()
     given = _given(changes or {})
     chosen = {**config['evaluation'], **given}
-    validate.check_metrics('--metrics', given.get('metrics', ()))
+    if 'metrics' in given:
+        validate.check_metrics('--metrics', given['metrics'])
     validate.check_features('--features', chosen['features'])
     files.check_writable(workdir, 'give another --workdir', [FILE])
     sets = [data.load_as_is(flag, name) for flag, name in (('--real', real), ('--fake', fake))]

@@ -2,19 +2,19 @@
 
 import importlib
 import inspect
-import math
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
+from gan_jax.config.bounds import check_value
 from gan_jax.errors import UserError, nearest, one_line
 
 
 def check_name(what: str, name: Any, valid: Iterable[str]) -> None:
     """Raises UserError naming the nearest valid name for an unknown one."""
     valid = sorted(valid)
-    if name not in valid:
+    if not isinstance(name, str) or name not in valid:
         raise UserError(
             f'{what} {name!r} is unknown; the nearest valid name is '
             f'{nearest(str(name), valid)!r} (all: {", ".join(valid)})'
@@ -25,32 +25,22 @@ def check_keys(what: str, given: Iterable[str], valid: Iterable[str]) -> None:
     """Raises UserError naming the nearest valid key for the first unknown one."""
     valid = sorted(valid)
     for key in given:
+        if not valid:
+            raise UserError(f'{what}.{key} is not a key: {what} has none; leave it out')
         if key not in valid:
             raise UserError(
-                f'{what}.{key} is not a key; did you mean {what}.{nearest(key, valid)}? '
+                f'{what}.{key} is not a key; did you mean {what}.{nearest(str(key), valid)}? '
                 f'(valid: {", ".join(valid)})'
             )
 
 
-def check_number(what: str, value: Any, kind: type, least: float, most: float = math.inf) -> None:
-    """Raises UserError unless the value is a number of that kind within the bounds."""
-    number = isinstance(value, (int, float) if kind is float else int)
-    if not number or isinstance(value, bool):
-        raise UserError(f'{what}={value!r} must be {"a number" if kind is float else "an integer"}')
-    if value < least:
-        raise UserError(f'{what}={value} must be at least {least}')
-    if value > most:
-        raise UserError(f'{what}={value} must be at most {most}')
-
-
-def check_options(what: str, function: Callable, kwargs: Mapping, least: float = -math.inf) -> None:
-    """Raises UserError unless options whose defaults are numbers or switches are of their kind."""
+def check_options(
+    what: str, function: Callable, kwargs: Mapping, least: float | None = None
+) -> None:
+    """Raises UserError unless options are of the kinds that the function's signature says."""
+    known = arguments(function)
     for name, value in kwargs.items():
-        kind = type(arguments(function)[name].default)
-        if kind is bool and not isinstance(value, bool):
-            raise UserError(f'{what}.{name}={value!r} must be True or False')
-        if kind in (int, float):
-            check_number(f'{what}.{name}', value, kind, least)
+        check_value(f'{what}.{name}', value, known[name], least)
 
 
 def arguments(function: Callable, given: Iterable[str] = ()) -> dict[str, inspect.Parameter]:
@@ -94,7 +84,7 @@ def imported(what: str, name: Any) -> Any:
         raise UserError(f"{what}={name!r} must be 'package.module:name'")
     try:
         return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # a module is code, and may raise anything
         raise UserError(f'{what}={name}: {one_line(error)}; say package.module:name') from error
 
 
@@ -108,6 +98,21 @@ def functions_with(module: ModuleType, *needed: str) -> dict[str, Callable]:
         and value.__module__ == module.__name__
         and set(needed) <= set(inspect.signature(value).parameters)
     }
+
+
+def fitting(what: str, call: Callable[[], Any], advice: str = '') -> Any:
+    """What a call gives that is made of a user's values, whatever it makes of them.
+
+    Raises:
+      UserError: if it fails, with what it says and the advice.
+    """
+    try:
+        return call()
+    except UserError:
+        raise
+    except Exception as error:  # another library's check, or none
+        more = f' ({advice})' if advice else ''
+        raise UserError(f'{what}: {one_line(error)}{more}') from error
 
 
 def submodules(package: ModuleType, *, with_: str = '') -> list[str]:

@@ -7,14 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
-from flax.errors import FlaxError
 
 from gan_jax import data, keys, modalities
 from gan_jax import game as game_lib
-from gan_jax.config import defaults, inputs, resolve, saved, validate
+from gan_jax.config import defaults, fit, inputs, resolve, saved, training, validate
 from gan_jax.config.checks import imported
 from gan_jax.errors import UserError, one_line
 from gan_jax.evaluation import evaluator, extractors
@@ -139,6 +137,13 @@ class Experiment:
         drawn = sampler.draw_inputs(self.game, seed, num)
         return real, sampler.make_picture(self.game, self.modality, real, drawn)
 
+    def check_metrics(self, names: Sequence[str]) -> None:
+        """Raises UserError if the data or the game cannot give one of these metrics."""
+        held_out = self.held_out
+        real = self.dataset if held_out is None else held_out
+        evaluator.check_game(names, self.game)
+        fit.check_evidence(names, real, self.game, held_out is not None)
+
     @property
     def changes(self) -> bool:
         """Whether the discriminator is shown other examples than there are: augmented, cropped."""
@@ -170,7 +175,7 @@ class Experiment:
         """
         chosen, cache = self.config['evaluation'], cache or cache_lib.folder()
         names = chosen['metrics'] if names is None else names
-        evaluator.check_game(names, self.game)
+        self.check_metrics(names)
         return evaluator.build(
             names,
             modality=self.modality,
@@ -215,6 +220,27 @@ def load_network(
     return extractors.load(name, train, test, cache, thumbnails=modality.thumbnails, own=own)
 
 
+def check(config: Mapping[str, Any]) -> Callable[..., game_lib.Game]:
+    """Checks all that can be checked of a config before its data are read.
+
+    Returns:
+      What builds the game once they are, see `resolve.resolve_game`.
+
+    Raises:
+      UserError: if a key is unknown or missing, or a value is none of its kind.
+    """
+    validate.check(config)
+    validate.check_batches(config, parallel.num_devices())
+    inputs.check_augment(config)
+    make_game = resolve.resolve_game(config)
+    inputs.degradation(config)
+    inputs.baseline(config)
+    draft = make_game(shape=None)
+    inputs.check_sources(config, draft)
+    resolve.build_optimizers(config, draft)
+    return make_game
+
+
 def build(config: Mapping[str, Any]) -> Experiment:
     """Checks everything that a config says and builds what it stands for.
 
@@ -224,13 +250,7 @@ def build(config: Mapping[str, Any]) -> Experiment:
       UserError: if anything in it is wrong, or its data set cannot be used.
     """
     config = defaults.renewed(config)
-    validate.check(config)
-    validate.check_batches(config, parallel.num_devices())
-    inputs.check_augment(config)
-    make_game = resolve.resolve_game(config)
-    inputs.degradation(config)
-    inputs.baseline(config)
-    inputs.check_sources(config, make_game(shape=None))
+    make_game = check(config)
     init_config = {}
     if config['init_from']:
         init_config = saved.read_config(pathlib.Path(config['init_from']))
@@ -247,6 +267,7 @@ def build(config: Mapping[str, Any]) -> Experiment:
     }
     experiment = _assembled(resolved, make_game)
     experiment.__dict__.update(fed=fed, dataset=dataset)  # read already
+    training.check(experiment, parallel.num_devices())
     return experiment
 
 
@@ -271,59 +292,18 @@ def _assembled(config: dict[str, Any], make_game: Callable[..., game_lib.Game]) 
     degrade, baseline = inputs.degradation(config), inputs.baseline(config)
     prepare = inputs.build_prepare(config, modality, degrade)
     game = make_game(shape=modality.shape, **modality.fields)
-    _check_baseline(modality, degrade, baseline)
+    if baseline is not None:
+        fit.check_baseline(baseline, inputs.source_shape(modality, degrade), modality.shape)
     example = inputs.example(config, game, modality, degrade)
-    _check_networks(config, modality, game, example)
+    generator = config['generator']['name']
+    fit.check_networks(
+        game, example, modality.name, generator, bool(config.get('feature_matching'))
+    )
     optimizers, decays = resolve.build_optimizers(config, game)
     aligned = inputs.aligned(config, held_out=True)
     return Experiment(
         config, modality, game, optimizers, decays, prepare, degrade, baseline, aligned
     )
-
-
-def _check_networks(
-    config: Mapping[str, Any], modality: Modality, game: game_lib.Game, example: Mapping[str, Any]
-) -> None:
-    """Raises UserError unless the networks can be built and make such examples."""
-    try:
-        params, aux = jax.eval_shape(game.init, jax.random.key(0), example)
-        made_of = example.get('source')
-        if made_of is None:
-            made_of = jax.eval_shape(
-                game.functions['prior'], jax.random.split(jax.random.key(0), 1)
-            )
-        made = jax.eval_shape(sampler.generate(game), params, aux, made_of)
-        if config.get('feature_matching'):
-            keys = jax.random.split(jax.random.key(0), 1)
-            losses = [turn.loss for turn in game.turns if 'generator' in turn.players]
-            for loss in losses:
-                # Batch statistics ask for the axis of the devices.
-                alone = jax.vmap(loss, None, axis_name=parallel.AXIS, axis_size=1)
-                jax.eval_shape(alone, params, {**aux, 'step': jnp.int32(1)}, example, keys)
-    except (TypeError, ValueError, ArithmeticError, AssertionError, FlaxError) as error:
-        raise UserError(
-            f'the networks cannot be built for {modality.name}: {one_line(error)} '
-            f'(those of mixture and mlp take any shape)'
-        ) from error
-    if made.shape != example['real'].shape:
-        raise UserError(
-            f'config.generator.name={config["generator"]["name"]!r} makes arrays of shape '
-            f'{made.shape[1:]}, not examples of {modality.shape}; is it a generator?'
-        )
-
-
-def _check_baseline(
-    modality: Modality, degrade: Callable | None, baseline: Callable | None
-) -> None:
-    if baseline is None:
-        return
-    source = jnp.zeros((1, *inputs.source_shape(modality, degrade)))
-    try:
-        answer = jax.eval_shape(baseline, source).shape[1:]
-    except (TypeError, ValueError, AssertionError) as error:
-        raise UserError(f'config.baseline: {one_line(error)}') from error
-    if answer != modality.shape:
-        raise UserError(f'config.baseline makes images of {answer}, not of {modality.shape}')
 
 
 class Run(NamedTuple):
@@ -366,6 +346,12 @@ def restore(workdir: pathlib.Path, best: bool = False, experiment: Experiment | 
     restored = None
     if (workdir / 'checkpoints').exists():
         checkpoints = open_checkpoints(workdir, read_only=True)
+        if best and checkpoints.best_step() is None:
+            checkpoints.close()
+            raise UserError(
+                f'{workdir} has no best checkpoint: it was never evaluated; leave --best out, or '
+                f'train with --config.eval_every=1000, say'
+            )
         restored = checkpoints.restore(jax.eval_shape(experiment.init), best)
         checkpoints.close()
     if restored is None:

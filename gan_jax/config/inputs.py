@@ -8,9 +8,15 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax import augment, data, keys
-from gan_jax.config.checks import check_arguments, check_options, functions_with, named
+from gan_jax.config.checks import (
+    check_arguments,
+    check_options,
+    fitting,
+    functions_with,
+    named,
+)
 from gan_jax.data import sources
-from gan_jax.errors import NoSplit, UserError, one_line
+from gan_jax.errors import NoSplit, UserError
 from gan_jax.game import Game
 from gan_jax.modalities import Modality
 from gan_jax.restoration import baselines, degradations
@@ -142,12 +148,8 @@ def source_shape(modality: Modality, degrade: Callable | None) -> tuple[int, ...
     if degrade is None:
         return modality.shape
     rng, example = jax.random.split(jax.random.key(0), 1), jnp.zeros((1, *modality.shape))
-    try:
-        return jax.eval_shape(degrade, rng, example).shape[1:]
-    except (TypeError, ValueError, AssertionError) as error:
-        raise UserError(
-            f'config.corruption: {one_line(error)} (the data are {modality.name})'
-        ) from error
+    call = functools.partial(jax.eval_shape, degrade, rng, example)
+    return fitting('config.corruption', call, f'the data are {modality.name}').shape[1:]
 
 
 def example(
@@ -171,10 +173,7 @@ def example(
 
 def check_augment(config: Mapping[str, Any]) -> None:
     """Raises UserError if an augmentation cannot be as strong as asked."""
-    try:
-        augment.compose(config['augment'])
-    except ValueError as error:
-        raise UserError(f'config.augment: {error}') from error
+    fitting('config.augment', functools.partial(augment.compose, config['augment']))
 
 
 def build_prepare(

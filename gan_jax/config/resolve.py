@@ -31,19 +31,21 @@ from gan_jax import (
     stabilization,
 )
 from gan_jax import penalties as penalties_lib
+from gan_jax.config import optimizing
+from gan_jax.config.bounds import HUGE, check_number
 from gan_jax.config.checks import (
     arguments,
     check_arguments,
     check_keys,
     check_name,
-    check_number,
     check_options,
+    fitting,
     functions_with,
     imported,
     named,
     submodules,
 )
-from gan_jax.errors import UserError, one_line
+from gan_jax.errors import UserError
 from gan_jax.game import Game
 from gan_jax.games import wrappers
 from gan_jax.games.adversary import Adversary, Penalty
@@ -91,14 +93,7 @@ def _network(what: str, value: Any) -> Later:
     network, kwargs = named(what, value, _network_classes())
     fields = {field.name: field for field in dataclasses.fields(network)}
     check_arguments(what, network, kwargs, (*FIELDS, 'parent', 'name'))
-    for name, given in kwargs.items():
-        kind = type(fields[name].default)
-        if kind in (int, float):
-            check_number(f'{what}.{name}', given, kind, 0)
-        if kind in (bool, str) and not isinstance(given, kind):
-            raise UserError(
-                f'{what}.{name}={given!r} must be {"True or False" if kind is bool else "a name"}'
-            )
+    check_options(what, network, kwargs, 0)
 
     def build(built_in: BuiltIn) -> Any:
         if 'dtype' not in fields and built_in['dtype'] != jnp.float32:
@@ -122,12 +117,9 @@ def _objective(what: str, value: Any, axis_name: str | None) -> objectives.Objec
     known = objective.options()
     check_keys(what, options, [name for name in known if name != 'axis_name'])
     for name, number in options.items():
-        check_number(f'{what}.{name}', number, float, -float('inf'))
-    try:
-        for side in objective.partial(**options):
-            side(jnp.zeros(2), jnp.zeros(2))
-    except ValueError as error:
-        raise UserError(f'{what}: {error}') from error
+        check_number(f'{what}.{name}', number, float)
+    for side in objective.partial(**options):
+        fitting(what, functools.partial(side, jnp.zeros(2), jnp.zeros(2)))
     built_in = {'axis_name': axis_name} if 'axis_name' in known else {}
     return objective.partial(**built_in, **options)
 
@@ -135,7 +127,10 @@ def _objective(what: str, value: Any, axis_name: str | None) -> objectives.Objec
 def _prior(what: str, value: Any) -> Later:
     function, kwargs = named(what, value, functions_with(latents, 'rng', 'size'))
     check_arguments(what, function, kwargs, ('rng',))
-    check_number(f'{what}.size', kwargs['size'], int, 1)
+    check_number(f'{what}.size', kwargs['size'], int, 1, HUGE)
+    check_options(what, function, kwargs, 0)
+    rng = jax.random.split(jax.random.key(0), 1)
+    fitting(what, lambda: jax.eval_shape(functools.partial(function, **kwargs), rng))
 
     def build(built_in: BuiltIn) -> Callable:
         labelled = LABEL in built_in['asked']
@@ -175,10 +170,11 @@ def _penalty(name: str, settings: Any, axis_name: str | None) -> Penalty:
             raise UserError(
                 f"{what}.transform must be a dict of augmentations such as {{'translation': 0.1}}"
             )
-        try:
-            options['transform'] = augment.compose(settings['transform'])
-        except ValueError as error:
-            raise UserError(f'{what}.transform: {error}') from error
+        for key, strength in settings['transform'].items():
+            if not isinstance(strength, bool):
+                check_number(f'{what}.transform.{key}', strength, float, 0)
+        compose = functools.partial(augment.compose, settings['transform'])
+        options['transform'] = fitting(f'{what}.transform', compose)
     if 'axis_name' in known:
         options['axis_name'] = axis_name
     decay = None
@@ -264,11 +260,10 @@ def _perceptual(what: str, value: Any) -> Later:
         return losses.feature_matching(features(truth), features(image))
 
     def build(built_in: BuiltIn) -> tuple[Term, ...]:
-        try:
-            if built_in['shape']:
-                jax.eval_shape(features, jnp.zeros((1, *built_in['shape'])))
-        except Exception as error:  # it may be anything
-            raise UserError(f'{what}.features={value["features"]}: {one_line(error)}') from error
+        if built_in['shape']:
+            example = jnp.zeros((1, *built_in['shape']))
+            named_so = f'{what}.features={value["features"]}'
+            fitting(named_so, lambda: jax.eval_shape(features, example))
         return (Term('perceptual', compare, value['weight']),)
 
     return build
@@ -350,27 +345,6 @@ def _wrapped(cures: Mapping[str, Any], game: Game) -> Game:
     return game
 
 
-def _learning_rate(what: str, value: Any) -> Any:
-    """A number, or a schedule of optax's."""
-    if not isinstance(value, Mapping):
-        check_number(what, value, float, 0)
-        return value
-    function, kwargs = named(what, value, optimizers.schedules())
-    check_arguments(what, function, kwargs)
-    return function(**kwargs)
-
-
-def _optimizer(what: str, value: Any, correction: float) -> Any:
-    function, kwargs = named(what, value, optimizers.available())
-    bounds = {key: kwargs.pop(key, None) for key in ('clip_norm', 'clip_weights')}
-    for key, bound in bounds.items():
-        if bound is not None:
-            check_number(f'{what}.{key}', bound, float, 0)
-    check_arguments(what, function, kwargs)
-    kwargs['learning_rate'] = _learning_rate(f'{what}.learning_rate', kwargs['learning_rate'])
-    return optimizers.make(value['name'], correction, **bounds, **kwargs)
-
-
 def build_optimizers(
     config: Mapping[str, Any], game: Game
 ) -> tuple[dict[str, Any], dict[str, Callable]]:
@@ -387,14 +361,24 @@ def build_optimizers(
         what = f'config.optimizers.{player}'
         if player not in config['optimizers']:
             raise UserError(f'{what} is missing: every player needs an optimizer')
-        correction = optimizers.lazy_correction(game.turns, player)
-        made[player] = _optimizer(what, config['optimizers'][player], correction)
+        made[player] = optimizing.optimizer(
+            what,
+            config['optimizers'][player],
+            optimizers.lazy_correction(game.turns, player),
+            optimizers.updates(game.turns, player, config['steps']),
+        )
         if player in config['ema']:
             settings = config['ema'][player]
-            what = f'config.ema.{player}'
-            if not isinstance(settings, Mapping):
-                raise UserError(f'{what}={settings!r} must be a dict with a half_life')
-            check_arguments(what, optimizers.ema_decay, settings, ('batch_size',))
-            check_number(f'{what}.half_life', settings['half_life'], float, 0)
+            optimizing.check_average(f'config.ema.{player}', settings)
             decays[player] = optimizers.ema_decay(config['batch_size'], **settings)
     return made, decays
+
+
+def spent_rates(config: Mapping[str, Any], game: Game) -> list[str]:
+    """A line on each learning rate that has come to its end before the run has."""
+    lines = []
+    for player, settings in config['optimizers'].items():
+        updates = optimizers.updates(game.turns, player, config['steps'])
+        what = f'config.optimizers.{player}.learning_rate'
+        lines.append(optimizing.spent(what, settings['learning_rate'], updates))
+    return [line for line in lines if line]

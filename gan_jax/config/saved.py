@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gan_jax import modalities
+from gan_jax.config import optimizing
 from gan_jax.config.defaults import GROUPS, MAY_CHANGE, default, renewed
 from gan_jax.errors import UserError, one_line
 from gan_jax.runtime import files
@@ -94,6 +95,13 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         for key in sorted({*before, *after} - free)
         if before.get(key) != after.get(key) and not key.startswith(NOT_COMPARED)
     ]
+
+
+def as_begun(workdir: pathlib.Path, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The config, its schedules as the run in `workdir` was begun if they only say it otherwise."""
+    if not (workdir / CONFIG).exists():
+        return config
+    return optimizing.as_begun(config, read_config(workdir))
 
 
 def prepare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:

@@ -4,41 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from gan_jax import games
-from gan_jax.config.checks import check_keys, check_name, check_number, submodules
+from gan_jax.config.bounds import COMMON, kind_of
+from gan_jax.config.checks import check_keys, check_name, submodules
 from gan_jax.config.defaults import GROUPS, INTERVALS, PRECISIONS, default
 from gan_jax.config.resolve import game_keys
 from gan_jax.errors import UserError
 from gan_jax.evaluation import evaluator, extractors
 
-
-def _check_numbers(config: Mapping[str, Any]) -> None:
-    for key in ('steps', 'batch_size', 'micro_batches', 'steps_per_dispatch', 'log_every',
-                'num_replicas', 'num_samples', 'eval_samples'):  # fmt: skip
-        check_number(f'config.{key}', config[key], int, 1)
-    for key in ('seed', 'sample_every', 'checkpoint_every', 'eval_every'):
-        check_number(f'config.{key}', config[key], int, 0)
-    if config['seed'] >= 2**32:
-        raise UserError(f'config.seed={config["seed"]} must be below 2**32')
-    if config['image_size'] is not None:
-        check_number('config.image_size', config['image_size'], int, 1)
-    if config['data']['channels'] not in (None, 1, 3):
-        raise UserError(f'config.data.channels={config["data"]["channels"]!r} must be 1, 3 or None')
-    if config['data']['load_size'] is not None:
-        check_number('config.data.load_size', config['data']['load_size'], int, 1)
-    check_number('config.data.max_bad', config['data']['max_bad'], float, 0)
-    check_number('config.data.min_size', config['data']['min_size'], int, 1)
-    check_number('config.data.max_pixels', config['data']['max_pixels'], int, 1)
-    check_number('config.data.memory_gb', config['data']['memory_gb'], float, 0)
-
-
-def _check_cures(cures: Mapping[str, Any]) -> None:
-    check_number('config.cures.packing', cures['packing'], int, 1)
-    for key in ('instance_noise_steps', 'top_k_steps', 'unrolled_steps'):
-        check_number(f'config.cures.{key}', cures[key], int, 0)
-    for key in ('instance_noise', 'unrolled_learning_rate', 'historical_averaging'):
-        check_number(f'config.cures.{key}', cures[key], float, 0)
-    for key in ('label_flipping', 'top_k'):
-        check_number(f'config.cures.{key}', cures[key], float, 0, 1)
+# What papers call metrics that have longer names here.
+ABBREVIATED = {
+    'fid': 'frechet_distance',
+    'kid': 'kernel_distance',
+    'is': 'inception_score',
+    'swd': 'sliced_wasserstein',
+    'lpips': 'perceptual_distance',
+}
 
 
 def check_batches(config: Mapping[str, Any], num_devices: int) -> None:
@@ -65,9 +45,17 @@ def check_batches(config: Mapping[str, Any], num_devices: int) -> None:
 
 def check_metrics(what: str, names: Any) -> None:
     """Raises UserError naming the nearest valid metric for the first unknown one."""
-    if isinstance(names, str):
+    if isinstance(names, str) and names:
         raise UserError(f"{what}={names!r} must be a tuple of names, such as ('{names}',)")
+    if not isinstance(names, list | tuple) or not names:
+        raise UserError(
+            f'{what}={names!r} names no metric; give a tuple of names, such as '
+            f"('sliced_wasserstein',) (all: {', '.join(sorted(evaluator.available()))})"
+        )
     for name in names:
+        if str(name) not in evaluator.available() and str(name).lower() in ABBREVIATED:
+            long = ABBREVIATED[str(name).lower()]
+            raise UserError(f'{what} {name!r} is unknown; the nearest valid name is {long!r}')
         check_name(what, name, evaluator.available())
 
 
@@ -94,16 +82,28 @@ def check(config: Mapping[str, Any]) -> None:
     check_keys('config', config, {*common, *game_keys(config['game'])})
     for key in sorted(common.keys() - config.keys()):
         raise UserError(f'config.{key} is missing; start from gan_jax.config.default()')
-    for key in GROUPS:
-        check_keys(f'config.{key}', config[key], common[key])
-        for missing in sorted(common[key].keys() - config[key].keys()):
-            raise UserError(f'config.{key}.{missing} is missing; change keys, not {key} as a whole')
-    _check_numbers(config)
-    _check_cures(config['cures'])
+    for key in sorted(COMMON.keys() & common.keys()):
+        COMMON[key](f'config.{key}', config[key])
+    for group in GROUPS:
+        _check_group(f'config.{group}', config[group], common[group])
+    if config['seed'] + config['num_replicas'] > 2**32:
+        raise UserError(
+            f'config.seed={config["seed"]} and the seeds after it, {config["num_replicas"]} in all '
+            f'(config.num_replicas), must be below 2**32; give a smaller seed'
+        )
     chosen = config['evaluation']
     check_metrics('config.evaluation.metrics', chosen['metrics'])
     check_best('config.evaluation.best', chosen['best'], chosen['metrics'])
     check_features('config.evaluation.features', chosen['features'])
-    for key, value in config['augment'].items():
-        if not isinstance(value, bool):
-            check_number(f'config.augment.{key}', value, float, 0)
+
+
+def _check_group(what: str, given: Mapping[str, Any], valid: Mapping[str, Any]) -> None:
+    check_keys(what, given, valid)
+    for key, default_value in valid.items():
+        if key not in given:
+            group = what.rpartition('.')[2]
+            raise UserError(f'{what}.{key} is missing; change keys, not {group} as a whole')
+        own = COMMON.get(f'{what.partition(".")[2]}.{key}')
+        check_kind = own or kind_of(None, default_value, 0)
+        if check_kind is not None:
+            check_kind(f'{what}.{key}', given[key])

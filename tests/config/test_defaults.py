@@ -93,7 +93,7 @@ def test_the_real_configs_are_right(name):
         ('data.max_bad', DELETE, 'config.data.max_bad is missing'),
         ('penalties', None, 'must be a dict'),
         ('ema.generator', 5, 'must be a dict with a half_life'),
-        ('seed', 2**32, 'must be below 2**32'),
+        ('seed', 2**32, 'must be below 4294967296'),
         ('num_replicas', 0, 'config.num_replicas=0 must be at least 1'),
         ('cures.packing', 0, 'config.cures.packing=0 must be at least 1'),
         ('cures.packing', 5, 'in packs of 5; use a multiple of 5'),

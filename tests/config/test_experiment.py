@@ -12,7 +12,7 @@ import pytest
 from gan_jax import data, networks, train
 from gan_jax import game as game_lib
 from gan_jax.commands import report
-from gan_jax.config import experiment, inputs, resolve
+from gan_jax.config import experiment, fit, inputs, resolve
 from gan_jax.errors import UserError
 from gan_jax.networks import mlp
 
@@ -142,3 +142,30 @@ def test_a_draft_of_a_game_knows_its_functions_before_the_data_are_read(labelled
     draft = resolve.resolve_game(labelled)(shape=None)
     assert {'prior', 'sample'} <= draft.functions.keys()
     inputs.check_sources(labelled, draft)
+
+
+@pytest.mark.parametrize(
+    ('metrics', 'held_out', 'classes', 'functions', 'said'),
+    [
+        (['modes'], True, 10, ('score',), 'the metric modes needs points drawn from a mixture'),
+        (['overfitting'], True, 10, (), 'overfitting needs a game whose discriminator scores'),
+        (['classification_accuracy'], True, 1, ('score',), 'needs samples with labels'),
+        (['memorised', 'overfitting'], False, 10, ('score',), 'has no other split to compare'),
+        (['memorised', 'overfitting'], True, 10, ('score',), ''),
+        (['memorised', 'sliced_wasserstein'], False, 1, (), ''),
+        (['frechet_distance', 'psnr'], False, 10, (), ''),
+    ],
+)
+def test_metrics_are_compared_with_what_data_and_game_have(
+    metrics, held_out, classes, functions, said
+):
+    names = tuple(str(i) for i in range(classes))
+    images = np.zeros((4, 8, 8, 1), np.uint8)
+    source = data.sources.from_arrays('mine', images, np.zeros(4, np.int32), names)
+    dataset = data.load(source, image_size=None)
+    game = game_lib.Game(None, (), dict.fromkeys(functions))
+    if said:
+        with pytest.raises(UserError, match=said):
+            fit.check_evidence(metrics, dataset, game, held_out)
+    else:
+        fit.check_evidence(metrics, dataset, game, held_out)

@@ -1,0 +1,176 @@
+"""Whether networks and metrics fit the data, the batch and the machine; nothing is compiled."""
+
+import functools
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from gan_jax.config.checks import fitting
+from gan_jax.data import Dataset
+from gan_jax.errors import UserError
+from gan_jax.evaluation import evaluator
+from gan_jax.game import Game
+from gan_jax.runtime import parallel
+from gan_jax.sampling import sampler
+
+STATISTICS, MEAN = 'batch_stats', 'mean'  # flax's names
+# Evidence that not all data or games have, and what has it.
+CONDITIONS = {
+    'mixture': 'points drawn from a mixture, as config.dataset=ring8 is',
+    'real_labels': 'a data set with classes',
+    'fake_labels': 'samples with labels, which two folders of classes have (--real and --fake)',
+    'fake_scores': 'a game whose discriminator scores examples',
+}
+
+
+def check_networks(
+    game: Game, example: Mapping[str, Any], kind: str, generator: str, losses: bool
+) -> None:
+    """Raises UserError unless the networks can be built and make such examples.
+
+    Args:
+      game: the game.
+      example: a prepared batch of one.
+      kind: what examples are, for messages.
+      generator: what the config calls its network, for messages.
+      losses: whether the generator's losses ask for what discriminators need not have.
+    """
+
+    def make() -> Any:
+        params, aux = jax.eval_shape(game.init, jax.random.key(0), example)
+        made_of = example.get('source')
+        if made_of is None:
+            rng = jax.random.split(jax.random.key(0), 1)
+            made_of = jax.eval_shape(game.functions['prior'], rng)
+        if losses:
+            _play(game, params, aux, example, 1, 'generator')
+        return jax.eval_shape(sampler.generate(game), params, aux, made_of)
+
+    what = f'the networks cannot be built for {kind}'
+    shape = fitting(what, make, 'those of mixture and mlp take any shape').shape
+    if shape != example['real'].shape:
+        raise UserError(
+            f'config.generator.name={generator!r} makes arrays of shape {shape[1:]}, not examples '
+            f'of {example["real"].shape[1:]}; is it a generator?'
+        )
+
+
+def _play(
+    game: Game, params: Any, aux: Any, batch: Mapping[str, Any], devices: int, player: str = ''
+) -> None:
+    """Evaluates the losses of a player, or of all, abstractly on one device of several."""
+    num = len(next(iter(batch.values())))
+    keys = jax.random.split(jax.random.key(0), num)
+    for turn in game.turns:
+        if not player or player in turn.players:
+            # Batch statistics ask for the axis of the devices.
+            alone = jax.vmap(turn.loss, None, axis_name=parallel.AXIS, axis_size=devices)
+            jax.eval_shape(alone, params, {**aux, 'step': jnp.int32(1)}, batch, keys)
+
+
+def check_statistics(game: Game, example: Mapping[str, Any], part: int, devices: int) -> None:
+    """Raises UserError if batch normalisation would see one number at a time.
+
+    (x - mean) / deviation of one number is 0 whatever x is: no gradient passes, and what lies below
+    learns nothing. Who keeps a mean of its batches is asked in the losses themselves.
+
+    Args:
+      game: the game.
+      example: a prepared batch of one.
+      part: examples of a device's micro-batch.
+      devices: over how many devices statistics are averaged.
+    """
+    lonely: list[str] = []
+
+    def watch(call: Callable, args: Sequence[Any], kwargs: Any, context: Any) -> Any:
+        module = context.module
+        trained = module.is_mutable_collection(STATISTICS)
+        if context.method_name == '__call__' and module.has_variable(STATISTICS, MEAN) and trained:
+            mean = module.get_variable(STATISTICS, MEAN)
+            if args[0].size * devices == mean.size:
+                root = module
+                while isinstance(root.parent, nn.Module):
+                    root = root.parent
+                lonely.append(f'{"/".join(module.path)} of {type(root).__name__}')
+        return call(*args, **kwargs)
+
+    batch = {name: jnp.zeros((part, *x.shape[1:]), x.dtype) for name, x in example.items()}
+    params, aux = jax.eval_shape(game.init, jax.random.key(0), example)
+    with nn.intercept_methods(watch):
+        _play(game, params, aux, batch, devices)
+    if lonely:
+        raise UserError(
+            f'config.batch_size and config.micro_batches leave {part} example to a part of a '
+            f'batch, and the batch normalisation {lonely[0]} makes 0 of a single number: nothing '
+            f'would be learned; give parts of two examples or more, or another norm than batch'
+        )
+
+
+def check_baseline(
+    baseline: Callable, source_shape: tuple[int, ...], shape: tuple[int, ...]
+) -> None:
+    """Raises UserError unless a baseline makes examples of that shape of sources of this one."""
+    call = functools.partial(jax.eval_shape, baseline, jnp.zeros((1, *source_shape)))
+    answer = fitting('config.baseline', call).shape[1:]
+    if answer != shape:
+        raise UserError(f'config.baseline makes images of {answer}, not of {shape}')
+
+
+def memory() -> float:
+    """This machine's memory in bytes; infinite if it does not say."""
+    try:
+        return float(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'))
+    except (AttributeError, ValueError, OSError):
+        return math.inf
+
+
+def size(tree: Any) -> int:
+    """The bytes of a tree of arrays or of their shapes."""
+    leaves = [x for x in jax.tree.leaves(tree) if hasattr(x, 'shape')]
+    return sum(math.prod(x.shape) * x.dtype.itemsize for x in leaves)
+
+
+def check_memory(needed: Mapping[str, int]) -> None:
+    """Raises UserError if one thing alone is larger than this machine's memory.
+
+    Args:
+      needed: {what needs it: bytes at least}.
+    """
+    for what, num in needed.items():
+        if num > memory():
+            raise UserError(
+                f'{what} needs at least {num / 1e9:.4g} GB, and this machine has '
+                f'{memory() / 1e9:.4g} GB; give less'
+            )
+
+
+def check_evidence(names: Sequence[str], real: Dataset, game: Game, held_out: bool) -> None:
+    """Raises UserError for the first metric that needs evidence which a run does not have.
+
+    Args:
+      names: the metrics.
+      real: what samples are compared with.
+      game: the run's.
+      held_out: whether that is another split than what is trained on.
+    """
+    absent = {'fake_labels'}  # those that a prior draws are no figure's
+    absent |= set() if real.mixture else {'mixture'}
+    absent |= set() if len(real.class_names) > 1 else {'real_labels'}
+    absent |= set() if 'score' in game.functions else {'fake_scores'}
+    for name in names:
+        for evidence in sorted(evaluator.needed([name]) & absent):
+            raise UserError(
+                f'the metric {name} needs {CONDITIONS[evidence]}, and {real.name} with this game '
+                f'has none of that; leave it out'
+            )
+    of_training = [any(x.startswith('train_') for x in evaluator.needed([y])) for y in names]
+    if not held_out and all(of_training):
+        raise UserError(
+            f'{", ".join(names)}: {real.name} has no other split to compare with; name one in '
+            f'config.evaluation.split (--split), or other metrics'
+        )

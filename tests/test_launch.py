@@ -1,0 +1,172 @@
+"""Which flags a mode reads; the others are refused, whatever they say."""
+
+import json
+
+import numpy as np
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+import launch
+from gan_jax.errors import UserError
+
+VALUES = {
+    'num': '5', 'seed': '0', 'truncation': '0.7', 'best': 'True', 'replica': '0',
+    'metrics': 'sliced_wasserstein', 'features': 'classifier', 'split': 'test',
+    'input': 'x', 'output': 'y', 'direction': 'a_to_b', 'real': 'x.npz', 'fake': 'y.npz',
+}  # fmt: skip
+READS = {
+    'train': set(),
+    'sample': {'num', 'seed', 'truncation', 'best', 'replica'},
+    'translate': {'input', 'output', 'direction', 'best', 'replica'},
+    'animate': {'replica'},
+    'evaluate': {'num', 'best', 'metrics', 'features', 'split', 'real', 'fake'},
+    'report': {'replica'},
+}
+# Beside --real and --fake.
+NOT_OF_SETS = {'seed', 'truncation', 'best', 'replica', 'split', 'input', 'output', 'direction'}
+
+
+def refusal(*words):
+    """What a command line is refused with before anything is done, or ''."""
+    with flagsaver.flagsaver():
+        launch.parse(['launch.py', '--workdir=runs/none', *words])
+        try:
+            launch.check_flags(launch.MODE.value)
+        except UserError as error:
+            return str(error)
+    return ''
+
+
+@pytest.mark.parametrize('flag', VALUES)
+@pytest.mark.parametrize('mode', READS)
+def test_a_flag_that_a_mode_does_not_read_is_refused(mode, flag):
+    """Whatever it says, its default too."""
+    start = ('--config=configs/dcgan.py',) if mode == 'train' else ()
+    said = refusal(f'--mode={mode}', *start, f'--{flag}={VALUES[flag]}')
+    if flag in READS[mode]:
+        assert said == ''
+    else:
+        assert f'--{flag} is not read by --mode={mode}' in said
+        assert 'leave it out' in said
+
+
+@pytest.mark.parametrize('flag', VALUES)
+def test_two_sets_are_evaluated_without_the_flags_of_a_run(flag):
+    said = refusal('--mode=evaluate', '--real=x.npz', '--fake=y.npz', f'--{flag}={VALUES[flag]}')
+    assert said.startswith(f'--{flag} is not read by' if flag in NOT_OF_SETS else '')
+    assert bool(said) == (flag in NOT_OF_SETS)
+
+
+def test_the_table_has_every_flag():
+    own = {x.name for x in flags.FLAGS.flags_by_module_dict()[launch.__name__]}
+    assert own == {*VALUES, *launch.ALWAYS, 'config', 'change'}
+
+
+@pytest.mark.parametrize('mode', [x for x in READS if x != 'train'])
+def test_a_run_is_never_another_than_was_asked(mode):
+    said = refusal(f'--mode={mode}', '--config.dataset=cifar10')
+    assert f'config.dataset is not read by --mode={mode}: a run keeps the config' in said
+    said = refusal(f'--mode={mode}', '--config=configs/dcgan.py')
+    assert f'--config is not read by --mode={mode} beside --workdir' in said
+    assert refusal(f'--mode={mode}', '--config=configs/dcgan.py', '--workdir=') == ''
+
+
+@pytest.fixture(scope='module')
+def run(server, tmp_path_factory):
+    """(flags) -> (exit code, the line that is printed) with the work directory of no run."""
+    root = tmp_path_factory.mktemp('none')
+    yield lambda *flags: server.run(f'--workdir={root / "run"}', *flags)
+    assert not (root / 'run').exists()
+
+
+@pytest.mark.parametrize(
+    ('words', 'said'),
+    [
+        (('--mode=trian',), "--mode 'trian' is unknown; the nearest valid name is 'train'"),
+        (('--steps=500',), '--steps is not a flag; did you mean --config.steps=500?'),
+        (('--config=configs/dcgn.py',), 'did you mean configs/dcgan.py?'),
+        (('--config=configs/dcgn.py', '--mode=sample', '--workdir='), 'configs/dcgan.py?'),
+        (('--mode=sample', '--truncation=nan'), '--truncation=nan must be finite'),
+        (('--config=configs/gan.py', '--config.penalties.r1.weight=x'),
+         "config.penalties.r1.weight='x' must be a number"),
+        (('--config=configs/ring8.py', '--config.batch_size=1', '--config.steps_per_dispatch=1'),
+         'nothing would be learned'),
+        (('--config=configs/gan.py', '--config.eval_every=1000',
+          '--config.evaluation.metrics=modes', '--config.evaluation.best=modes'),
+         'the metric modes needs points drawn from a mixture'),
+    ],
+)  # fmt: skip
+def test_what_was_meant_is_named(run, words, said):
+    code, printed = run(*words)
+    assert code == 2, printed
+    (line,) = printed.splitlines()
+    assert said in line
+
+
+def small(workdir, *changes):
+    return (
+        '--config=configs/ring8.py', f'--workdir={workdir}', '--config.steps=4',
+        '--config.steps_per_dispatch=1', '--config.batch_size=8', '--config.generator.width=4',
+        '--config.discriminator.width=4', '--config.num_samples=4', *changes,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def trained(server, tmp_path_factory):
+    """A run that was never evaluated; what of its config was not in the file."""
+    workdir = tmp_path_factory.mktemp('trained')
+    changes = ('--config.penalties.r1.weight=0.5', '--config.objective.name=hinge')
+    code, printed = server.run(*small(workdir, *changes))
+    assert code == 0, printed
+    return workdir
+
+
+def test_keys_that_the_file_does_not_set_are_trained_with(trained):
+    config = json.loads((trained / 'config.json').read_text())
+    assert config['penalties'] == {'r1': {'weight': 0.5}}
+    assert config['objective'] == {'name': 'hinge'}
+    line = json.loads((trained / 'metrics.jsonl').read_text().splitlines()[-1])
+    assert 'discriminator/r1' in line
+
+
+@pytest.mark.parametrize('mode', ['sample', 'evaluate'])
+def test_the_best_of_a_run_that_was_never_evaluated_is_refused(trained, server, mode):
+    code, printed = server.run(f'--workdir={trained}', f'--mode={mode}', '--best', '--num=4')
+    assert code == 2
+    (line,) = printed.splitlines()
+    assert 'has no best checkpoint: it was never evaluated; leave --best out' in line
+    assert not (trained / 'generated').exists()
+
+
+@pytest.mark.parametrize(
+    ('metrics', 'words'),
+    [
+        ('', '--metrics=[] names no metric'),
+        ('intra_class_frechet_distance', 'needs samples with labels'),
+    ],
+)
+def test_metrics_that_a_run_cannot_have_are_refused_at_once(trained, server, metrics, words):
+    words_ = (f'--workdir={trained}', '--mode=evaluate', '--num=8', f'--metrics={metrics}')
+    code, printed = server.run(*words_)
+    assert code == 2, printed
+    (line,) = printed.splitlines()
+    assert words in line
+
+
+def test_two_sets_cannot_have_every_metric(server, tmp_path):
+    images = np.zeros((20, 8, 8, 1), np.uint8)
+    np.savez(tmp_path / 'x.npz', images=images)
+    sets = ('--mode=evaluate', f'--real={tmp_path}/x.npz', f'--fake={tmp_path}/x.npz')
+    code, printed = server.run(*sets, '--metrics=memorised', f'--workdir={tmp_path / "run"}')
+    assert code == 2
+    assert printed.count('\n') == 1
+    assert 'two sets of images cannot give memorised; leave it out' in printed
+
+
+def test_a_second_config_in_a_work_directory_is_one_line(trained, server):
+    code, printed = server.run(*small(trained, '--config.batch_size=16'))
+    assert code == 2
+    (line,) = printed.splitlines()
+    assert f'{trained} was made by another config: config.batch_size: 8 there, 16 now' in line
+    assert 'give another --workdir' in line
