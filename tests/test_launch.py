@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import pytest
 from absl import flags
 from absl.testing import flagsaver
@@ -152,16 +151,6 @@ def test_metrics_that_a_run_cannot_have_are_refused_at_once(trained, server, met
     assert code == 2, printed
     (line,) = printed.splitlines()
     assert words in line
-
-
-def test_two_sets_cannot_have_every_metric(server, tmp_path):
-    images = np.zeros((20, 8, 8, 1), np.uint8)
-    np.savez(tmp_path / 'x.npz', images=images)
-    sets = ('--mode=evaluate', f'--real={tmp_path}/x.npz', f'--fake={tmp_path}/x.npz')
-    code, printed = server.run(*sets, '--metrics=memorised', f'--workdir={tmp_path / "run"}')
-    assert code == 2
-    assert printed.count('\n') == 1
-    assert 'two sets of images cannot give memorised; leave it out' in printed
 
 
 def test_a_second_config_in_a_work_directory_is_one_line(trained, server):
