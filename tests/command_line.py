@@ -55,6 +55,7 @@ for line in sys.stdin:
         os.dup2(out, 1)
         os.dup2(out, 2)
         os.environ.update(job['environment'])
+        os.chdir(job['cwd'])
         sys.argv = ['launch.py', *job['arguments']]
         app.run(launch.main, flags_parser=launch.parse)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
@@ -71,13 +72,13 @@ class Server:
             start_new_session=True,
         )  # fmt: skip
 
-    def run(self, *arguments, devices=1, **environment):
+    def run(self, *arguments, devices=1, cwd=methods.ROOT, **environment):
         """(exit code, what was printed) of a command line."""
         if devices > 1:
             environment['XLA_FLAGS'] = f'{ENVIRONMENT["XLA_FLAGS"]} {DEVICES}={devices}'
         with tempfile.TemporaryDirectory() as folder:
             out = pathlib.Path(folder) / 'out.txt'
-            job = {'out': str(out), 'arguments': [*map(str, arguments)]}
+            job = {'out': str(out), 'arguments': [*map(str, arguments)], 'cwd': str(cwd)}
             job['environment'] = environment
             self._process.stdin.write(json.dumps(job) + '\n')
             self._process.stdin.flush()

@@ -251,10 +251,15 @@ def test_of_two_trainers_of_one_run_the_later_ends_with_one_line(tmp_path, serve
 
 
 @pytest.mark.parametrize(
-    ('arguments', 'name'),
-    [((*RUN, *CHECKPOINTS), 'metrics.jsonl'), (('--mode=sample', '--num=4'), 'generated')],
+    ('arguments', 'name', 'expected', 'remedy'),
+    [
+        ((*RUN, *CHECKPOINTS), 'metrics.jsonl', 3, 'give the same command again'),
+        (('--mode=sample', '--num=4'), 'generated', 2, 'make it writable'),
+    ],
 )
-def test_what_is_in_the_place_of_a_file_is_named(half, server, tmp_path, arguments, name):
+def test_what_is_in_the_place_of_a_file_is_named(
+    half, server, tmp_path, arguments, name, expected, remedy
+):
     workdir = shutil.copytree(half, tmp_path / 'run')
     if name == 'generated':
         (workdir / name).write_text('')
@@ -262,11 +267,11 @@ def test_what_is_in_the_place_of_a_file_is_named(half, server, tmp_path, argumen
         (workdir / name).unlink()
         (workdir / name).mkdir()
     code, printed = server.run(*arguments, f'--workdir={workdir}')
-    assert code == 3, printed
+    assert code == expected, printed
     assert 'Traceback' not in printed
     line = printed.splitlines()[-1]
     assert line.startswith(f'gan_jax: {workdir / name}')
-    assert line.endswith('move what is in its place, and give the same command again')
+    assert line.endswith(remedy)
 
 
 LIMITED = """

@@ -296,6 +296,7 @@ def _write(planned: folders.Plan, name: str, image: np.ndarray, format: str) -> 
     Raises:
       BadRecord: if there is no name for the latter.
       UserError: if it cannot be written.
+      OSError: if there is no space, or the disk fails.
     """
     file = planned.out / planned.outputs[name]
     try:
@@ -308,5 +309,7 @@ def _write(planned: folders.Plan, name: str, image: np.ndarray, format: str) -> 
         file.parent.mkdir(parents=True, exist_ok=True)
         files.replace(file, lambda temporary: temporary.write_bytes(content))
     except OSError as error:
+        if error.errno in files.NOT_OF_THE_PLACE:
+            raise
         reason = error.strerror or one_line(error)
         raise UserError(f'{file} cannot be written ({reason}); give another --output') from error

@@ -1,6 +1,5 @@
 """The run in a work directory: which config made it."""
 
-import errno
 import json
 import pathlib
 import re
@@ -22,10 +21,6 @@ _FORMER_PATHS = (
     (r'aux\.adversary_(a|b)\.pool\.examples', r'aux.pools.\1.images'),
     (r'aux\.adversary_(a|b)\.pool\.count', r'aux.pools.\1.count'),
 )
-# What another work directory need not help against.
-_NOT_OF_THE_PLACE = (
-    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE
-)  # fmt: skip
 # Found with the data, by a version that did not keep it in the config.
 NOT_COMPARED = ('config.modality', 'config.init_config')
 
@@ -138,7 +133,7 @@ def prepare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
         text = json.dumps(config, indent=2) + '\n'
         files.replace(workdir / CONFIG, lambda file: file.write_text(text))
     except OSError as error:
-        if error.errno in _NOT_OF_THE_PLACE:
+        if error.errno in files.NOT_OF_THE_PLACE:
             raise
         reason = error.strerror or one_line(error)
         raise UserError(

@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, and what they hold: JSON, pictures, arrays."""
 
 import contextlib
+import errno
 import io
 import json
 import math
@@ -19,6 +20,10 @@ from PIL import Image
 from gan_jax.errors import UserError, one_line
 
 MISSING = 'missing'  # the key of reasons why numbers are null
+# What no other place need help against.
+NOT_OF_THE_PLACE = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE
+)  # fmt: skip
 _TEMPORARY = re.compile(r'tmp_[0-9a-f]{16}(\.\w{1,8})?')
 _STALE = 24 * 3600  # seconds; nothing is written for so long
 _unfinished: set[pathlib.Path] = set()
@@ -181,12 +186,16 @@ def check_writable(folder: pathlib.Path, remedy: str, names: Iterable[str] = ())
 
     Raises:
       UserError: if that cannot be done.
+      OSError: if there is no space, or the disk fails.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix='tmp_'):
-            pass
+        with naming(folder, over=True):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
     except OSError as error:
+        if error.errno in NOT_OF_THE_PLACE:
+            raise
         reason = error.strerror or one_line(error)
         raise UserError(f'{folder} cannot be written ({reason}); {remedy}') from error
     for name in names:

@@ -16,7 +16,7 @@ import numpy as np
 
 # The published Inception's has some 25,000 steps.
 MOST_BYTES = 2**22  # of a pickle
-MOST_STEPS = 250_000
+MOST_STEPS = 100_000
 MOST_BITS = 80  # of a number; the magic one has 77
 MOST_ARGUMENTS = 16  # of a call
 MOST_AXES = 64  # NumPy's

