@@ -159,3 +159,14 @@ def test_the_plan_is_found_before_the_run_is(tmp_path, monkeypatch):
     options = {'input': str(tmp_path / 'in'), 'output': str(tmp_path / 'out')}
     with pytest.raises(UserError, match='at one place'):
         translate.translate(pathlib.Path('none'), **options)
+
+
+def test_every_legal_name_is_translated(tmp_path):
+    """Those of temporary files too, and the longest."""
+    names = ['b' * 251 + '.png', 'tmp_z.png', 'z.png']
+    put(tmp_path / 'in', *names)
+    run(tmp_path)
+    assert written(tmp_path) == names
+    for name in names:
+        with Image.open(tmp_path / 'out' / name) as image:
+            np.testing.assert_array_equal(np.asarray(image), 255 - PIXELS)

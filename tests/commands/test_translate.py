@@ -318,18 +318,6 @@ def test_one_file_can_be_translated(tmp_path):
         folders.find_files(tmp_path / 'in' / 'x.png', tmp_path / 'in')
 
 
-def test_every_legal_name_is_translated(tmp_path):
-    """Those of temporary files too, and the longest."""
-    names = ['b' * 251 + '.png', 'tmp_z.png', 'z.png']
-    images = {name: noise(8, 8) for name in names}
-    for name, image in images.items():
-        save(tmp_path / 'in' / name, image)
-    _, found = run(tmp_path, same)
-    assert sorted(found) == names
-    for name, image in images.items():
-        np.testing.assert_array_equal(pixels(found[name]), image)
-
-
 def test_an_output_within_the_input_is_not_translated_again(tmp_path):
     save(tmp_path / 'x.png', noise(5, 9))
     (tmp_path / 'circle').symlink_to(tmp_path)
