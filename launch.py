@@ -11,6 +11,7 @@ Exit codes:
   130, 143: ended by Ctrl-C, by SIGTERM, before or after the training or for the second time
 """
 
+import contextlib
 import functools
 import itertools
 import os
@@ -172,7 +173,7 @@ def run(mode: str) -> None:
         changes = {'metrics': METRICS.value, 'features': FEATURES.value, 'split': SPLIT.value}
         num = NUM.value or 10_000
         if not sets:
-            again = functools.partial(report.write_report, workdir, replica)
+            again = functools.partial(report.write_report, workdir, 0)
             evaluate.evaluate(workdir, num=num, best=best, changes=changes, then=again)
         elif not (REAL.value and FAKE.value):
             raise UserError('--real and --fake go together; give both')
@@ -194,6 +195,8 @@ def main(argv: Sequence[str]) -> None:
         fail(str(error), 1)
     except OSError as error:
         print(f'gan_jax: {errors.of_system(error)}', file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
         os._exit(3)  # a thread of Orbax's would wait minutes for a folder that cannot be made
 
 

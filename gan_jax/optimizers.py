@@ -29,7 +29,9 @@ def schedules() -> dict[str, Callable[..., optax.Schedule]]:
     return {
         name: value
         for name, value in vars(optax).items()
-        if inspect.isfunction(value) and name.endswith(('_schedule', '_decay'))
+        if inspect.isfunction(value)
+        and name.endswith(('_schedule', '_decay'))
+        and not name.startswith('scale_by')
     }
 
 

@@ -55,10 +55,11 @@ def evaluate(
     """
     run = experiment_lib.restore(workdir, best, changed(saved.read_config(workdir), changes or {}))
     files.check_writable(workdir, 'make it writable', [FILE])
+    figure = run.experiment.config['evaluation']['best']
+    in_training = evaluator.best_and_last(workdir / 'metrics.jsonl', figure)
     with progress.lines('evaluating'):
         record, found, real, against, more = _evaluated(run, num, changes or {}, cache)
-    figure = run.experiment.config['evaluation']['best']
-    more['best'] = evaluator.best_and_last(workdir / 'metrics.jsonl', figure)
+    more['best'] = in_training
     record['checkpoint'] = 'best' if best else 'newest'
     content = _write(workdir, record, found, real, against, more)
     if then is not None:
@@ -191,8 +192,8 @@ def _given(changes: Mapping[str, Any]) -> dict[str, Any]:
 def changed(config: Mapping[str, Any], changes: Mapping[str, Any]) -> experiment_lib.Experiment:
     """The experiment of a resolved config with other settings of evaluation."""
     chosen = {**config['evaluation'], **_given(changes)}
-    validate.check_metrics('--metrics', chosen['metrics'])
-    validate.check_features('--features', chosen['features'])
+    for key, check in (('metrics', validate.check_metrics), ('features', validate.check_features)):
+        check(f'--{key}' if key in _given(changes) else f'config.evaluation.{key}', chosen[key])
     if 'metrics' in _given(changes):  # they need not have the figure that the run calls best
         chosen['metrics'] = config['evaluation']['metrics']
     return experiment_lib.rebuild({**config, 'evaluation': chosen})

@@ -50,13 +50,14 @@ def sample(
         raise UserError(
             f'{workdir} translates; use --mode=translate --input=FOLDER --output=FOLDER'
         )
-    files.check_writable(workdir / 'generated', WRITABLE)
     variables = run.variables(replica)
     options: dict[str, Any] = {} if truncation is None else {'truncation': truncation}
-    inputs = sampler.draw_inputs(game, seed, num, **options)
     suffix = replicas.of_replica(replica, len(experiment.seeds))
     name = f'seed_{seed}' + ('_best' if best else '') + suffix
     stem = workdir / 'generated' / (name + (f'_truncation_{truncation}' if options else ''))
+    endings = '.png', '.npz', '_interpolation.png'
+    files.check_writable(stem.parent, WRITABLE, [f'{stem.name}{x}' for x in endings])
+    inputs = sampler.draw_inputs(game, seed, num, **options)
     make = sampler.make_sampler(game, modality)
     with progress.lines('making the samples'):
         samples = make(*variables, inputs)

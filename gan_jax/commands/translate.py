@@ -306,7 +306,6 @@ def _write(planned: folders.Plan, name: str, image: np.ndarray, format: str) -> 
         if format in Image.SAVE:
             file = planned.out / planned.spare(name)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         files.replace(file, lambda temporary: temporary.write_bytes(content))
     except OSError as error:
         if error.errno in files.NOT_OF_THE_PLACE:

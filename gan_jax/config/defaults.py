@@ -87,7 +87,7 @@ def default() -> ml_collections.ConfigDict:
     config.eval_every = 0  # 0: never
     config.evaluation = ml_collections.ConfigDict(
         {
-            'metrics': ('sliced_wasserstein',),  # functions of gan_jax.figures
+            'metrics': ('sliced_wasserstein',),  # functions of gan_jax.evaluation.figures
             'best': 'sliced_wasserstein',  # the figure by which the best checkpoint is kept
             'features': 'classifier',  # or inception:PATH, or package.module:name
             'split': config_dict.placeholder(str),  # None: 'test', or without one 'data.split'

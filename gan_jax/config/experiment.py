@@ -346,7 +346,7 @@ def restore(workdir: pathlib.Path, best: bool = False, experiment: Experiment | 
     restored = None
     if (workdir / 'checkpoints').exists():
         checkpoints = open_checkpoints(workdir, read_only=True)
-        if best and checkpoints.best_step() is None:
+        if best and not checkpoints.evaluated():
             checkpoints.close()
             raise UserError(
                 f'{workdir} has no best checkpoint: it was never evaluated; leave --best out, or '

@@ -105,9 +105,9 @@ def check_statistics(game: Game, example: Mapping[str, Any], part: int, devices:
         _play(game, params, aux, batch, devices)
     if lonely:
         raise UserError(
-            f'config.batch_size and config.micro_batches leave {part} example to a part of a '
-            f'batch, and the batch normalisation {lonely[0]} makes 0 of a single number: nothing '
-            f'would be learned; give parts of two examples or more, or another norm than batch'
+            f'config.batch_size and config.micro_batches leave one example (or pack) to a part of '
+            f'a batch, and the batch normalisation {lonely[0]} makes 0 of a single number: nothing '
+            f'would be learned; give parts of two or more, or another norm than batch'
         )
 
 

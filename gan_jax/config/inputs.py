@@ -46,13 +46,16 @@ def load_held_out(config: Mapping[str, Any]) -> data.Dataset | None:
     """What evaluations compare samples with: config.evaluation.split, 'test' if that is None.
 
     Returns:
-      The data set; None if neither a split nor a data set was named and there is no 'test'.
+      The data set; None if neither a split nor a data set was named and there is no 'test', or what
+      was named is what is trained on.
 
     Raises:
       UserError: if there is no such split, or it cannot be used.
     """
     split, other = config['evaluation']['split'], config['evaluation']['dataset']
     name = other or config['dataset']
+    if (name, split or 'test') == (config['dataset'], config['data']['split']):
+        return None
     changed = {'dataset': name, 'data': {**config['data'], 'split': split or 'test'}}
     changed = {**config, **changed}
     try:

@@ -38,6 +38,9 @@ def schedule(what: str, value: Mapping[str, Any], updates: int) -> optax.Schedul
     switch(f'{what}.{SHARES}', shares)
     check_arguments(what, function, kwargs)
 
+    if shares and not any(_counts(x) or x == BOUNDARIES for x in arguments(function)):
+        raise UserError(f'{what}.{SHARES}: {value["name"]} takes no numbers of steps; leave it out')
+
     def count(key: str, steps: Any, least: int) -> int:
         if not shares:
             whole(least)(key, steps)
@@ -55,7 +58,8 @@ def schedule(what: str, value: Mapping[str, Any], updates: int) -> optax.Schedul
             for place, scale in given.items():  # JSON makes texts of these places
                 real()(f'{key}[{place!r}]', scale)
                 step = fitting(key, functools.partial(float if shares else int, place))
-                kwargs[name][count(key, step, 0)] = scale
+                update = count(key, step, 0)
+                kwargs[name][update] = scale * kwargs[name].get(update, 1)
         else:
             _check_option(key, given, arguments(function)[name])
     made = fitting(what, lambda: function(**kwargs))

@@ -6,6 +6,7 @@ A key need not be in the file: whether it is one, and what it may be, is checked
 import ast
 import contextlib
 import pathlib
+import re
 import runpy
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -85,7 +86,7 @@ def separate(arguments: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]
         if negative:
             text = 'False'
         elif not equals:
-            is_flag = not words or (words[0][:1] == '-' and not words[0][1:2].isdigit())
+            is_flag = not words or bool(re.match(r'-(?!\.?\d)', words[0]))
             text = 'True' if is_flag else words.pop(0)
         changes.append((name.partition('.')[2], text))
     return others, changes
@@ -158,7 +159,7 @@ def read(text: str, present: Any, is_text: bool = False) -> Any:
         return text in ('1', 't')
     try:
         value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         value = text
         with contextlib.suppress(ValueError):
             value = float(text)  # nan and inf, which are then refused for what they are

@@ -22,6 +22,7 @@ _FORMER_PATHS = (
     (r'aux\.adversary_(a|b)\.pool\.count', r'aux.pools.\1.count'),
 )
 # Found with the data, by a version that did not keep it in the config.
+CHECKPOINTS = 'checkpoints'
 NOT_COMPARED = ('config.modality', 'config.init_config')
 
 
@@ -121,7 +122,7 @@ def prepare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
             f'PYTHONUTF8=1'
         ) from None
     try:
-        workdir.mkdir(parents=True, exist_ok=True)
+        (workdir / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
         if (workdir / CONFIG).exists():
             differences = _differences(read_config(workdir), config)
             if differences:

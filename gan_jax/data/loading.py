@@ -240,6 +240,11 @@ def load_as_is(flag: str, name: str) -> Dataset:
     """
     if name.endswith('.npz'):
         return _stored_as_is(flag, name)
+    prefixes = sources.STACKED, sources.PAIRED, sources.UNPAIRED, VECTORS
+    if name in synthetic.MIXTURES or name.startswith(prefixes):
+        raise UserError(
+            f'{flag}={name} is no set of single images; name folder:PATH, PATH.npz or such a set'
+        )
     source = sources.open_source(name)
     height, width, _ = source.shape
     if height and width:

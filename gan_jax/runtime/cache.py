@@ -50,7 +50,6 @@ def kept(
     arrays = {name: np.asarray(x) for name, x in make().items()}
     signed = {**arrays, DIGEST: np.array(_digest(arrays))}
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         files.replace(file, lambda part: np.savez(part, **signed))  # type: ignore[arg-type]
     except OSError as error:
         if not trouble:

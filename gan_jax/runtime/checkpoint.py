@@ -199,6 +199,10 @@ class Checkpoints:
         """The step that is the best by the metric; None if none was evaluated."""
         return _best(self._metrics())
 
+    def evaluated(self) -> bool:
+        """Whether any has a metric, or is too damaged to tell."""
+        return self.best_step() is not None or bool(self._damaged)
+
     def _metrics(self) -> dict[int, float]:
         """What each evaluated step was found to have."""
         metrics = {step: self._sound(step, _read_metric) for step in self._steps()}
@@ -216,6 +220,8 @@ class Checkpoints:
                 return read(folder)
             except UserError:
                 raise
+            except MemoryError as error:
+                raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), str(folder)) from error
             except Exception as error:  # damage shows itself in many types of error
                 number = number_of(error)
                 if number in _NO_DAMAGE:

@@ -45,7 +45,9 @@ def replace(file: pathlib.Path, write: Callable[[pathlib.Path], object]) -> None
     """
     with naming(file, over=True):
         file.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(file.parent)
+        if file.parent not in _swept:
+            _swept.add(file.parent)
+            sweep(file.parent, _STALE)
         # Short, so that every legal name of a file can be written; savez asks for the suffix.
         suffix = file.suffix if re.fullmatch(r'\.\w{1,8}', file.suffix) else ''
         temporary = file.with_name(f'tmp_{secrets.token_hex(8)}{suffix}')
@@ -95,14 +97,11 @@ def _sync(path: pathlib.Path) -> None:
         os.close(number)
 
 
-def _sweep(folder: pathlib.Path) -> None:
-    """Removes the temporary files of processes that were killed a day ago or earlier."""
-    if folder in _swept:
-        return
-    _swept.add(folder)
+def sweep(folder: pathlib.Path, seconds: float = 0) -> None:
+    """Removes the temporary files of killed processes, as old as this or older."""
     for file in folder.glob('tmp_*'):
         with contextlib.suppress(OSError):
-            if _TEMPORARY.fullmatch(file.name) and time.time() - file.stat().st_mtime > _STALE:
+            if _TEMPORARY.fullmatch(file.name) and time.time() - file.stat().st_mtime >= seconds:
                 file.unlink()
 
 

@@ -21,7 +21,7 @@ VALUES = (
 )  # fmt: skip
 TEXTS = (
     'nan', 'inf', '-inf', '-1', '0', 'None', '[]', '{}', '()', 'x', '', 'True', '1e400', '2.5',
-    '100000000000000000000', '-0.5', "{'name': 'x'}", '(None,)', '[[', '1' * 400,
+    '100000000000000000000', '-0.5', "{'name': 'x'}", '(None,)', '[[', '{[1]:2}', '1' * 400,
 )  # fmt: skip
 MOST = 20  # seconds
 NETWORKS = ('generator', 'discriminator', 'latent', 'corruption', 'baseline')

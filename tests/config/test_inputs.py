@@ -356,3 +356,12 @@ def test_points_are_loaded_as_they_are():
     batch = inputs.example(config, SAMPLES, POINTS, None)
     assert batch['real'].shape == (1, 2)
     assert jnp.all(batch['real'] == 0)
+
+
+@pytest.mark.parametrize('split', ['train', None])
+def test_what_is_trained_on_is_not_held_out(tmp_path, split):
+    """A floor of the same images would be 0, and a classifier would know them."""
+    write(tmp_path)
+    data = {'split': 'train' if split else 'test'}
+    config = make(dataset=f'folder:{tmp_path}', data=data, evaluation={'split': split})
+    assert inputs.load_held_out(config) is None

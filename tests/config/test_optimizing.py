@@ -83,6 +83,7 @@ def test_a_player_that_moves_at_every_fifth_step_has_a_fifth_of_the_updates():
         (COSINE | {'decay_steps': math.nan, 'of_steps': True}, 'x.decay_steps=nan must be finite'),
         (COSINE | {'decay_steps': 0.0, 'of_steps': True}, 'x.decay_steps=0.0 must be above 0'),
         (COSINE | {'decay_steps': 5, 'of_steps': 1}, 'x.of_steps=1 must be True or False'),
+        ({'name': 'sgdr_schedule', 'cosine_kwargs': [], 'of_steps': True}, 'takes no numbers of'),
         (COSINE | {'decay_steps': 5, 'init_value': 'x'}, "x.init_value='x' must be a number"),
         (COSINE | {'decay_steps': 5, 'init_value': -1}, 'x.init_value=-1 must be at least 0'),
         (COSINE | {'decay_steps': 5, 'alpa': 1}, 'did you mean x.alpha?'),

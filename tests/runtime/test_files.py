@@ -147,3 +147,10 @@ def test_json_has_no_nan_and_says_what_was_there():
         'missing': {'b': 'no features', 'c.d': 'it is -inf', 'e': 'it is inf'},
     }  # fmt: skip
     assert files.json_text({'a': (1, 2)}) == '{"a": [1, 2]}'
+
+
+def test_all_that_is_left_of_killed_processes_can_be_removed_at_once(tmp_path):
+    for name in ('tmp_0123456789abcdef.png', 'tmp_mine.png', 'a.png'):
+        (tmp_path / name).touch()
+    files.sweep(tmp_path)
+    assert sorted(x.name for x in tmp_path.iterdir()) == ['a.png', 'tmp_mine.png']
