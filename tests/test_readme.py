@@ -51,9 +51,12 @@ def shortened(command, home):
         words += [f'{name}={value}' for name, value in names.items()]
         if any(f'--config.dataset={name}' in words for name in PREPARED):
             words.append(f'--config.data.data_dir={home / "tensorflow_datasets"}')
+        if '--config=configs/ring8.py' not in words:
+            words += [f'--config.{player}.width=4' for player in ('generator', 'discriminator')]
     elif '--mode=evaluate' in words and not any(word.startswith('--num=') for word in words):
         words.append('--num=32')
     words = [re.sub(r'^--num=.*', '--num=32', word) for word in words]
+    words = [word.replace('image_size=64', 'image_size=32') for word in words]
     places = {
         '--input=FOLDER': f'--input={home / "in"}',
         '--output=FOLDER': f'--output={home / "out"}',
