@@ -95,8 +95,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
     config, dataset, game = experiment.config, experiment.dataset, experiment.game
     with contextlib.ExitStack() as stack:
         stack.enter_context(lock.alone(workdir))
-        for folder in (workdir, workdir / 'samples'):
-            files.sweep(folder)
+        files.sweep(workdir / 'samples')  # where nobody else writes
         saved.prepare(workdir, config)
         steps, several, seeds = config['steps'], config['steps_per_dispatch'], experiment.seeds
         num_devices = jax.local_device_count()
