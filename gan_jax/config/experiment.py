@@ -344,7 +344,7 @@ def restore(workdir: pathlib.Path, best: bool = False, experiment: Experiment | 
     """
     experiment = experiment or rebuild(saved.read_config(workdir))
     restored = None
-    if (workdir / 'checkpoints').exists():
+    if (workdir / saved.CHECKPOINTS).exists():
         checkpoints = open_checkpoints(workdir, read_only=True)
         if best and not checkpoints.evaluated():
             checkpoints.close()
@@ -363,7 +363,7 @@ def restore(workdir: pathlib.Path, best: bool = False, experiment: Experiment | 
 def open_checkpoints(workdir: pathlib.Path, read_only: bool = False) -> checkpoint.Checkpoints:
     """The checkpoints of a run, those of an earlier version too."""
     return checkpoint.Checkpoints(
-        workdir / 'checkpoints', read_only=read_only, former_path=saved.former_path
+        workdir / saved.CHECKPOINTS, read_only=read_only, former_path=saved.former_path
     )
 
 

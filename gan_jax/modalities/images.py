@@ -72,7 +72,9 @@ def picture(
     columns = columns or math.ceil(math.sqrt(num))
     longer = max(math.ceil(num / columns) * height, columns * width, 1)
     factor = max(1, round(LONGEST / longer))
-    image = grid(made.repeat(factor, axis=1).repeat(factor, axis=2), columns)
+    if factor > 1:  # by 1 it would be copied twice for nothing
+        made = made.repeat(factor, axis=1).repeat(factor, axis=2)
+    image = grid(made, columns)
     if not headings:
         return image
     texts = [headings[i % len(headings)] for i in range(columns)]
