@@ -4,6 +4,7 @@ The state is replicated and donated, a batch is split among devices, and whateve
 averaged over the axis AXIS. Several steps run inside one dispatch by lax.scan.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -11,6 +12,8 @@ import jax
 import numpy as np
 from flax import jax_utils
 from jax import flatten_util, lax
+
+from gan_jax.runtime import processes
 
 AXIS = 'data'
 Tree = TypeVar('Tree')
@@ -87,6 +90,50 @@ def shard(batches: Mapping[str, np.ndarray], num_devices: int) -> dict[str, np.n
         name: np.swapaxes(x.reshape(x.shape[0], num_devices, -1, *x.shape[2:]), 0, 1)
         for name, x in batches.items()
     }
+
+
+def distribute(batches: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """What pmap takes of global batches [steps, examples, ...], split among all devices.
+
+    Of several processes each has the whole batch with zeros wherever another one has the numbers;
+    all call this, in one order. What a process has for another's devices is sent there, and added
+    as integers, so that every bit arrives: [devices, steps, examples / devices, ...].
+    """
+    count = processes.count()
+    if count == 1:
+        return shard(batches, jax.local_device_count())
+    exchange, sharding = _exchange(count)
+    local = jax.local_device_count()
+
+    def outgoing(x: np.ndarray) -> jax.Array:
+        """Of each local device [processes, steps, examples, ...]: its parts for their devices."""
+        x = x.reshape(x.shape[0], count, local, -1, *x.shape[2:])
+        x = np.moveaxis(x, 2, 0).swapaxes(1, 2)
+        return jax.make_array_from_process_local_data(sharding, x)
+
+    return exchange({name: outgoing(x) for name, x in batches.items()})
+
+
+@functools.cache
+def _exchange(count: int) -> tuple[Callable, jax.sharding.NamedSharding]:
+    """The compiled exchange between so many processes, and where its arguments are."""
+    # In the order of pmap, which first_example counts on.
+    devices = np.array([jax.local_devices(process_index=i) for i in range(count)])
+    mesh = jax.sharding.Mesh(devices, ('process', 'local'))
+    every = jax.sharding.PartitionSpec(('process', 'local'))
+    as_pmap = jax.sharding.NamedSharding(
+        jax.sharding.Mesh(devices.ravel(), (AXIS,)), jax.sharding.PartitionSpec(AXIS)
+    )
+
+    def received(x: jax.Array) -> jax.Array:
+        bits = lax.bitcast_convert_type(x[0], f'uint{8 * x.dtype.itemsize}')
+        whole = lax.all_to_all(bits, 'process', 0, 0).sum(axis=0, dtype=bits.dtype)
+        return lax.bitcast_convert_type(whole, x.dtype)[None]
+
+    mapped = jax.shard_map(
+        lambda tree: jax.tree.map(received, tree), mesh=mesh, in_specs=every, out_specs=every
+    )
+    return jax.jit(mapped, out_shardings=as_pmap), jax.sharding.NamedSharding(mesh, every)
 
 
 def replicate(tree: Any, devices: Sequence[jax.Device] | None = None) -> Any:
