@@ -99,30 +99,36 @@ def distribute(batches: Mapping[str, np.ndarray]) -> dict[str, Any]:
     all call this, in one order. What a process has for another's devices is sent there, and added
     as integers, so that every bit arrives: [devices, steps, examples / devices, ...].
     """
-    count = processes.count()
+    count, local = processes.count(), jax.local_device_count()
     if count == 1:
-        return shard(batches, jax.local_device_count())
-    exchange, sharding = _exchange(count)
-    local = jax.local_device_count()
+        return shard(batches, local)
+    # In the order of pmap, which first_example counts on.
+    exchange, sharding = _exchange(tuple(tuple(jax.local_devices(i)) for i in range(count)))
+    parts = {name: _parts(x, count, local) for name, x in batches.items()}
+    return exchange(
+        {name: jax.make_array_from_process_local_data(sharding, x) for name, x in parts.items()}
+    )
 
-    def outgoing(x: np.ndarray) -> jax.Array:
-        """Of each local device [processes, steps, examples, ...]: its parts for their devices."""
-        x = x.reshape(x.shape[0], count, local, -1, *x.shape[2:])
-        x = np.moveaxis(x, 2, 0).swapaxes(1, 2)
-        return jax.make_array_from_process_local_data(sharding, x)
 
-    return exchange({name: outgoing(x) for name, x in batches.items()})
+def _parts(x: np.ndarray, processes: int, devices: int) -> np.ndarray:
+    """[devices, processes, steps, ...]: what the i-th device of each process is to have of x."""
+    x = x.reshape(x.shape[0], processes, devices, -1, *x.shape[2:])
+    return np.moveaxis(x, 2, 0).swapaxes(1, 2)
 
 
 @functools.cache
-def _exchange(count: int) -> tuple[Callable, jax.sharding.NamedSharding]:
-    """The compiled exchange between so many processes, and where its arguments are."""
-    # In the order of pmap, which first_example counts on.
-    devices = np.array([jax.local_devices(process_index=i) for i in range(count)])
-    mesh = jax.sharding.Mesh(devices, ('process', 'local'))
-    every = jax.sharding.PartitionSpec(('process', 'local'))
+def _exchange(
+    devices: tuple[tuple[jax.Device, ...], ...],
+) -> tuple[Callable, jax.sharding.NamedSharding]:
+    """{name: the _parts of all processes} -> what they sum to; and how the arguments are placed.
+
+    Every device sends each process's part to the device at its own place there. That is less than
+    a reduction of the whole batch sends, and needs no backend that adds small integers.
+    """
+    mesh = jax.sharding.Mesh(np.array(devices), ('process', 'local'))
+    spec = jax.sharding.PartitionSpec(('process', 'local'))
     as_pmap = jax.sharding.NamedSharding(
-        jax.sharding.Mesh(devices.ravel(), (AXIS,)), jax.sharding.PartitionSpec(AXIS)
+        jax.sharding.Mesh(np.array(devices).ravel(), (AXIS,)), jax.sharding.PartitionSpec(AXIS)
     )
 
     def received(x: jax.Array) -> jax.Array:
@@ -131,9 +137,9 @@ def _exchange(count: int) -> tuple[Callable, jax.sharding.NamedSharding]:
         return lax.bitcast_convert_type(whole, x.dtype)[None]
 
     mapped = jax.shard_map(
-        lambda tree: jax.tree.map(received, tree), mesh=mesh, in_specs=every, out_specs=every
+        lambda tree: jax.tree.map(received, tree), mesh=mesh, in_specs=spec, out_specs=spec
     )
-    return jax.jit(mapped, out_shardings=as_pmap), jax.sharding.NamedSharding(mesh, every)
+    return jax.jit(mapped, out_shardings=as_pmap), jax.sharding.NamedSharding(mesh, spec)
 
 
 def replicate(tree: Any, devices: Sequence[jax.Device] | None = None) -> Any:
