@@ -96,6 +96,20 @@ def test_each_process_reads_its_own_records_only(memory_gb):
     assert [seen for _, seen in found] == [{*x} for x in ranges]
 
 
+def test_size_and_channels_follow_from_all_records_of_which_each_looks_at_its_own():
+    def load(share):
+        seen = []
+        source = dataclasses.replace(
+            records(12, seen=seen), shape=(None, None, None),
+            parse=lambda i: (np.zeros((9, 9, 3 if i == 11 else 1), np.uint8), 0),
+        )  # fmt: skip
+        return data.load(source, image_size=None, share=share).shape, {*seen}
+
+    assert together(3, load) == [
+        ((9, 9, 3), {0, 1, 2, 3}), ((9, 9, 3), {4, 5, 6, 7}), ((9, 9, 3), {8, 9, 10, 11})
+    ]  # fmt: skip
+
+
 def test_the_memory_is_that_of_what_one_process_holds():
     limit = 12 * 8 * 8 / 1e9
 
@@ -160,11 +174,11 @@ KINDS = {
     'vectors:{}/rows.npz': {'image_size': None},
     'ring8': {'image_size': None},
 }
+HELD_BY_ALL = ('vectors:{}/rows.npz', 'ring8')
 
 
-@pytest.mark.parametrize('count', [2, 3])
+@pytest.mark.parametrize(('count', 'memory_gb'), [(2, 4.0), (3, 0.0)])
 @pytest.mark.parametrize('kind', KINDS)
-@pytest.mark.parametrize('memory_gb', [4.0, 0.0])
 def test_the_sum_over_processes_is_the_batch_of_one(tmp_path, monkeypatch, kind, count, memory_gb):
     folders(tmp_path)
     opened = sources.open_source
@@ -191,7 +205,9 @@ def test_the_sum_over_processes_is_the_batch_of_one(tmp_path, monkeypatch, kind,
     kept = [x.name for x in dataclasses.fields(data.Dataset)]
     for name in {*kept} - {'fetch', 'source', 'own', 'labels', 'mixture'}:
         assert [getattr(dataset, name) for dataset, *_ in found] == [getattr(one, name)] * count
+    assert one.own is None
     for dataset, its_every, _ in found:
+        assert (dataset.own is None) == (kind in HELD_BY_ALL)
         np.testing.assert_array_equal(dataset.labels, one.labels)
         for key, x in every.items():
             np.testing.assert_array_equal(its_every[key], x)
@@ -207,6 +223,7 @@ def test_the_sum_over_processes_is_the_batch_of_one(tmp_path, monkeypatch, kind,
 def test_what_is_cropped_is_shared_as_it_was():
     def read(share):
         dataset = data.load(records(), image_size=8, share=share).cropped(4)
+        assert (dataset.own is None) == (share.count == 1)
         return data.batch_at(dataset, 1, batch_size=6, seed=0, share=share)
 
     (whole,), parts = together(1, read), together(2, read)
