@@ -13,7 +13,7 @@ from absl import logging
 
 from gan_jax import data
 from gan_jax import game as game_lib
-from gan_jax.config import saved
+from gan_jax.config import inputs, saved
 from gan_jax.config.experiment import Experiment, build, open_checkpoints
 from gan_jax.config.validate import check_best
 from gan_jax.errors import UserError
@@ -98,7 +98,6 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
         files.sweep(workdir / 'samples')  # where nobody else writes
         saved.prepare(workdir, config)
         steps, several, seeds = config['steps'], config['steps_per_dispatch'], experiment.seeds
-        num_devices = jax.local_device_count()
 
         def step_fn(state, batch):
             return game_lib.update(
@@ -116,8 +115,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
             batch_size=config['batch_size'],
             seed=seeds if len(seeds) > 1 else seeds[0],
             steps_per_dispatch=several,
-            process_index=jax.process_index(),
-            process_count=jax.process_count(),
+            share=inputs.own_share(),
         )
         show = Show(workdir, experiment, config['num_samples'])
         best = config['evaluation']['best']
@@ -167,7 +165,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
                 with log.waiting():
                     batch = next(batches)
                 with log.compiling() if step == start else contextlib.nullcontext():
-                    state, stacked = update(state, parallel.shard(batch, num_devices))
+                    state, stacked = update(state, parallel.distribute(batch))
                 count()  # one dispatch late, so that a device need not wait for the host
                 pending.append((step, stacked))
                 step += several

@@ -20,21 +20,29 @@ from gan_jax.errors import NoSplit, UserError
 from gan_jax.game import Game
 from gan_jax.modalities import Modality
 from gan_jax.restoration import baselines, degradations
+from gan_jax.runtime import processes
 from gan_jax.sampling.translation import both_ways, translates
 
 ALIGNED, UNALIGNED = sources.PAIRED, sources.UNPAIRED
 Prepare = Callable[[Any, Mapping[str, Any]], dict[str, Any]]
 
 
+def own_share() -> data.Share:
+    """The part of all data that this process reads."""
+    return data.Share(processes.index(), processes.count(), processes.everyones)
+
+
 def load_fed(config: Mapping[str, Any]) -> data.Dataset:
     """The data set that a config trains on, of the size that is cropped if there is one.
+
+    All processes call this, and each reads its share.
 
     Raises:
       UserError: if it is missing, not prepared or too broken.
     """
     options = dict(config['data'])
     size = options.pop('load_size') or config['image_size']
-    return data.load(config['dataset'], image_size=size, **options)
+    return data.load(config['dataset'], image_size=size, share=own_share(), **options)
 
 
 def as_shown(config: Mapping[str, Any], dataset: data.Dataset) -> data.Dataset:

@@ -3,12 +3,14 @@
 from gan_jax.data.batching import batch_at, batches
 from gan_jax.data.dataset import Dataset, chunk_size
 from gan_jax.data.loading import load, load_as_is
+from gan_jax.data.share import Share
 from gan_jax.data.synthetic import Mixture
 from gan_jax.data.transforms import denormalize, normalize
 
 __all__ = [
     'Dataset',
     'Mixture',
+    'Share',
     'batch_at',
     'batches',
     'chunk_size',

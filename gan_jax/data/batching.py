@@ -5,6 +5,9 @@ the data set after another, that of epoch e drawn from (seed, e), and batch `ste
 [step * batch_size, (step + 1) * batch_size): it may straddle epochs and be larger than one. Where
 the examples of two domains are in no relation, the sources have a stream of their own, of epochs of
 their own length, drawn from (seed, e, 1).
+
+Of several processes each gives the whole batch with zeros wherever another one gives the numbers,
+so that their sum is the batch: what is in it does not depend on how many they are.
 """
 
 import dataclasses
@@ -17,7 +20,7 @@ import grain
 import numpy as np
 
 from gan_jax.data.dataset import Batch, Dataset
-from gan_jax.errors import UserError
+from gan_jax.data.share import ALONE, Share
 
 PREFETCH = 4
 SOURCES = 1  # the stream of those that are in no relation to the examples
@@ -48,49 +51,41 @@ def examples(num_examples: int, seed: int, start: int, stop: int, *stream: int) 
     return np.concatenate([order(int(e))[places[epochs == e]] for e in np.unique(epochs)])
 
 
-def _local(batch_size: int, process_index: int, process_count: int) -> slice:
-    """A process's part of each global batch."""
-    if batch_size < 1 or batch_size % process_count:
-        raise UserError(
-            f'config.batch_size={batch_size} cannot be divided among {process_count} processes; '
-            f'use a multiple of {process_count}, such as '
-            f'{max(1, round(batch_size / process_count)) * process_count}'
-        )
-    share = batch_size // process_count
-    return slice(process_index * share, (process_index + 1) * share)
-
-
 def batch_at(
-    dataset: Dataset,
-    step: int,
-    *,
-    batch_size: int,
-    seed: int,
-    process_index: int = 0,
-    process_count: int = 1,
+    dataset: Dataset, step: int, *, batch_size: int, seed: int, share: Share = ALONE
 ) -> Batch:
-    """The batch of step 0, 1, ...: {'real': stored examples [local, ...], 'label': int32 [local]}.
+    """The batch of step 0, 1, ...: {'real': stored examples [batch_size, ...], 'label': int32}.
 
-    Images are uint8 [local, h, w, c], points float32 [local, 2]. Of two domains there is a
-    'source', of the same kind, too.
+    Images are uint8 [batch_size, h, w, c], points float32 [batch_size, 2]. Of two domains there is
+    a 'source', of the same kind, too.
 
     Args:
       dataset: the data.
       step: its number.
       batch_size: over all processes.
       seed: at least 0.
-      process_index: which process this is.
-      process_count: how many there are; each reads batch_size / process_count examples.
-
-    Raises:
-      UserError: if the batch cannot be divided among the processes.
+      share: the process's part; there are zeros in place of what the others give.
     """
-    part = _local(batch_size, process_index, process_count)
-    start, stop = step * batch_size + part.start, step * batch_size + part.stop
+    start, stop = step * batch_size, (step + 1) * batch_size
     places = examples(len(dataset), seed, start, stop)
-    if dataset.num_sources is None:
-        return dataset.batch(places)
-    return dataset.batch(places, examples(dataset.num_sources, seed, start, stop, SOURCES))
+    of_sources = None
+    if dataset.num_sources is not None:
+        of_sources = examples(dataset.num_sources, seed, start, stop, SOURCES)
+    if share.count == 1:
+        return dataset.batch(places, of_sources)
+    part = share.of(batch_size)
+    if dataset.own is not None:
+        batch = dataset.own.batch(places, of_sources)
+        return {**batch, 'label': _among_zeros(batch['label'][part], part, batch_size)}
+    batch = dataset.batch(places[part], of_sources if of_sources is None else of_sources[part])
+    return {name: _among_zeros(x, part, batch_size) for name, x in batch.items()}
+
+
+def _among_zeros(x: np.ndarray, part: slice, num: int) -> np.ndarray:
+    """So many rows: x in its part of them, zeros elsewhere."""
+    rows = np.zeros((num, *x.shape[1:]), x.dtype)
+    rows[part] = x
+    return rows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,8 +110,7 @@ def batches(
     batch_size: int,
     seed: int | Sequence[int],
     steps_per_dispatch: int = 1,
-    process_index: int = 0,
-    process_count: int = 1,
+    share: Share = ALONE,
 ) -> grain.DatasetIterator:
     """Batches without end, read ahead by a thread.
 
@@ -124,24 +118,17 @@ def batches(
       dataset: the data.
       batch_size: over all processes.
       seed: at least 0; each epoch's order follows from it and from the epoch's number. Of several
-        seeds the batches are stacked behind the examples: [steps_per_dispatch, local, seeds, ...].
+        seeds the batches are stacked behind the examples: [steps_per_dispatch, batch_size, seeds,
+        ...].
       steps_per_dispatch: how many consecutive batches make an element.
-      process_index: which process this is.
-      process_count: how many there are.
+      share: the process's part; there are zeros in place of what the others give.
 
     Returns:
-      grain's iterator of {'real': [steps_per_dispatch, local, ...], 'label': int32
-      [steps_per_dispatch, local]}; of two domains with 'source', as 'real'. Its
-      get_state() is a dict that JSON can hold; set_state(it) goes on exactly there.
-
-    Raises:
-      UserError: if the batch cannot be divided among the processes.
+      grain's iterator of {'real': [steps_per_dispatch, batch_size, ...], 'label': int32
+      [steps_per_dispatch, batch_size]}; of two domains with 'source', as 'real'. Its get_state()
+      is a dict that JSON can hold, whatever the share; set_state(it) goes on exactly there.
     """
-    _local(batch_size, process_index, process_count)
-    at = functools.partial(
-        batch_at, dataset, batch_size=batch_size,
-        process_index=process_index, process_count=process_count,
-    )  # fmt: skip
+    at = functools.partial(batch_at, dataset, batch_size=batch_size, share=share)
 
     def batch(step: int) -> Batch:
         if isinstance(seed, int):

@@ -1,6 +1,7 @@
 """What all data sets are, and those that are not read from records: points and stacks."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -45,6 +46,8 @@ class Dataset:
         at each place belongs to the image at that place.
       kind: the name of the modality whose examples these are.
       fitted: what that modality must know of the data beyond shape and classes; plain values.
+      own: the same with zeros in place of what other processes hold, if each holds a part; a sum
+        over the processes is the whole. None if each holds everything.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Dataset:
     num_sources: int | None = None
     kind: str = 'images'
     fitted: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    own: 'Dataset | None' = dataclasses.field(default=None, repr=False)
 
     def __len__(self) -> int:
         """The number of examples."""
@@ -87,6 +91,14 @@ class Dataset:
         for start in range(0, len(places), several):
             yield self.fetch(places[start : start + several])
 
+    def remade(self, make: Callable[['Dataset'], 'Dataset']) -> 'Dataset':
+        """make(self), of which the process holds what it holds of this one.
+
+        Args:
+          make: zeros have to stay zeros: examples are chosen, cut and put together.
+        """
+        return dataclasses.replace(make(self), own=self.own and make(self.own))
+
     def cropped(self, size: int) -> 'Dataset':
         """The middle [size, size] of every image."""
 
@@ -98,12 +110,15 @@ class Dataset:
 
             return middle
 
-        return dataclasses.replace(
-            self,
-            shape=(size, size, self.shape[-1]),
-            fetch=crop(self.fetch),
-            source=self.source and crop(self.source),
-        )
+        def make(whole: 'Dataset') -> 'Dataset':
+            return dataclasses.replace(
+                whole,
+                shape=(size, size, whole.shape[-1]),
+                fetch=crop(whole.fetch),
+                source=whole.source and crop(whole.source),
+            )
+
+        return self.remade(make)
 
 
 def points(name: str, split: str = 'train') -> Dataset:
@@ -155,12 +170,15 @@ def stack(base: Dataset, name: str, split: str = 'train') -> Dataset:
     places = np.array([classes**2, classes, 1], np.int32)
     labels = (base.labels[table] * places).sum(axis=1, dtype=np.int32)
 
-    def fetch(indices: np.ndarray) -> np.ndarray:
+    def fetch(images: Dataset, indices: np.ndarray) -> np.ndarray:
         chosen = table[indices]
-        channels = base.fetch(chosen.ravel())[..., 0]
+        channels = images.fetch(chosen.ravel())[..., 0]
         channels = channels.reshape(*chosen.shape, *channels.shape[1:])
         return np.ascontiguousarray(np.moveaxis(channels, 1, -1))
 
     digits = len(str(classes**3 - 1))
     names = tuple(f'{label:0{digits}d}' for label in range(classes**3))
-    return Dataset(name, (*base.shape[:2], 3), names, labels, fetch, base.bad)
+    shape = (*base.shape[:2], 3)
+    return base.remade(
+        lambda x: Dataset(name, shape, names, labels, functools.partial(fetch, x), x.bad)
+    )

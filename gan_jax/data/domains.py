@@ -15,6 +15,7 @@ import numpy as np
 
 from gan_jax.data import cleaning, pictures, sources, synthetic, transforms
 from gan_jax.data.dataset import Dataset
+from gan_jax.data.share import ALONE, Share
 from gan_jax.data.sources import Record, Source
 from gan_jax.errors import NoSplit, UserError, nearest, printable
 
@@ -106,13 +107,15 @@ class Domains:
             of_b = left_out[len(of_a) :]
             cleaning.report(f'{self.name}, {self.b.name}', of_b, len(self.b), max_bad)
             in_a, in_b = np.flatnonzero(good < count), np.flatnonzero(good >= count)
-        return dataclasses.replace(
-            loaded,
-            labels=np.zeros(len(in_b), np.int32),
-            fetch=lambda places: loaded.fetch(in_b[places]),
-            bad=left_out,
-            source=lambda places: loaded.fetch(in_a[places]),
-            num_sources=None if self.aligned else len(in_a),
+        return loaded.remade(
+            lambda joined: dataclasses.replace(
+                joined,
+                labels=np.zeros(len(in_b), np.int32),
+                fetch=lambda places: joined.fetch(in_b[places]),
+                bad=left_out,
+                source=lambda places: joined.fetch(in_a[places]),
+                num_sources=None if self.aligned else len(in_a),
+            )
         )
 
 
@@ -128,6 +131,7 @@ def open_domains(
     split: str = 'train',
     data_dir: str | None = None,
     max_pixels: int = pictures.MAX_PIXELS,
+    share: Share = ALONE,
 ) -> Domains:
     """The records that a config's `dataset` names.
 
@@ -143,6 +147,7 @@ def open_domains(
       split: which part.
       data_dir: the folder of the prepared TFDS sets; None is TFDS's own.
       max_pixels: the most of a picture that shows both domains.
+      share: the process's part of the records whose labels are looked up; all call this.
 
     Raises:
       UserError: if there is no such folder, data set, split or class, or it has no images.
@@ -152,12 +157,18 @@ def open_domains(
     root = pathlib.Path(path).expanduser()
     names = re.split(r',(?![^\[]*\])', path)
     if kind == sources.UNPAIRED and len(names) > 1 and not root.is_dir():
-        return _named(dataset, names, split, data_dir)
+        return _named(dataset, names, split, data_dir, share)
+    return share.agreed(lambda: _folder(dataset, root, split, kind == sources.PAIRED, max_pixels))
+
+
+def _folder(
+    dataset: str, root: pathlib.Path, split: str, aligned: bool, max_pixels: int
+) -> Domains:
     if not root.is_dir():
         wrong = 'is not a folder' if root.exists() else 'does not exist'
         raise UserError(f'config.dataset={dataset}: {root} {wrong}; name a folder of two domains')
     try:
-        return _in_folder(dataset, root, split, kind == sources.PAIRED, max_pixels)
+        return _in_folder(dataset, root, split, aligned, max_pixels)
     except OSError as error:
         raise UserError(f'config.dataset={dataset}: {error}; make it readable') from error
 
@@ -279,7 +290,9 @@ def _side_by_side(dataset: str, files: Sequence[pathlib.Path], max_pixels: int) 
     return Domains(printable(dataset), half(0), half(1), aligned=True)
 
 
-def _named(dataset: str, names: Sequence[str], split: str, data_dir: str | None) -> Domains:
+def _named(
+    dataset: str, names: Sequence[str], split: str, data_dir: str | None, share: Share
+) -> Domains:
     """Two data sets, or classes of them."""
     if len(names) != 2:
         raise UserError(
@@ -292,7 +305,8 @@ def _named(dataset: str, names: Sequence[str], split: str, data_dir: str | None)
         unfit = (sources.STACKED, sources.PAIRED, sources.UNPAIRED)
         if name in synthetic.MIXTURES or name.startswith(unfit):
             raise UserError(f'{name} cannot be one of two domains; name sets of images')
-        return sources.open_source(name, split=split, data_dir=data_dir), {}
+        open_ = functools.partial(sources.open_source, name, split=split, data_dir=data_dir)
+        return share.agreed(open_), {}
 
     def side(name: str) -> Source:
         match = re.fullmatch(r'(.*)\[([^\[\]]*)\]', name)
@@ -302,7 +316,7 @@ def _named(dataset: str, names: Sequence[str], split: str, data_dir: str | None)
         if match[2] not in source.class_names:
             raise _no_class(source, match[2])
         if not known:
-            known['labels'] = _labels(source)
+            known['labels'] = _labels(source, share)
         return _of_class(source, name, known['labels'], source.class_names.index(match[2]))
 
     try:
@@ -320,16 +334,20 @@ def _no_class(source: Source, name: str) -> UserError:
     return UserError(f'{source.name} has no class {name!r}; the nearest is {near!r}{every}')
 
 
-def _labels(source: Source) -> np.ndarray:
+def _labels(source: Source, share: Share) -> np.ndarray:
     """All labels, [len]; -1 of records that cannot be read."""
     if source.labels is not None:
         return np.asarray(source.labels)
-    labels = np.full(len(source), -1)
-    for start in range(0, len(source), CHUNK):
-        indices = range(start, min(start + CHUNK, len(source)))
+    return np.concatenate(share.everyones(lambda: _read_labels(source, share.of(len(source)))))
+
+
+def _read_labels(source: Source, part: slice) -> np.ndarray:
+    labels = np.full(part.stop - part.start, -1)
+    for start in range(part.start, part.stop, CHUNK):
+        indices = range(start, min(start + CHUNK, part.stop))
         for i, raw in zip(indices, source.fetch(indices), strict=True):
             try:
-                labels[i] = source.parse(raw)[1]
+                labels[i - part.start] = source.parse(raw)[1]
             except Exception:  # cleaning will count it
                 continue
     return labels

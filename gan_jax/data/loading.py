@@ -1,26 +1,18 @@
 """Loading a data set once: every record is decoded, and what cannot be used is left out."""
 
 import math
-import os
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
 
 import numpy as np
-from absl import logging
 
 from gan_jax.data import cleaning, npz, pictures, sources, synthetic, transforms
 from gan_jax.data import domains as pairs
 from gan_jax.data.dataset import Dataset, points, stack
+from gan_jax.data.decoding import decoded
+from gan_jax.data.share import ALONE, Share
 from gan_jax.data.vectors import VECTORS, vectors
 from gan_jax.errors import UserError, printable
 
-Result = TypeVar('Result')
-
-CHUNK = 64  # records that a thread fetches at once
 DEFAULT_SIZE = 64
-SECONDS_BETWEEN_LINES = 10.0
 
 
 def load(
@@ -34,6 +26,7 @@ def load(
     memory_gb: float = 4.0,
     max_pixels: int = pictures.MAX_PIXELS,
     data_dir: str | None = None,
+    share: Share = ALONE,
 ) -> Dataset:
     """Opens a data set, decodes every record once and leaves out those that cannot be used.
 
@@ -48,9 +41,12 @@ def load(
       channels: 1 or 3; None is 1 if all images are stored as grey, else 3. None for points.
       max_bad: the share of unusable records that is borne.
       min_size: the least length of a usable image's shorter side, before resizing.
-      memory_gb: what the decoded set may take, 10^9 bytes; a larger one is decoded as it is read.
+      memory_gb: what the decoded records of the process may take, 10^9 bytes; more are decoded as
+        they are read.
       max_pixels: the most pixels of a usable picture, before resizing.
       data_dir: the folder of the prepared TFDS sets; None is TFDS's own.
+      share: the process's part of the records; all processes call this, and all come to one data
+        set, or to one error. Points and vectors, which are small, are held by each.
 
     Raises:
       UserError: if it is missing, not prepared, or too much of it cannot be used; if it is asked
@@ -61,13 +57,17 @@ def load(
         return points(dataset, split)
     if isinstance(dataset, str) and dataset.startswith(VECTORS):
         _refuse_image_options(dataset, image_size, channels)
-        return vectors(dataset.removeprefix(VECTORS), split, max_bad)
+        path = dataset.removeprefix(VECTORS)
+        rows = share.agreed(lambda: vectors(path, split, max_bad))
+        _check_alike(rows, share)
+        return rows
     if isinstance(dataset, str) and dataset.startswith(sources.STACKED):
         base = _base_of_stacks(dataset, channels)
         try:
             grey = load(
                 base, image_size=image_size, split=split, channels=1, max_bad=max_bad,
                 min_size=min_size, memory_gb=memory_gb, max_pixels=max_pixels, data_dir=data_dir,
+                share=share,
             )  # fmt: skip
         except UserError as error:
             raise type(error)(f'{dataset}: {error}') from error
@@ -75,56 +75,37 @@ def load(
     pictures.permit(max_pixels)
     limits = min_size, max_pixels
     if isinstance(dataset, str) and dataset.startswith((sources.PAIRED, sources.UNPAIRED)):
-        domains = pairs.open_domains(dataset, split=split, data_dir=data_dir, max_pixels=max_pixels)
-        natives = [_native(x, image_size, channels, *limits) for x in (domains.a, domains.b)]
-        shape = domains.common(*natives)
-        loaded = _decoded(domains.joined(), shape, limits, memory_gb)
+        domains = pairs.open_domains(
+            dataset, split=split, data_dir=data_dir, max_pixels=max_pixels, share=share
+        )
+        both = domains.a, domains.b
+        for source in both:
+            _check_alike(source, share)
+        shape = domains.common(*(_native(x, image_size, channels, *limits, share) for x in both))
+        parts = [len(x) for x in both]
+        loaded = decoded(domains.joined(), shape, limits, memory_gb, share, parts)
         return domains.dataset(loaded, max_bad)
     if isinstance(dataset, str):
-        source = sources.open_source(dataset, split=split, data_dir=data_dir)
+        name = dataset
+        source = share.agreed(lambda: sources.open_source(name, split=split, data_dir=data_dir))
     else:
         source = dataset
-    shape = _native(source, image_size, channels, *limits)
-    loaded = _decoded(source, shape, limits, memory_gb)
+    _check_alike(source, share)
+    shape = _native(source, image_size, channels, *limits, share)
+    loaded = decoded(source, shape, limits, memory_gb, share)
     cleaning.report(source.name, loaded.bad, len(source), max_bad)
     return loaded
 
 
-def _decoded(
-    source: sources.Source, shape: tuple[int, int], limits: tuple[int, int], memory_gb: float
-) -> Dataset:
-    """The usable records, however few, of a side and channels; of pictures within the limits."""
-    size, depth = shape
-    held = len(source) * size * size * depth <= memory_gb * 1e9
-    images = np.empty((len(source) if held else 0, size, size, depth), np.uint8)
-    labels, several = np.zeros(len(source), np.int32), np.zeros(len(source), bool)
-
-    def read(index: int, raw: Any) -> str | None:
-        """Why a record is bad; a good one is put in its place."""
-        try:
-            record = cleaning.fitted(source, raw, shape, *limits)
-        except cleaning.BadRecord as error:
-            return error.args[0]
-        labels[index], several[index] = record.label, record.several
-        if held:
-            images[index] = record.image
-        return None
-
-    reasons = _for_each(read, source)
-    if several.any():
-        names = [source.describe(i) for i in np.flatnonzero(several).tolist()]
-        logging.info(
-            '%s: %d images have several frames, of which only the first is used: %s', source.name,
-            len(names), cleaning.listed(names),
-        )  # fmt: skip
-    bad = tuple((source.describe(i), reason) for i, reason in enumerate(reasons) if reason)
-    good = np.array([i for i, reason in enumerate(reasons) if not reason], np.intp)
-    fetch: Callable[[np.ndarray], np.ndarray]
-    if held:
-        fetch = (lambda places: images[good[places]]) if bad else images.__getitem__
-    else:
-        fetch = _decoder(source, good, shape, limits)
-    return Dataset(source.name, (size, size, depth), source.class_names, labels[good], fetch, bad)
+def _check_alike(read: sources.Source | Dataset, share: Share) -> None:
+    """Raises UserError unless all processes see as many records of the same classes."""
+    seen = share.gather((len(read), read.class_names))
+    for i, (size, classes) in enumerate(seen):
+        if (size, classes) != seen[0]:
+            raise UserError(
+                f'{read.name}: process {i} sees {size} records of {len(classes)} classes, process '
+                f'0 {seen[0][0]} of {len(seen[0][1])}; give all of them the same files'
+            )
 
 
 def _refuse_image_options(name: str, image_size: int | None, channels: int | None) -> None:
@@ -150,6 +131,7 @@ def _native(
     channels: int | None,
     min_size: int,
     max_pixels: int,
+    share: Share,
 ) -> tuple[int, int]:
     """The side and the channels to use; looks into the images only for what is not yet known."""
     height, width, depth = source.shape
@@ -159,8 +141,24 @@ def _native(
         channels = 1 if depth == 1 else 3
     if image_size and channels:
         return image_size, channels
+    known = bool(image_size), bool(channels)
+    part = share.of(len(source))
+    kinds = share.everyones(lambda: _kinds(source, part, (min_size, max_pixels), known))
+    sizes = {size for found, _ in kinds for size in found}
+    grey = all(each for _, each in kinds)
+    return image_size or _side(sizes), channels or (1 if grey else 3)
+
+
+def _kinds(
+    source: sources.Source,
+    part: slice,
+    limits: tuple[int, int],
+    known: tuple[bool, bool],
+) -> tuple[set[tuple[int, int]], bool]:
+    """The sizes in a part of the records, and whether all are grey, until that decides."""
+    (min_size, max_pixels), (size_known, channels_known) = limits, known
     sizes, grey = set(), True
-    for index in range(len(source)):
+    for index in range(part.start, part.stop):
         try:
             image, _ = source.record(index)
         except Exception:  # cleaning will count it
@@ -173,59 +171,15 @@ def _native(
             continue
         sizes.add(extent)
         grey &= is_grey
-        if (image_size or len(sizes) > 1) and (channels or not grey):
+        if (size_known or len(sizes) > 1) and (channels_known or not grey):
             break
-    return image_size or _side(sizes), channels or (1 if grey else 3)
+    return sizes, grey
 
 
 def _side(sizes: set[tuple[int, int]]) -> int:
     """The side that all images share if they are equal squares, else 64."""
     (height, width), *others = sizes or {(0, 1)}
     return height if height == width and not others else DEFAULT_SIZE
-
-
-def _for_each(read: Callable[[int, Any], Result], source: sources.Source) -> list[Result]:
-    """read(index, raw) of every record, on all cores: decoders release Python's lock."""
-
-    def read_chunk(start: int) -> list[Result]:
-        indices = range(start, min(start + CHUNK, len(source)))
-        return list(map(read, indices, source.fetch(indices)))
-
-    results: list[Result] = []
-    said = time.monotonic()
-    with ThreadPoolExecutor(_cores()) as pool:
-        for chunk in pool.map(read_chunk, range(0, len(source), CHUNK)):
-            results += chunk
-            if time.monotonic() - said > SECONDS_BETWEEN_LINES:
-                said = time.monotonic()
-                logging.info('%s: decoded %d of %d', source.name, len(results), len(source))
-    return results
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-
-
-def _decoder(
-    source: sources.Source, good: np.ndarray, shape: tuple[int, int], limits: tuple[int, int]
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Places among the good records -> their images, decoded now, on all cores."""
-    pool = ThreadPoolExecutor(_cores())
-
-    def decode(index: int, raw: Any) -> np.ndarray:
-        try:
-            return cleaning.fitted(source, raw, shape, *limits).image
-        except cleaning.BadRecord as error:
-            raise UserError(
-                f'{source.describe(index)} is {error} now and was not when {source.name} was '
-                'loaded; put it back or start again without it'
-            ) from error
-
-    def fetch(indices: np.ndarray) -> np.ndarray:
-        records = good[indices].tolist()
-        return np.stack(list(pool.map(decode, records, source.fetch(records))))
-
-    return fetch
 
 
 def load_as_is(flag: str, name: str) -> Dataset:

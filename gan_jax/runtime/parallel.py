@@ -4,6 +4,7 @@ The state is replicated and donated, a batch is split among devices, and whateve
 averaged over the axis AXIS. Several steps run inside one dispatch by lax.scan.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -11,6 +12,8 @@ import jax
 import numpy as np
 from flax import jax_utils
 from jax import flatten_util, lax
+
+from gan_jax.runtime import processes
 
 AXIS = 'data'
 Tree = TypeVar('Tree')
@@ -87,6 +90,56 @@ def shard(batches: Mapping[str, np.ndarray], num_devices: int) -> dict[str, np.n
         name: np.swapaxes(x.reshape(x.shape[0], num_devices, -1, *x.shape[2:]), 0, 1)
         for name, x in batches.items()
     }
+
+
+def distribute(batches: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """What pmap takes of global batches [steps, examples, ...], split among all devices.
+
+    Of several processes each has the whole batch with zeros wherever another one has the numbers;
+    all call this, in one order. What a process has for another's devices is sent there, and added
+    as integers, so that every bit arrives: [devices, steps, examples / devices, ...].
+    """
+    count, local = processes.count(), jax.local_device_count()
+    if count == 1:
+        return shard(batches, local)
+    # In the order of pmap, which first_example counts on.
+    exchange, sharding = _exchange(tuple(tuple(jax.local_devices(i)) for i in range(count)))
+    parts = {name: _parts(x, count, local) for name, x in batches.items()}
+    return exchange(
+        {name: jax.make_array_from_process_local_data(sharding, x) for name, x in parts.items()}
+    )
+
+
+def _parts(x: np.ndarray, processes: int, devices: int) -> np.ndarray:
+    """[devices, processes, steps, ...]: what the i-th device of each process is to have of x."""
+    x = x.reshape(x.shape[0], processes, devices, -1, *x.shape[2:])
+    return np.moveaxis(x, 2, 0).swapaxes(1, 2)
+
+
+@functools.cache
+def _exchange(
+    devices: tuple[tuple[jax.Device, ...], ...],
+) -> tuple[Callable, jax.sharding.NamedSharding]:
+    """{name: the _parts of all processes} -> what they sum to; and how the arguments are placed.
+
+    Every device sends each process's part to the device at its own place there. That is less than
+    a reduction of the whole batch sends, and needs no backend that adds small integers.
+    """
+    mesh = jax.sharding.Mesh(np.array(devices), ('process', 'local'))
+    spec = jax.sharding.PartitionSpec(('process', 'local'))
+    as_pmap = jax.sharding.NamedSharding(
+        jax.sharding.Mesh(np.array(devices).ravel(), (AXIS,)), jax.sharding.PartitionSpec(AXIS)
+    )
+
+    def received(x: jax.Array) -> jax.Array:
+        bits = lax.bitcast_convert_type(x[0], f'uint{8 * x.dtype.itemsize}')
+        whole = lax.all_to_all(bits, 'process', 0, 0).sum(axis=0, dtype=bits.dtype)
+        return lax.bitcast_convert_type(whole, x.dtype)[None]
+
+    mapped = jax.shard_map(
+        lambda tree: jax.tree.map(received, tree), mesh=mesh, in_specs=spec, out_specs=spec
+    )
+    return jax.jit(mapped, out_shardings=as_pmap), jax.sharding.NamedSharding(mesh, spec)
 
 
 def replicate(tree: Any, devices: Sequence[jax.Device] | None = None) -> Any:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import methods
 import numpy as np
 import pytest
+import several
 from PIL import Image
 
 from gan_jax import augment, data, keys, modalities
@@ -16,6 +17,7 @@ from gan_jax.config import defaults as config_lib
 from gan_jax.errors import NoSplit, UserError
 from gan_jax.restoration import baselines
 from gan_jax.restoration import degradations as corruptions
+from gan_jax.runtime import parallel, processes
 
 NUM, SIZE = 24, 12
 IMAGES = np.random.default_rng(0).integers(0, 256, (NUM, SIZE, SIZE, 3), np.uint8)
@@ -55,6 +57,37 @@ def every():
     """(keys, images) -> what becomes of images alone with all changes."""
     prepare = jax.jit(build_prepare(make(**EVERY)))
     return lambda rng, images: prepare(rng, {'real': images})['real']
+
+
+# ---- Processes -------------------------------------------------------------------------------
+def play_load(folder, expected):
+    """In each of two processes: one data set, its batches, and one error."""
+    config = make(dataset=f'folder:{folder}', data={'max_bad': 0.1})
+    dataset, share = inputs.load_fed(config), inputs.own_share()
+    assert dataset.bad == (('10.png', 'unreadable'),)
+    assert dataset.labels.shape == (10,)
+    batch = next(data.batches(dataset, batch_size=4, seed=0, share=share))
+    found = parallel.distribute(batch)
+    (device,) = found['real'].addressable_shards
+    own = expected[2 * processes.index() : 2 * processes.index() + 2]
+    np.testing.assert_array_equal(np.asarray(device.data)[0, 0, :, 0, 0, 0], own)
+    assert not batch['real'].all()
+    with pytest.raises(UserError, match=r'1 of 11 images \(9\.1%\) .* the first is 10\.png'):
+        inputs.load_fed(make(dataset=f'folder:{folder}', data={'max_bad': 0.05}))
+
+
+@pytest.mark.slow
+def test_each_of_two_processes_loads_its_share(tmp_path):
+    for i in range(10):
+        Image.new('L', (8, 8), i + 1).save(tmp_path / f'{i:02d}.png')
+    (tmp_path / '10.png').write_bytes(b'text')
+    order = np.random.default_rng((0, 0)).permutation(10)[:4]
+    several.play(play_load, tmp_path, (order + 1).tolist(), devices=1)
+
+
+def test_this_process_alone_holds_everything():
+    assert inputs.own_share() == data.Share(0, 1, processes.everyones)
+    assert inputs.own_share().of(5) == slice(0, 5)
 
 
 # ---- Batches ---------------------------------------------------------------------------------

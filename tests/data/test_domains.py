@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from gan_jax import data
-from gan_jax.data import cleaning, loading, sources
+from gan_jax.data import cleaning, decoding, sources
 from gan_jax.data import domains as pairs
 from gan_jax.errors import NoSplit, UserError
 
@@ -167,7 +167,7 @@ def test_the_memory_is_that_of_both_domains(tmp_path, monkeypatch):
     write(tmp_path, {f'{side}/{i}.png': grey(i) for side in 'AB' for i in range(3)})
     streamed = []
     monkeypatch.setattr(
-        loading, '_decoder', lambda *args: streamed.append(args) or (lambda places: None)
+        decoding, '_decoder', lambda *args: streamed.append(args) or (lambda places: None)
     )
     both_sides = 2 * 3 * 8 * 8 * 3 / 1e9
     load(f'paired:{tmp_path}', memory_gb=both_sides * 1.001)

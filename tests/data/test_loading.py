@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from gan_jax import data
-from gan_jax.data import loading, sources
+from gan_jax.data import decoding, loading, sources
 from gan_jax.errors import UserError
 
 
@@ -105,7 +105,7 @@ def test_every_record_is_decoded_once(monkeypatch):
 
 
 def test_slow_loading_is_logged(monkeypatch, caplog):
-    monkeypatch.setattr(loading, 'SECONDS_BETWEEN_LINES', 0.0)
+    monkeypatch.setattr(decoding, 'SECONDS_BETWEEN_LINES', 0.0)
     with caplog.at_level(logging.INFO, logger='absl'):
         numbered(70)
     assert 'numbered: decoded 70 of 70' in caplog.text

@@ -70,11 +70,9 @@ def test_images_may_be_asked_for_alone():
 def test_batches_of_two_domains_are_those_of_their_steps_and_go_on_exactly(seeds):
     make = functools.partial(
         data.batches, domains(3, 5), batch_size=4, seed=seeds, steps_per_dispatch=2,
-        process_index=1, process_count=2,
+        share=data.Share(1, 2),
     )  # fmt: skip
-    at = functools.partial(
-        data.batch_at, domains(3, 5), batch_size=4, process_index=1, process_count=2
-    )
+    at = functools.partial(data.batch_at, domains(3, 5), batch_size=4, share=data.Share(1, 2))
     iterator = make()
     for dispatch in range(3):
         element = next(iterator)
@@ -91,8 +89,10 @@ def test_batches_of_two_domains_are_those_of_their_steps_and_go_on_exactly(seeds
 
 def test_processes_share_the_sources_of_each_batch():
     at = functools.partial(data.batch_at, domains(3, 5), 3, batch_size=6, seed=0)
-    parts = [values(at(process_index=i, process_count=3)['source']) for i in range(3)]
-    assert list(itertools.chain(*parts)) == values(at()['source'])
+    whole = values(at()['source'])
+    for i in range(3):
+        expected = [0] * (2 * i) + whole[2 * i : 2 * i + 2] + [0] * (4 - 2 * i)
+        assert values(at(share=data.Share(i, 3))['source']) == expected
 
 
 def test_other_data_sets_have_no_source():
