@@ -9,8 +9,8 @@ from queue import SimpleQueue
 from gan_jax.runtime.preemption import Interrupt
 from gan_jax.sweeps import trials as trials_lib
 from gan_jax.sweeps.engines import Options
-from gan_jax.sweeps.slots import Slot, divide
 from gan_jax.sweeps.live import Table
+from gan_jax.sweeps.slots import Slot, divide
 from gan_jax.sweeps.trials import Trial
 
 LOOK = 0.5  # seconds between two looks at all trials
