@@ -21,7 +21,7 @@ from gan_jax.runtime import files
 from gan_jax.sweeps.trials import Trial
 
 FILE = 'sweep.json'
-LONGEST = 100  # characters of a name
+LONGEST = 128  # characters of a name
 Changes = Sequence[tuple[str, str]]  # of a config, on a command line: [('a.b', 'text')]
 
 
