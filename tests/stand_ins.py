@@ -31,3 +31,10 @@ def trial(root, code, name='a=1', steps=5):
 def starts(trial):
     file = trial.workdir / 'starts'
     return len(file.read_text().splitlines()) if file.exists() else 0
+
+
+def twelve(root):
+    """Trials of which the first always fails, the second once, and all take a while."""
+    codes = ['fail("gan_jax: not finite", 1)', 'save(5) if starts == 2 else fail("broken", 3)']
+    codes += ['time.sleep(0.3); save(5)'] * 10
+    return [trial(root, code, name=f'a={i}') for i, code in enumerate(codes)]

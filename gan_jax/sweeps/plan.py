@@ -181,9 +181,15 @@ def short_name(own: Mapping[str, Any]) -> str:
     Of a key it has the last two words, 'generator.learning_rate=0.0001,seed=0', and what is longer
     than LONGEST ends in a digest.
     """
-    parts = [f'{".".join(x.split(".")[-2:])}={overrides.written(y)}' for x, y in own.items()]
-    name = re.sub(r'[^A-Za-z0-9.,=+_-]+', '_', ','.join(parts)).strip('._-') or 'default'
+    parts = [f'{".".join(x.split(".")[-2:])}={_shown(y)}' for x, y in own.items()]
+    name = re.sub(r'[^A-Za-z0-9.,=+_-]+', '_', ','.join(parts)).strip('._-,') or 'default'
     return name if len(name) <= LONGEST else f'{name[: LONGEST - 9]}-{_digest(own)}'
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return '-'.join(map(_shown, value))
+    return overrides.written(value)
 
 
 def free_name(own: Mapping[str, Any], taken: Iterable[str]) -> str:
