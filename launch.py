@@ -200,7 +200,7 @@ def run(mode: str) -> None:
 def sweep(changes: Sequence[tuple[str, str]], folder: epath.Path) -> None:
     """Has an engine run the config's sweep; each trial is given the other flags, too."""
     ours = ('config', 'workdir', 'change', 'mode', 'sweep', *OF_SWEEPS)
-    module = flags.FLAGS.find_module_defining_flag('sweep')
+    module = flags.FLAGS.find_module_defining_flag('sweep') or ''
     present = [x for x in flags.FLAGS.flags_by_module_dict()[module] if x.present]
     start.start(
         CONFIG.value or '',

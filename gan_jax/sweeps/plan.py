@@ -112,6 +112,7 @@ def plan(
         try:
             _check_keys(name, own, changes)
             made = renewed(overrides.apply(file, [*changes, *words]))
+            _check_values(own, made)
             experiment.check(made)
         except UserError as error:
             wrong.append(f'trial {short_name(own)}: {error}')
@@ -168,6 +169,19 @@ def _check_keys(name: str, own: Mapping[str, Any], changes: Changes) -> None:
                 raise UserError(
                     f'--config.{key} is what sweep() of {name} sets itself ({other}); leave it out'
                 )
+
+
+def _check_values(own: Mapping[str, Any], made: Any) -> None:
+    """Raises UserError if a command line cannot say a value where the config has another kind."""
+    for key, value in own.items():
+        found = made
+        for part in key.split('.'):
+            found = found[part]
+        if found != value and value == value:  # NaN is refused for what it is
+            raise UserError(
+                f'config.{key}={value!r} would be read as {found!r} in place of what the config '
+                f'has there; set it in get_config()'
+            )
 
 
 def _key(tree: Any) -> str:

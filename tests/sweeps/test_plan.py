@@ -96,6 +96,9 @@ def test_the_same_run_is_planned_once(tmp_path):
         ({'objective': 'hing'}, "config.objective 'hing' is unknown"),
         ({'optimizers.generator.learning_rate': -1.0}, 'must be at least 0'),
         ({'modality': {}}, 'is found by the run itself'),
+        ({'dataset': None}, "config.dataset=None would be read as 'None' in place of what"),
+        ({'evaluation.split': 5}, 'config.evaluation.split=5 would be read as'),
+        ({'optimizers.generator.learning_rate': float('nan')}, 'must be finite'),
     ],
 )
 def test_a_mistake_in_a_trial_is_found_before_any_is_started(tmp_path, own, said):
