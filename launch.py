@@ -200,8 +200,13 @@ def run(mode: str) -> None:
 def sweep(changes: Sequence[tuple[str, str]], folder: epath.Path) -> None:
     """Has an engine run the config's sweep; each trial is given the other flags, too."""
     ours = ('config', 'workdir', 'change', 'mode', 'sweep', *OF_SWEEPS)
-    module = flags.FLAGS.find_module_defining_flag('sweep') or ''
-    present = [x for x in flags.FLAGS.flags_by_module_dict()[module] if x.present]
+    here = flags.FLAGS.find_module_defining_flag('sweep')
+    present = [
+        flag
+        for module, several in flags.FLAGS.flags_by_module_dict().items()
+        for flag in several
+        if flag.present and (module == here or module.startswith('gan_jax.'))
+    ]
     start.start(
         CONFIG.value or '',
         folder,

@@ -108,6 +108,17 @@ class Row(NamedTuple):
             '' if left is None else duration(left),
         )
 
+    def said(self) -> str:
+        """All of it in a line."""
+        name, state, step, value, left = self.cells()
+        parts = [
+            f'{name} {state}',
+            step and f'step {step}',
+            value and f'{self.trial.figure} {value}',
+            left and f'{left} left',
+        ]
+        return ', '.join(x for x in parts if x) + (f': {self.line}' if self.line else '')
+
 
 def duration(seconds: float) -> str:
     """As a person says it: 40 s, 12 min, 3.5 h."""
@@ -207,17 +218,15 @@ class Table:
             self._rows[trial.name] = row
             changed = before is None or before.state != row.state
             if changed and not self._terminal and row.state != WAITING:
-                more = f': {row.line}' if row.line else ''
-                cells = ' '.join(x for x in row.cells()[1:] if x)
-                logging.info('%s %s%s', trial.name, cells, more)
+                logging.info('%s', row.said())
 
     def _tell(self) -> None:
         self._told = time.monotonic()
         rows = [*self._rows.values()]
         last = summary(rows, self._slots)
         if not self._terminal:
-            running = [f'{x.trial.name} {x.cells()[2]}' for x in rows if x.state == RUNNING]
-            logging.info('%s%s', last, f' (running: {"; ".join(running)})' if running else '')
+            running = [row.said() for row in rows if row.state == RUNNING]
+            logging.info('%s', '; '.join([last, *running]))
             return
         size = shutil.get_terminal_size()
         lines = lay_out(rows, last, size.lines, size.columns)

@@ -90,7 +90,7 @@ def test_the_table(tmp_path):
     assert live.lay_out(rows(tmp_path), 'last', 20, 80) == [
         'trial       state     step     modes  left',
         'a=1         finished  400/400  7',
-        'b=1         running   100/400  2.25   90 s'.replace('90 s', '2 min'),
+        'b=1         running   100/400  2.25   2 min',
         'c=1         failed',
         'd=1         waiting',
         'last',
@@ -126,7 +126,12 @@ def test_each_change_of_state_is_a_line(tmp_path, said):
         table.show()
         assert said[1:] == ['b=1 failed: gan_jax: no data']
         (first.workdir / 'checkpoints' / '400').mkdir(parents=True)
-    assert said[2:] == ['a=1 finished 300/400 6.5', '2 trials: 1 failed, 1 finished']
+    assert said[2:] == ['a=1 finished, step 300/400, modes 6.5', '2 trials: 1 failed, 1 finished']
+
+
+def test_what_runs_is_said_with_what_is_left(tmp_path):
+    assert rows(tmp_path)[1].said() == 'b=1 running, step 100/400, modes 2.25, 2 min left'
+    assert rows(tmp_path)[2].said() == 'c=1 failed: no data'
 
 
 def test_each_minute_is_a_line(tmp_path, said, monkeypatch):
