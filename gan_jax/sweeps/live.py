@@ -81,12 +81,14 @@ class Row(NamedTuple):
       state: as `trials.outcome` has it.
       line: why it failed or was stopped.
       progress: how far it is.
+      took: seconds from its start to its end, if both were seen.
     """
 
     trial: Trial
     state: str
     line: str
     progress: Progress
+    took: float | None = None
 
     @property
     def left(self) -> float | None:
@@ -132,12 +134,17 @@ def summary(rows: Sequence[Row], slots: int) -> str:
     counts = [(state, sum(row.state == state for row in rows)) for state in ORDER]
     line = f'{len(rows)} trials: {", ".join(f"{n} {state}" for state, n in counts if n)}'
     paces = [row.progress.pace for row in rows if row.progress.pace is not None]
+    took = [row.took for row in rows if row.took is not None]  # with what comes before the steps
     open_ = [row for row in rows if row.state in (RUNNING, WAITING)]
-    if not paces or not open_:
+    if not (paces or took) or not open_:
         return line
-    usual = sum(paces) / len(paces)
-    steps = [(row, max(row.trial.steps - row.progress.step, 0)) for row in open_]
-    total = sum(n * (row.progress.pace or usual) for row, n in steps)
+    total = 0.0
+    for row in open_:
+        steps = max(row.trial.steps - row.progress.step, 0)
+        if row.progress.pace is not None:
+            total += steps * row.progress.pace
+        else:
+            total += sum(took) / len(took) if took else steps * sum(paces) / len(paces)
     return f'{line}; about {duration(total / max(1, min(slots, len(open_))))} left'
 
 
@@ -176,6 +183,7 @@ class Table:
         """Shows nothing yet; so many trials run at a time."""
         self._trials, self._slots = trials, slots
         self._rows: dict[str, Row] = {}
+        self._begun: dict[str, float] = {}  # when each was seen to run first
         self._terminal = sys.stderr.isatty()
         self._drawn = 0  # lines of the table that stands in the terminal
         self._looked = self._told = time.monotonic() - EVERY
@@ -214,7 +222,12 @@ class Table:
             progress = before.progress if before is not None else Progress()
             if found.state != WAITING:
                 progress = read(trial, progress)
-            row = Row(trial, found.state, found.line, progress)
+            took = None
+            if found.state == RUNNING:
+                self._begun.setdefault(trial.name, self._looked)
+            elif found.state == FINISHED and trial.name in self._begun:
+                took = self._looked - self._begun[trial.name]
+            row = Row(trial, found.state, found.line, progress, took)
             self._rows[trial.name] = row
             changed = before is None or before.state != row.state
             if changed and not self._terminal and row.state != WAITING:

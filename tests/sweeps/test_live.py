@@ -1,3 +1,4 @@
+import fcntl
 import io
 import json
 import sys
@@ -83,6 +84,11 @@ def test_a_sweep_in_one_line(tmp_path):
     counts = '4 trials: 1 running, 1 failed, 1 finished, 1 waiting'
     assert live.summary(rows(tmp_path), 2) == f'{counts}; about 85 s left'
     assert live.summary(rows(tmp_path), 1) == f'{counts}; about 3 min left'
+    # The one that waits takes as long as the one that is finished, with its start.
+    finished, *others = rows(tmp_path)
+    timed = [finished._replace(took=110.0), *others]
+    assert live.summary(timed, 2) == f'{counts}; about 2 min left'
+    assert live.summary(timed, 1) == f'{counts}; about 3 min left'
     assert live.summary(rows(tmp_path)[:1], 1) == '1 trials: 1 finished'
 
 
@@ -132,6 +138,22 @@ def test_each_change_of_state_is_a_line(tmp_path, said):
 def test_what_runs_is_said_with_what_is_left(tmp_path):
     assert rows(tmp_path)[1].said() == 'b=1 running, step 100/400, modes 2.25, 2 min left'
     assert rows(tmp_path)[2].said() == 'c=1 failed: no data'
+
+
+def test_a_trial_is_timed_from_its_start_to_its_end(tmp_path, said, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(live.time, 'monotonic', lambda: now[0])
+    first, second = make(tmp_path), make(tmp_path, name='b=1', lines=[])
+    with (
+        open(first.workdir / 'trial.lock', 'ab') as lock,
+        Table([first, second], 1) as table,
+    ):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        record(first, 'running')
+        table.show()
+        now[0] += 50
+        (first.workdir / 'checkpoints' / '400').mkdir(parents=True)
+    assert said[-1] == '2 trials: 1 finished, 1 waiting; about 50 s left'
 
 
 def test_each_minute_is_a_line(tmp_path, said, monkeypatch):
