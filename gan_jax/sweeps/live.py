@@ -132,7 +132,8 @@ def duration(seconds: float) -> str:
 def summary(rows: Sequence[Row], slots: int) -> str:
     """How many are in which state, and the time that all of them take yet, if it can be guessed."""
     counts = [(state, sum(row.state == state for row in rows)) for state in ORDER]
-    line = f'{len(rows)} trials: {", ".join(f"{n} {state}" for state, n in counts if n)}'
+    num = '1 trial' if len(rows) == 1 else f'{len(rows)} trials'
+    line = f'{num}: {", ".join(f"{n} {state}" for state, n in counts if n)}'
     paces = [row.progress.pace for row in rows if row.progress.pace is not None]
     took = [row.took for row in rows if row.took is not None]  # with what comes before the steps
     open_ = [row for row in rows if row.state in (RUNNING, WAITING)]
@@ -185,7 +186,7 @@ class Table:
         self._rows: dict[str, Row] = {}
         self._begun: dict[str, float] = {}  # when each was seen to run first
         self._terminal = sys.stderr.isatty()
-        self._drawn = 0  # lines of the table that stands in the terminal
+        self._drawn: list[str] = []  # the table's lines that stand in the terminal
         self._looked = self._told = time.monotonic() - EVERY
         self._far = any('://' in os.fspath(trial.workdir) for trial in trials)
         self._filter = _Before(self._erase)
@@ -243,16 +244,17 @@ class Table:
             return
         size = shutil.get_terminal_size()
         lines = lay_out(rows, last, size.lines, size.columns)
-        self._erase()
-        sys.stderr.write('\n'.join(lines) + '\n')
-        sys.stderr.flush()
-        self._drawn = len(lines)
+        if lines != self._drawn:
+            self._erase()
+            sys.stderr.write('\n'.join(lines) + '\n')
+            sys.stderr.flush()
+            self._drawn = lines
 
     def _erase(self) -> None:
         if self._drawn:
-            sys.stderr.write(f'\x1b[{self._drawn}F\x1b[J')  # to its first line, and clear below
+            sys.stderr.write(f'\x1b[{len(self._drawn)}F\x1b[J')  # to its first line, clear below
             sys.stderr.flush()
-            self._drawn = 0
+            self._drawn = []
 
 
 class _Before(python_logging.Filter):

@@ -89,7 +89,7 @@ def test_a_sweep_in_one_line(tmp_path):
     timed = [finished._replace(took=110.0), *others]
     assert live.summary(timed, 2) == f'{counts}; about 2 min left'
     assert live.summary(timed, 1) == f'{counts}; about 3 min left'
-    assert live.summary(rows(tmp_path)[:1], 1) == '1 trials: 1 finished'
+    assert live.summary(rows(tmp_path)[:1], 1) == '1 trial: 1 finished'
 
 
 def test_the_table(tmp_path):
@@ -162,7 +162,7 @@ def test_each_minute_is_a_line(tmp_path, said, monkeypatch):
     with Table([make(tmp_path)], 1) as table:
         for now[0] in (1000.0, 1030.0, 1059.0, 1061.0):
             table.show()
-    assert said == ['1 trials: 1 waiting'] * 3  # the last at the end
+    assert said == ['1 trial: 1 waiting'] * 3  # the last at the end
 
 
 class Terminal(io.StringIO):
@@ -176,13 +176,18 @@ def test_in_a_terminal_the_table_is_drawn_over(tmp_path, monkeypatch):
     with Table([trial], 1) as table:
         table.show()
         first = sys.stderr.getvalue()
-        assert first.splitlines()[-1] == '1 trials: 1 waiting'
+        assert first.splitlines()[-1] == '1 trial: 1 waiting'
         assert len(first.splitlines()) == 3
         table.show()
-        assert sys.stderr.getvalue()[len(first) :] == '\x1b[3F\x1b[J' + first
+        assert sys.stderr.getvalue() == first  # nothing is new
+        record(trial, 'failed')
+        table.show()
+        drawn = sys.stderr.getvalue()[len(first) :]
+        assert drawn.startswith('\x1b[3F\x1b[Jtrial')
+        assert drawn.splitlines()[-1] == '1 trial: 1 failed'
         # A line of the log takes the place of the table, which is drawn again below.
-        before = len(sys.stderr.getvalue())
+        before = len(first + drawn)
         logging.get_absl_handler().filter(logging.logging.LogRecord('x', 50, 'x', 1, '', (), None))
         assert sys.stderr.getvalue()[before:] == '\x1b[3F\x1b[J'
         table.show()
-        assert sys.stderr.getvalue().endswith('\x1b[J' + first)
+        assert sys.stderr.getvalue()[before:] == drawn
