@@ -59,16 +59,16 @@ def two_slots(monkeypatch):
 HOLDS = """
 device = workdir.parent / ('device_' + os.environ['CUDA_VISIBLE_DEVICES'])
 device.mkdir()
-time.sleep(0.1)
+time.sleep(0.4)
 device.rmdir()
 save(5)
 """
 
 
 def test_each_trial_has_devices_of_its_own(tmp_path, two_slots):
-    several = [stand_ins.trial(tmp_path, HOLDS, name=f'a={i}') for i in range(6)]
+    several = [stand_ins.trial(tmp_path, HOLDS, name=f'a={i}') for i in range(4)]
     local.run(several, Options(retries=0))
-    assert [trials.outcome(x) for x in several] == [('finished', 0, '', 1)] * 6
+    assert [trials.outcome(x) for x in several] == [('finished', 0, '', 1)] * 4
     assert not [*tmp_path.glob('device_*')]
 
 

@@ -42,7 +42,7 @@ def test_what_the_end_does_not_say_is_as_before(tmp_path):
 
 
 def test_a_clock_that_began_anew_is_no_pace(tmp_path):
-    resumed = [LINES[0], {'step': 150, 'seconds': 4.0}, {'step': 250, 'seconds': 24.0}]
+    resumed = [LINES[0], LINES[2], {'step': 250, 'seconds': 4.0}]
     assert live.read(make(tmp_path, lines=resumed)).pace == 0.2
 
 
