@@ -51,7 +51,7 @@ CONFIG = flags.DEFINE_string(
 )
 WORKDIR = flags.DEFINE_string('workdir', None, "Default: runs/<the config's name>.")
 CHANGES = flags.DEFINE_multi_string('change', [], 'What --config.a.b=value says, as a.b=value.')
-OF_SWEEPS = ('slots', 'retries')
+OF_SWEEPS = ('slots', 'retries', 'engine_option')
 # What each mode reads beside ALWAYS; of two sets --mode=evaluate reads SETS.
 READS = {
     'train': ('config', 'sweep', *OF_SWEEPS),
@@ -88,6 +88,9 @@ SWEEP = flags.DEFINE_string(
     'sweep', None, f"Trains all trials of the config's sweep(): {', '.join(engines.names())}."
 )
 SLOTS = flags.DEFINE_integer('slots', None, 'So many trials at a time (--sweep).', 1, HUGE)
+WORDS = flags.DEFINE_multi_string(
+    'engine_option', [], "One of an engine's settings, as partition=gpu (--sweep=ENGINE)."
+)
 RETRIES = flags.DEFINE_integer('retries', 1, 'How often a broken trial is retried.', 0, HUGE)
 REAL = flags.DEFINE_string('real', None, 'folder:PATH or PATH.npz (--mode=evaluate).')
 FAKE = flags.DEFINE_string('fake', None, 'What is compared with --real (--mode=evaluate).')
@@ -212,7 +215,7 @@ def sweep(changes: Sequence[tuple[str, str]], folder: epath.Path) -> None:
         folder,
         changes=changes,
         engine=SWEEP.value or start.LOCAL,
-        options=engines.Options(SLOTS.value, RETRIES.value),
+        options=engines.Options(SLOTS.value, RETRIES.value, tuple(WORDS.value)),
         flags=[x.serialize() for x in present if x.name not in ours],
     )
 

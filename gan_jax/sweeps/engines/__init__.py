@@ -26,10 +26,12 @@ class Options(NamedTuple):
     Attributes:
       slots: how many trials run at a time; None for as many as the engine thinks right.
       retries: how often a broken trial is started again.
+      words: what else the engine is told, each NAME=VALUE; see `sweeps.settings`.
     """
 
     slots: int | None = None
     retries: int = 1
+    words: tuple[str, ...] = ()
 
 
 Engine = Callable[[Sequence[Trial], Options], None]

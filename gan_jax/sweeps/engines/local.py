@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
 from gan_jax.runtime.preemption import Interrupt
+from gan_jax.sweeps import settings
 from gan_jax.sweeps import trials as trials_lib
 from gan_jax.sweeps.engines import Options
 from gan_jax.sweeps.live import Table
@@ -22,9 +23,11 @@ def run(trials: Sequence[Trial], options: Options) -> None:
     The first Ctrl-C or SIGTERM has all trials save and end; the same command goes on.
 
     Raises:
-      UserError: if the machine has not as many devices as slots were asked for.
+      UserError: if the machine has not as many devices as slots were asked for, or there are
+        engine options.
       Unfinished, Interrupted: as `engines` says.
     """
+    settings.read('local', settings.Nothing(), options.words)
     free: SimpleQueue[Slot] = SimpleQueue()
     slots = divide(options.slots)
     for slot in slots:
