@@ -48,15 +48,15 @@ while step < steps:
 """
 
 
-def stand_ins(folder: pathlib.Path, steps: int = STEPS, pause: float = PAUSE) -> list[Trial]:
-    """12 trials: the fourth fails always, the eighth once."""
+def stand_ins(folder: pathlib.Path, num: int = 12) -> list[Trial]:
+    """Trials of which the fourth fails always, the eighth once."""
     made = []
-    for i in range(12):
+    for i in range(num):
         fails = {3: 'always', 7: 'once'}.get(i, 'never')
         workdir = folder / f'trial_{i:02d}'
-        arguments = (str(workdir), str(steps), str(pause), fails)
+        arguments = (str(workdir), str(STEPS), str(PAUSE), fails)
         command = (sys.executable, '-c', STAND_IN, *arguments)
-        made.append(Trial(workdir.name, {'seed': i}, epath.Path(workdir), command, steps))
+        made.append(Trial(workdir.name, {'seed': i}, epath.Path(workdir), command, STEPS))
     return made
 
 
@@ -93,7 +93,9 @@ def ray(trials: list[Trial]) -> None:
 
 
 def _kill(cluster: Any, node: Any, trials: list[Trial]) -> None:
-    while sum(_is_finished(x) for x in trials) < 5 or sum(_is_under_way(x) for x in trials) < 2:
+    while sum(_is_finished(x) for x in trials) < len(trials) // 3 or sum(
+        _is_under_way(x) for x in trials
+    ) < min(2, sum(not _is_finished(x) for x in trials)):
         time.sleep(0.05)
     cluster.remove_node(node, allow_graceful=False)
     print('one of two nodes is killed', file=sys.stderr)

@@ -23,6 +23,7 @@ from gan_jax.sweeps.engines import Options
 from gan_jax.sweeps.trials import Trial
 
 PORT = 8476  # of the first machine, where the processes of one trial meet
+V5E, OF_V5E = 'tpu-v5litepod', 'v2-alpha-tpuv5-lite'  # SkyPilot's own choice is v5p's software
 AGAIN = (75,)  # exit codes after which the same command goes on: launch.py --requeue was stopped
 
 
@@ -34,7 +35,7 @@ class Settings(NamedTuple):
       infra: where, in SkyPilot's words: gcp, gcp/us-west4, or aws/us-east-1.
       num_nodes: machines a trial, each with these accelerators; a TPU slice is one.
       spot: whether machines may be taken away, which makes them cheaper.
-      runtime_version: the software of a TPU VM; '' for SkyPilot's choice.
+      runtime_version: the software of a TPU VM; '' for the usual one.
       packages: what is installed beside this package; '' for jax[tpu] or jax[cuda12].
       python: its version there.
       folder: where the files are written; '' for runs/sky/<the sweep's name>.
@@ -74,7 +75,7 @@ def run(trials: Sequence[Trial], options: Options) -> None:
     if local:
         raise UserError(
             f'--sweep=sky needs --workdir on a bucket, such as gs://my-bucket/sweep: machines take '
-            f'{local[0].workdir} with them when they go'
+            f'{local[0].workdir.parent} with them when they go'
         )
     sweep = trials[0].workdir.parent.name
     folder = pathlib.Path(chosen.folder or f'runs/sky/{sweep}')
@@ -109,11 +110,9 @@ def task(trial: Trial, name: str, retries: int, chosen: Settings) -> str:
     resources = [f'accelerators: {json.dumps(chosen.accelerators)}']
     if chosen.infra:
         resources.insert(0, f'infra: {json.dumps(chosen.infra)}')
-    if chosen.runtime_version:
-        resources += [
-            'accelerator_args:',
-            f'  runtime_version: {json.dumps(chosen.runtime_version)}',
-        ]
+    runtime = chosen.runtime_version or (OF_V5E if chosen.accelerators.startswith(V5E) else '')
+    if runtime:
+        resources += ['accelerator_args:', f'  runtime_version: {json.dumps(runtime)}']
     resources += [
         f'use_spot: {json.dumps(chosen.spot)}',
         'job_recovery:',

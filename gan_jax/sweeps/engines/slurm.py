@@ -8,7 +8,6 @@ configuration), since it is what `scancel` sends as well.
 """
 
 import importlib
-import os
 import pathlib
 import shutil
 import signal
@@ -142,8 +141,7 @@ class Job:
         """Has the trial save and end at SIGTERM; what comes then is not for the job to say."""
         del number, frame
         self._save()
-        sys.stdout.flush()
-        os._exit(REQUEUE)
+        sys.exit(REQUEUE)
 
     def _save(self) -> None:
         if self._stop is not None and self._run is not None:
