@@ -5,7 +5,12 @@ from collections.abc import Sequence
 
 from etils import epath
 
-from gan_jax.sweeps.trials import Trial
+from gan_jax.sweeps.trials import FINISHED, Trial, state
+
+
+def unfinished(trials: Sequence[Trial]) -> list[Trial]:
+    """Those for which a machine is needed."""
+    return [trial for trial in trials if state(trial) != FINISHED]
 
 
 def portable(trials: Sequence[Trial]) -> list[Trial]:

@@ -113,7 +113,7 @@ def _follow(
         resources={'TPU': chosen.tpus} if chosen.tpus else {},
         max_retries=chosen.node_retries,
     )
-    waiting, alive = list(trials), 0
+    waiting, alive = elsewhere.unfinished(trials), 0
     running: dict[Any, Trial] = {}
     while (waiting or running) and interrupt.name is None:
         while waiting and len(running) < (options.slots or len(trials)):

@@ -79,12 +79,13 @@ def run(trials: Sequence[Trial], options: Options) -> None:
         )
     sweep = trials[0].workdir.parent.name
     folder = pathlib.Path(chosen.folder or f'runs/sky/{sweep}')
-    script = write(elsewhere.portable(trials), folder, sweep, options.retries, chosen)
+    left = elsewhere.unfinished(elsewhere.portable(trials))
+    script = write(left, folder, sweep, options.retries, chosen)
     if chosen.launch:
         subprocess.run(['sh', str(script)], check=True)
-        logging.info('%d jobs are launched; `sky jobs queue` shows them', len(trials))
+        logging.info('%d jobs are launched; `sky jobs queue` shows them', len(left))
     else:
-        logging.info('%d task files are written; launch them: sh %s', len(trials), script)
+        logging.info('%d task files are written; launch them: sh %s', len(left), script)
 
 
 def write(

@@ -24,7 +24,7 @@ from absl import logging
 
 from gan_jax.errors import UserError, one_line
 from gan_jax.runtime.preemption import Interrupt
-from gan_jax.sweeps import live, settings
+from gan_jax.sweeps import elsewhere, live, settings
 from gan_jax.sweeps import trials as trials_lib
 from gan_jax.sweeps.engines import Options
 from gan_jax.sweeps.trials import Trial
@@ -64,7 +64,8 @@ def run(trials: Sequence[Trial], options: Options) -> None:
         _check_queue(sweep)
     folder = pathlib.Path(given.get('folder', f'runs/slurm/{sweep}')).absolute()
     executor = _executor(cluster, folder, sweep, options, given)
-    jobs = executor.map_array(Job(options.retries), trials)
+    left = elsewhere.unfinished(trials)
+    jobs = executor.map_array(Job(options.retries), left) if left else []
     logging.info('%d jobs are submitted; their logs: %s', len(jobs), folder)
     with live.Table(trials, options.slots or len(trials)) as shown, Interrupt() as interrupt:
         while interrupt.name is None and not all(job.done() for job in jobs):

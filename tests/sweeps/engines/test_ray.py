@@ -86,6 +86,12 @@ def test_slots_bound_the_tasks_that_are_out(run, tmp_path):
     assert run(trials, slots=2).most == 2
 
 
+def test_a_finished_trial_is_no_task(run, tmp_path):
+    one = trial(tmp_path, FINE)
+    trials_lib.run(one)
+    assert run([one]).most == 0
+
+
 def test_python_is_the_machines_own(run, tmp_path):
     one = trial(tmp_path, FINE)
     seen = []

@@ -6,6 +6,7 @@ import pytest
 from etils import epath
 
 from gan_jax.errors import UserError
+from gan_jax.sweeps import elsewhere
 from gan_jax.sweeps.engines import Options, find, sky
 from gan_jax.sweeps.trials import Trial
 
@@ -41,8 +42,17 @@ def trial(root='gs://bucket/lr', name='generator.b1=0.5,seed=0'):
     return Trial(name, {}, workdir, (sys.executable, *words), 10)
 
 
+@pytest.fixture(autouse=True)
+def _bucket(monkeypatch):
+    """One on which a single trial is finished."""
+    monkeypatch.setattr(elsewhere, 'state', lambda x: 'finished' if 'seed=9' in x.name else '')
+
+
 def run(*words, trials=None):
-    find('sky')(trials or [trial(), trial(name='seed=1')], Options(retries=2, words=words))
+    find('sky')(
+        trials or [trial(), trial(name='seed=9'), trial(name='seed=1')],
+        Options(retries=2, words=words),
+    )
 
 
 def test_the_task_file_says_what_each_trial_gets(tmp_path):
