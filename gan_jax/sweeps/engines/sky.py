@@ -24,7 +24,10 @@ from gan_jax.sweeps.trials import Trial
 
 PORT = 8476  # of the first machine, where the processes of one trial meet
 V5E, OF_V5E = 'tpu-v5litepod', 'v2-alpha-tpuv5-lite'  # SkyPilot's own choice is v5p's software
-AGAIN = (75,)  # exit codes after which the same command goes on: launch.py --requeue was stopped
+# Exit codes after which the same command goes on: it was told to end; another process died.
+AGAIN = (75, 76)
+# This package as bucket's kind needs it, and what else it needs.
+STORAGE = {'gs': ".'[gcs]'", 's3': '. s3fs', 'az': '. adlfs'}
 
 
 class Settings(NamedTuple):
@@ -120,12 +123,13 @@ def task(trial: Trial, name: str, retries: int, chosen: Settings) -> str:
         f'  max_restarts_on_errors: {retries}',
         f'  recover_on_exit_codes: {json.dumps(list(AGAIN))}',
     ]
+    ours = STORAGE.get(str(trial.workdir).partition('://')[0], '.')
     setup = [
         'set -e',
         'export PATH="$HOME/.local/bin:$PATH"',
         'command -v uv > /dev/null || curl -LsSf https://astral.sh/uv/install.sh | sh',
         f'uv venv --clear --python {shlex.quote(chosen.python)} "$HOME/gan_jax_venv"',
-        f'uv pip install --python "$HOME/gan_jax_venv/bin/python" . {shlex.quote(packages)}',
+        f'uv pip install --python "$HOME/gan_jax_venv/bin/python" {ours} {shlex.quote(packages)}',
     ]
     meeting = ''
     if chosen.num_nodes > 1:  # TPU slices are found by JAX

@@ -23,13 +23,13 @@ resources:
   use_spot: true
   job_recovery:
     max_restarts_on_errors: 2
-    recover_on_exit_codes: [75]
+    recover_on_exit_codes: [75, 76]
 setup: |
   set -e
   export PATH="$HOME/.local/bin:$PATH"
   command -v uv > /dev/null || curl -LsSf https://astral.sh/uv/install.sh | sh
   uv venv --clear --python 3.12 "$HOME/gan_jax_venv"
-  uv pip install --python "$HOME/gan_jax_venv/bin/python" . 'jax[tpu]'
+  uv pip install --python "$HOME/gan_jax_venv/bin/python" .'[gcs]' 'jax[tpu]'
 run: |
   $HOME/gan_jax_venv/bin/python launch.py --config=configs/gan.py\
  --workdir=gs://bucket/lr/generator.b1=0.5,seed=0 '--config.note=a '"'"'b'"'"'' --requeue
@@ -135,4 +135,4 @@ def test_skypilots_own_parser_takes_the_file(words, expected, tmp_path):
         capture_output=True, text=True, timeout=120, check=True,
         env={**os.environ, 'HOME': str(tmp_path)},
     ).stdout  # fmt: skip
-    assert f'lr-seed-1 {expected} 2 [75]\n$HOME/gan_jax_venv/bin/python launch.py ' in out
+    assert f'lr-seed-1 {expected} 2 [75, 76]\n$HOME/gan_jax_venv/bin/python launch.py ' in out
