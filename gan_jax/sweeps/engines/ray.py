@@ -11,7 +11,10 @@ packages that it needs are installed there, in the same Python version.
 import importlib
 import os
 import sys
+import threading
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from absl import logging
@@ -26,7 +29,9 @@ from gan_jax.sweeps.trials import Trial
 ray = importlib.import_module('ray')
 
 LEFT_OUT = ['.git', 'docs', 'tests', 'benchmarks']  # of what is copied to the machines
-LOOK = 1.0  # seconds between two looks at all trials
+LOOK = 1.0  # seconds between two looks at all trials;
+MOMENT = 0.2  # of a task at its own
+GRACE = 60.0  # seconds in which trials that are asked to end are waited for
 
 
 class Settings(NamedTuple):
@@ -63,7 +68,7 @@ def run(trials: Sequence[Trial], options: Options) -> None:
         with live.Table(trials, options.slots or _fit(chosen)) as shown, Interrupt() as interrupt:
             _follow(trials, options, chosen, shown, interrupt)
     finally:
-        ray.shutdown()  # what still runs is sent SIGTERM, saves and ends
+        ray.shutdown()
     if interrupt.name is not None:
         raise trials_lib.Interrupted(interrupt.name)
     trials_lib.conclude(trials)
@@ -107,7 +112,7 @@ def _follow(
     interrupt: Interrupt,
 ) -> None:
     """Has all trials run, as many at a time as was asked for, and shows how they come along."""
-    task = ray.remote(_play).options(
+    play = ray.remote(_play).options(
         num_cpus=chosen.cpus,
         num_gpus=chosen.gpus,
         resources={'TPU': chosen.tpus} if chosen.tpus else {},
@@ -118,7 +123,7 @@ def _follow(
     while (waiting or running) and interrupt.name is None:
         while waiting and len(running) < (options.slots or len(trials)):
             trial = waiting.pop(0)
-            running[task.remote(trial, options.retries, sys.executable)] = trial
+            running[play.remote(trial, options.retries, sys.executable)] = trial
         for ended in ray.wait(list(running), timeout=LOOK)[0]:
             _take(ended, running.pop(ended))
         before, alive = alive, sum(node['Alive'] for node in ray.nodes())
@@ -127,12 +132,24 @@ def _follow(
                 '%d of %d machines are gone; their trials go on elsewhere', before - alive, before
             )
         shown.show()
+    for task in running:
+        ray.cancel(task)
+    if running:
+        ray.wait(list(running), num_returns=len(running), timeout=GRACE)
 
 
 def _play(trial: Trial, retries: int, python: str) -> trials_lib.Outcome:
     """On a machine of the cluster: runs the trial, with the Python that is there."""
     command = tuple(sys.executable if word == python else word for word in trial.command)
-    return trials_lib.run(trial._replace(command=command), retries)
+    trial, stop = trial._replace(command=command), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(trials_lib.run, trial, retries, stop=stop)
+        try:
+            while not running.done():  # Ray interrupts this thread, but wakes it from no lock
+                time.sleep(MOMENT)
+        except KeyboardInterrupt:
+            stop.set()
+        return running.result()
 
 
 def _take(task: Any, trial: Trial) -> None:

@@ -1,4 +1,6 @@
+import _thread
 import sys
+import threading
 import types
 
 import pytest
@@ -7,6 +9,7 @@ from stand_ins import trial
 
 from benchmarks import sweep_engines
 from gan_jax.errors import UserError
+from gan_jax.runtime import preemption
 from gan_jax.sweeps import engines
 from gan_jax.sweeps import trials as trials_lib
 from gan_jax.sweeps.engines import Options
@@ -22,6 +25,7 @@ class Fake(types.ModuleType):
         super().__init__('ray')
         self.nodes = lambda: [NODE]
         self.said, self.tasks, self.most, self.play = {}, {}, 0, play
+        self.cancelled = []
         self.exceptions = types.SimpleNamespace(RayError=RuntimeError)
 
     def init(self, **arguments):
@@ -47,6 +51,9 @@ class Fake(types.ModuleType):
 
     def get(self, key):
         return self.function(*self.tasks.pop(key))
+
+    def cancel(self, key):
+        self.cancelled.append(self.tasks[key][0].name)
 
     def shutdown(self):
         self.said['shutdown'] = True
@@ -127,6 +134,55 @@ def test_a_task_that_ray_gives_up_is_no_end_of_the_others(run, tmp_path):
     with pytest.raises(trials_lib.Unfinished, match=r'^a=1 waiting: it was not started'):
         run(trials, fake=Fake(play))
     assert trials_lib.state(trials[1]) == 'finished'
+
+
+class Interrupted:
+    """An Interrupt to which Ctrl-C comes after the tasks are out."""
+
+    asked = 0
+
+    @property
+    def name(self):
+        self.asked += 1
+        return None if self.asked == 1 else 'SIGINT'
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+def test_ctrl_c_has_all_tasks_end(run, tmp_path, monkeypatch):
+    fake = Fake()
+    fake.wait = lambda keys, timeout, **more: fake.said.update(wait=(timeout, more)) or ([], keys)
+    monkeypatch.setattr(preemption, 'Interrupt', Interrupted)
+    with pytest.raises(trials_lib.Interrupted, match='SIGINT'):
+        run([trial(tmp_path, FINE), trial(tmp_path, FINE, 'a=2')], fake=fake)
+    assert fake.cancelled == ['a=1', 'a=2']
+    assert fake.said['wait'] == (60.0, {'num_returns': 2})
+    assert fake.said['shutdown']
+
+
+WAITS = """
+signal.signal(signal.SIGTERM, lambda *_: (save(2), fail('gan_jax: stopped', 0)))
+save(1)
+time.sleep(30)
+"""
+
+
+def test_a_task_that_is_cancelled_has_its_trial_save(run, tmp_path):
+    run([])
+    one = trial(tmp_path, WAITS)
+
+    def interrupt():  # as Ray does
+        while trials_lib.newest_step(one) < 1:
+            threading.Event().wait(0.02)
+        _thread.interrupt_main()
+
+    threading.Thread(target=interrupt).start()
+    outcome = sys.modules['gan_jax.sweeps.engines.ray']._play(one, 3, '')
+    assert (outcome.state, trials_lib.newest_step(one)) == ('stopped', 2)
 
 
 def test_work_directories_that_are_not_shared_are_seen(run, tmp_path):
