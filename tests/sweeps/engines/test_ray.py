@@ -167,7 +167,7 @@ def test_ctrl_c_has_all_tasks_end(run, tmp_path, monkeypatch):
 WAITS = """
 signal.signal(signal.SIGTERM, lambda *_: (save(2), fail('gan_jax: stopped', 0)))
 save(1)
-time.sleep(30)
+time.sleep(9)
 """
 
 
@@ -181,7 +181,7 @@ def test_a_task_that_is_cancelled_has_its_trial_save(run, tmp_path):
         _thread.interrupt_main()
 
     threading.Thread(target=interrupt).start()
-    outcome = sys.modules['gan_jax.sweeps.engines.ray']._play(one, 3, '')
+    outcome = sys.modules['gan_jax.sweeps.engines.ray']._play(one, 0, '')
     assert (outcome.state, trials_lib.newest_step(one)) == ('stopped', 2)
 
 
