@@ -13,10 +13,10 @@ VALUES = {
     'num': '5', 'seed': '0', 'truncation': '0.7', 'best': 'True', 'replica': '0',
     'metrics': 'sliced_wasserstein', 'features': 'classifier', 'split': 'test',
     'input': 'x', 'output': 'y', 'direction': 'a_to_b', 'real': 'x.npz', 'fake': 'y.npz',
-    'sweep': 'print', 'slots': '1', 'retries': '1',
+    'sweep': 'print', 'slots': '1', 'retries': '1', 'engine_option': 'gpus=1',
 }  # fmt: skip
 READS = {
-    'train': {'sweep', 'slots', 'retries'},
+    'train': {'sweep', 'slots', 'retries', 'engine_option'},
     'sample': {'num', 'seed', 'truncation', 'best', 'replica'},
     'translate': {'input', 'output', 'direction', 'best', 'replica'},
     'animate': {'replica'},

@@ -58,7 +58,7 @@ def run(trials: Sequence[Trial], options: Options) -> None:
     Ctrl-C or SIGTERM has all trials save and end; the same command goes on.
 
     Raises:
-      UserError: if there is no cluster, or none of its machines has what a trial needs.
+      UserError: if there is no cluster, or its machines write to another work directory.
       Unfinished, Interrupted: as `engines` says.
     """
     chosen = settings.read('ray', Settings(), options.words)

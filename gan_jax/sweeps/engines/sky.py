@@ -26,7 +26,7 @@ PORT = 8476  # of the first machine, where the processes of one trial meet
 V5E, OF_V5E = 'tpu-v5litepod', 'v2-alpha-tpuv5-lite'  # SkyPilot's own choice is v5p's software
 # Exit codes after which the same command goes on: it was told to end; another process died.
 AGAIN = (75, 76)
-# This package as bucket's kind needs it, and what else it needs.
+# How this package is installed with what a bucket of the kind needs.
 STORAGE = {'gs': ".'[gcs]'", 's3': '. s3fs', 'az': '. adlfs'}
 
 
