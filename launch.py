@@ -1,11 +1,13 @@
 """Trains a GAN, or samples from one: flags and what they lead to; nothing else.
 
 python launch.py --config=configs/dcgan.py
+python launch.py --config=configs/dcgan.py --sweep --workdir=runs/sweep
 python launch.py --workdir=runs/dcgan --mode=sample --num=64 --seed=0
 
 Exit codes:
   0: done; or stopped by Ctrl-C or SIGTERM while it trained, and saved
-  1: the run diverged; or no picture could be read (--mode=translate)
+  1: the run diverged; some trials of a sweep were not finished; or no picture could be read
+     (--mode=translate)
   2: a mistake in the command line, the config or the data
   3: a file could not be read or written: no space, no permission, a failing disk
   130, 143: ended by Ctrl-C, by SIGTERM, before or after the training or for the second time
@@ -33,6 +35,7 @@ if __name__ == '__main__':
     signal.signal(signal.SIGTERM, stop)
 
 from absl import app, flags  # noqa: E402
+from etils import epath  # noqa: E402
 
 from gan_jax import errors, train  # noqa: E402
 from gan_jax.commands import evaluate, report, sample, translate  # noqa: E402
@@ -41,15 +44,17 @@ from gan_jax.config.bounds import HUGE, check_number  # noqa: E402
 from gan_jax.config.checks import check_name  # noqa: E402
 from gan_jax.errors import UserError  # noqa: E402
 from gan_jax.runtime import preemption, process  # noqa: E402
+from gan_jax.sweeps import engines, start, trials  # noqa: E402
 
 CONFIG = flags.DEFINE_string(
     'config', None, 'The run, a file in configs/; --config.a.b=value changes a key of it.'
 )
 WORKDIR = flags.DEFINE_string('workdir', None, "Default: runs/<the config's name>.")
 CHANGES = flags.DEFINE_multi_string('change', [], 'What --config.a.b=value says, as a.b=value.')
+OF_SWEEPS = ('slots', 'retries', 'engine_option')
 # What each mode reads beside ALWAYS; of two sets --mode=evaluate reads SETS.
 READS = {
-    'train': ('config',),
+    'train': ('config', 'sweep', *OF_SWEEPS),
     'sample': ('num', 'seed', 'truncation', 'best', 'replica'),
     'translate': ('input', 'output', 'direction', 'best', 'replica'),
     'animate': ('replica',),
@@ -79,6 +84,14 @@ SPLIT = flags.DEFINE_string('split', None, 'Real images of which split (--mode=e
 INPUT = flags.DEFINE_string('input', None, 'A folder of pictures (--mode=translate).')
 OUTPUT = flags.DEFINE_string('output', None, 'Where their translations go (--mode=translate).')
 DIRECTION = flags.DEFINE_string('direction', 'a_to_b', 'Or b_to_a (--mode=translate).')
+SWEEP = flags.DEFINE_string(
+    'sweep', None, f"Trains all trials of the config's sweep(): {', '.join(engines.names())}."
+)
+SLOTS = flags.DEFINE_integer('slots', None, 'So many trials at a time (--sweep).', 1, HUGE)
+WORDS = flags.DEFINE_multi_string(
+    'engine_option', [], "One of an engine's settings, as partition=gpu (--sweep=ENGINE)."
+)
+RETRIES = flags.DEFINE_integer('retries', 1, 'How often a broken trial is retried.', 0, HUGE)
 REAL = flags.DEFINE_string('real', None, 'folder:PATH or PATH.npz (--mode=evaluate).')
 FAKE = flags.DEFINE_string('fake', None, 'What is compared with --real (--mode=evaluate).')
 
@@ -93,6 +106,7 @@ def parse(argv: Sequence[str]) -> Sequence[str]:
     """Reads the flags; a mistake in them is one line."""
     try:
         words = flags.FLAGS.read_flags_from_files(list(argv[1:]), force_gnu=False)
+        words = [f'{x}={start.LOCAL}' if x in ('-sweep', '--sweep') else x for x in words]
         others, changes = overrides.separate(words)
         return flags.FLAGS([argv[0], *others, *(f'--change={x}={y}' for x, y in changes)])
     except flags.UnrecognizedFlagError as error:
@@ -117,6 +131,9 @@ def check_flags(mode: str) -> None:
                 f'{", ".join(f"--mode={x}" for x in others)}; leave it out'
             )
     if mode == 'train':
+        for flag in () if SWEEP.value else OF_SWEEPS:
+            if flags.FLAGS[flag].present:
+                raise UserError(f'--{flag} is only read beside --sweep; leave it out')
         return
     if CHANGES.value:
         raise UserError(
@@ -146,6 +163,8 @@ def run(mode: str) -> None:
     best, replica = BEST.value, REPLICA.value
     if mode == 'train':
         words = [(x, y) for x, _, y in (change.partition('=') for change in CHANGES.value)]
+        if SWEEP.value:
+            return sweep(words, epath.Path(workdir))
         config = overrides.apply(overrides.load(CONFIG.value or ''), words)
         experiment = train.train(config, workdir)
         if experiment is not None:
@@ -181,6 +200,26 @@ def run(mode: str) -> None:
             evaluate.evaluate_sets(workdir, REAL.value, FAKE.value, num=num, changes=changes)
 
 
+def sweep(changes: Sequence[tuple[str, str]], folder: epath.Path) -> None:
+    """Has an engine run the config's sweep; each trial is given the other flags, too."""
+    ours = ('config', 'workdir', 'change', 'mode', 'sweep', *OF_SWEEPS)
+    here = flags.FLAGS.find_module_defining_flag('sweep')
+    present = [
+        flag
+        for module, several in flags.FLAGS.flags_by_module_dict().items()
+        for flag in several
+        if flag.present and (module == here or module.startswith('gan_jax.'))
+    ]
+    start.start(
+        CONFIG.value or '',
+        folder,
+        changes=changes,
+        engine=SWEEP.value or start.LOCAL,
+        options=engines.Options(SLOTS.value, RETRIES.value, tuple(WORDS.value)),
+        flags=[x.serialize() for x in present if x.name not in ours],
+    )
+
+
 def main(argv: Sequence[str]) -> None:
     """Two hops from here to the update: train, update."""
     preemption.watch()
@@ -193,6 +232,12 @@ def main(argv: Sequence[str]) -> None:
         fail(str(error), 2)
     except train.Diverged as error:
         fail(str(error), 1)
+    except trials.Unfinished as error:
+        for line in str(error).splitlines():
+            print(f'gan_jax: {line}', file=sys.stderr)
+        sys.exit(1)
+    except trials.Interrupted as error:
+        fail(f'{error}: all trials ended; the same command goes on from there', 128 + error.number)
     except OSError as error:
         print(f'gan_jax: {errors.of_system(error)}', file=sys.stderr, flush=True)
         with contextlib.suppress(OSError):

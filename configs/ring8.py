@@ -20,9 +20,13 @@ paper's size: --config.generator.width=400 --config.discriminator.width=200 --co
 and for each player --config.optimizers.generator.learning_rate=1e-4.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import ml_collections
 
 from gan_jax import config as config_lib
+from gan_jax import sweeps
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -52,3 +56,18 @@ def get_config() -> ml_collections.ConfigDict:
     config.checkpoint_every = 5000
     config.eval_every = 5000
     return config
+
+
+def sweep() -> Iterator[dict[str, Any]]:
+    """Three objectives, with and without a penalty, at two rates that stay what they are.
+
+    A rate that falls over all steps would make a shorter run another one, not the longer one's
+    beginning.
+    """
+    return sweeps.product(
+        {'objective': ['non_saturating', 'hinge', 'relativistic_pairing_non_saturating']},
+        [{}, {'penalties.r1.weight': 0.1}],
+        sweeps.zipped(
+            {f'optimizers.{x}.learning_rate': [1e-3, 2e-4] for x in ('generator', 'discriminator')}
+        ),
+    )

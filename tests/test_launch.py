@@ -13,9 +13,10 @@ VALUES = {
     'num': '5', 'seed': '0', 'truncation': '0.7', 'best': 'True', 'replica': '0',
     'metrics': 'sliced_wasserstein', 'features': 'classifier', 'split': 'test',
     'input': 'x', 'output': 'y', 'direction': 'a_to_b', 'real': 'x.npz', 'fake': 'y.npz',
+    'sweep': 'print', 'slots': '1', 'retries': '1', 'engine_option': 'gpus=1',
 }  # fmt: skip
 READS = {
-    'train': set(),
+    'train': {'sweep', 'slots', 'retries', 'engine_option'},
     'sample': {'num', 'seed', 'truncation', 'best', 'replica'},
     'translate': {'input', 'output', 'direction', 'best', 'replica'},
     'animate': {'replica'},
@@ -24,6 +25,7 @@ READS = {
 }
 # Beside --real and --fake.
 NOT_OF_SETS = {'seed', 'truncation', 'best', 'replica', 'split', 'input', 'output', 'direction'}
+NOT_OF_SETS |= READS['train']
 
 
 def refusal(*words):
@@ -41,7 +43,7 @@ def refusal(*words):
 @pytest.mark.parametrize('mode', READS)
 def test_a_flag_that_a_mode_does_not_read_is_refused(mode, flag):
     """Whatever it says, its default too."""
-    start = ('--config=configs/dcgan.py',) if mode == 'train' else ()
+    start = ('--config=configs/dcgan.py', '--sweep') if mode == 'train' else ()
     said = refusal(f'--mode={mode}', *start, f'--{flag}={VALUES[flag]}')
     if flag in READS[mode]:
         assert said == ''
@@ -55,6 +57,12 @@ def test_two_sets_are_evaluated_without_the_flags_of_a_run(flag):
     said = refusal('--mode=evaluate', '--real=x.npz', '--fake=y.npz', f'--{flag}={VALUES[flag]}')
     assert said.startswith(f'--{flag} is not read by' if flag in NOT_OF_SETS else '')
     assert bool(said) == (flag in NOT_OF_SETS)
+
+
+def test_what_is_of_sweeps_alone_is_read_beside_them():
+    assert refusal('--slots=2') == '--slots is only read beside --sweep; leave it out'
+    assert refusal('--retries=2') == '--retries is only read beside --sweep; leave it out'
+    assert refusal('--slots=2', '--sweep') == ''
 
 
 def test_the_table_has_every_flag():

@@ -8,10 +8,11 @@ import contextlib
 import pathlib
 import re
 import runpy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ml_collections
+import numpy as np
 
 from gan_jax.config.defaults import default
 from gan_jax.errors import UserError, nearest, one_line
@@ -44,22 +45,51 @@ def load(name: str) -> ml_collections.ConfigDict:
       UserError: if there is no such file, or it gives no config.
     """
     path, argument = find(name), name.partition(':')[2]
-    try:
-        config = runpy.run_path(path)['get_config'](*([argument] if argument else []))
-    except KeyError as error:
-        if error.args != ('get_config',):
-            raise UserError(f'{path}: {type(error).__name__}: {one_line(error)}') from error
-        raise UserError(f'{path} has no function get_config; start from configs/gan.py') from None
-    except SystemExit as error:
-        raise UserError(f'{path}: SystemExit: {error}; a config file gives a config') from error
-    except Exception as error:  # a config file is code, and may raise anything
-        raise UserError(f'{path}: {type(error).__name__}: {one_line(error)}') from error
+    config = _called(path, 'get_config', *([argument] if argument else []))
     if not isinstance(config, ml_collections.ConfigDict):
         raise UserError(
             f'{path}: get_config gives {type(config).__name__}, not a ConfigDict; start from '
             f'gan_jax.config.default()'
         )
     return config
+
+
+def load_sweep(name: str) -> list[dict[str, Any]]:
+    """The overrides of each trial, as sweep() of a config file gives them.
+
+    Raises:
+      UserError: if it has none, or gives something else than dicts of keys.
+    """
+    path = find(name)
+    trials = _called(path, 'sweep', then=list)
+    if not trials:
+        raise UserError(f'{path}: sweep() gives no trial')
+    for trial in trials:
+        if not isinstance(trial, Mapping) or not all(isinstance(x, str) for x in trial):
+            raise UserError(
+                f"{path}: sweep() gives {trial!r}, not a dict of keys such as {{'steps': 100}}"
+            )
+    return [dict(trial) for trial in trials]
+
+
+def _called(path: str, function: str, *arguments: str, then: Callable[[Any], Any] | None = None):
+    """What a function of a config file gives, and what `then` makes of it.
+
+    Raises:
+      UserError: if there is none, or anything goes wrong.
+    """
+    try:
+        given = runpy.run_path(path)[function](*arguments)
+        return given if then is None else then(given)
+    except KeyError as error:
+        if error.args != (function,):
+            raise UserError(f'{path}: {type(error).__name__}: {one_line(error)}') from error
+        start = 'configs/gan.py' if function == 'get_config' else 'that of configs/dcgan.py'
+        raise UserError(f'{path} has no function {function}; start from {start}') from None
+    except SystemExit as error:
+        raise UserError(f'{path}: SystemExit: {error}; a config file gives a config') from error
+    except Exception as error:  # a config file is code, and may raise anything
+        raise UserError(f'{path}: {type(error).__name__}: {one_line(error)}') from error
 
 
 def _files(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -170,6 +200,20 @@ def read(text: str, present: Any, is_text: bool = False) -> Any:
         with contextlib.suppress(OverflowError):
             return float(value)
     return value
+
+
+def written(value: Any) -> str:
+    """What `read` reads as this value, as far as the command line can say it."""
+    return value if isinstance(value, str) else repr(plain(value))
+
+
+def plain(value: Any) -> Any:
+    """The same in Python's own types: NumPy's numbers and arrays are no texts to read back."""
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, Mapping):
+        return {key: plain(x) for key, x in value.items()}
+    return tuple(plain(x) for x in value) if isinstance(value, list | tuple) else value
 
 
 def likely(flag: str, flags: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ import math
 
 import methods
 import ml_collections
+import numpy as np
 import pytest
 
 from gan_jax.config import experiment, overrides
@@ -165,3 +166,64 @@ def test_a_file_may_take_an_argument(tmp_path):
 @pytest.mark.parametrize('name', methods.CONFIGS)
 def test_every_config_is_right_as_the_command_line_reads_it(name):
     experiment.check(overrides.apply(overrides.load(f'configs/{name}.py'), [('batch_size', '16')]))
+
+
+SWEEP = """
+from gan_jax import config, sweeps
+def get_config():
+    return config.default()
+def sweep():
+    {}
+"""
+
+
+@pytest.mark.parametrize(
+    ('body', 'words'),
+    [
+        ('return []', 'sweep() gives no trial'),
+        ('yield from ()', 'sweep() gives no trial'),
+        ('yield {"steps": 1}; yield {5: 1}', 'sweep() gives {5: 1}, not a dict of keys'),
+        ('return sweeps.seeds', "TypeError: 'function' object is not iterable"),
+        ('return sweeps.product(sweeps.seeds(1), {"seed": [1]})', 'seed is in two of the spaces'),
+        ('yield {}["x"]', "KeyError: 'x'"),
+    ],
+)
+def test_a_sweep_that_gives_no_trials_is_one_line(tmp_path, body, words):
+    file = tmp_path / 'mine.py'
+    file.write_text(SWEEP.replace('{}', body, 1))
+    with pytest.raises(UserError) as error:
+        overrides.load_sweep(str(file))
+    assert words in str(error.value)
+    assert str(file) in str(error.value)
+
+
+def test_a_file_without_a_sweep_is_one_line():
+    with pytest.raises(UserError, match='has no function sweep; start from that of'):
+        overrides.load_sweep('configs/gan.py')
+
+
+def test_the_trials_of_dcgan():
+    key = 'optimizers.generator.learning_rate'
+    assert overrides.load_sweep('configs/dcgan.py') == [
+        {key: rate, 'seed': seed} for rate in (1e-4, 2e-4) for seed in (0, 1, 2)
+    ]
+
+
+@pytest.mark.parametrize(
+    ('value', 'text'),
+    [
+        (5, '5'),
+        (1e-4, '0.0001'),
+        ('hinge', 'hinge'),
+        (True, 'True'),
+        (None, 'None'),
+        ([8, (4,)], '(8, (4,))'),
+        ({'name': 'hinge'}, "{'name': 'hinge'}"),
+        (np.float64(0.5), '0.5'),
+        (np.arange(2), '(0, 1)'),
+        ({'a': [np.int64(3)]}, "{'a': (3,)}"),
+    ],
+)
+def test_a_value_is_written_as_it_is_read(value, text):
+    assert overrides.written(value) == text
+    assert overrides.read(text, None) == overrides.plain(value)
