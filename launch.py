@@ -38,7 +38,7 @@ from absl import app, flags  # noqa: E402
 from etils import epath  # noqa: E402
 
 from gan_jax import errors, train  # noqa: E402
-from gan_jax.commands import evaluate, report, sample, translate  # noqa: E402
+from gan_jax.commands import compare, evaluate, report, sample, translate  # noqa: E402
 from gan_jax.config import overrides  # noqa: E402
 from gan_jax.config.bounds import HUGE, check_number  # noqa: E402
 from gan_jax.config.checks import check_name  # noqa: E402
@@ -60,6 +60,7 @@ READS = {
     'animate': ('replica',),
     'evaluate': ('num', 'best', 'metrics', 'features', 'split'),
     'report': ('replica',),
+    'compare': ('figure',),
 }
 ALWAYS = ('mode', 'workdir', 'compilation_cache')
 SETS = ('real', 'fake', 'num', 'metrics', 'features')
@@ -89,6 +90,9 @@ SWEEP = flags.DEFINE_string(
 )
 SLOTS = flags.DEFINE_integer('slots', None, 'So many trials at a time (--sweep).', 1, HUGE)
 RETRIES = flags.DEFINE_integer('retries', 1, 'How often a broken trial is retried.', 0, HUGE)
+FIGURE = flags.DEFINE_string(
+    'figure', None, 'By which runs are ranked (--mode=compare); default: config.evaluation.best.'
+)
 REAL = flags.DEFINE_string('real', None, 'folder:PATH or PATH.npz (--mode=evaluate).')
 FAKE = flags.DEFINE_string('fake', None, 'What is compared with --real (--mode=evaluate).')
 
@@ -170,6 +174,8 @@ def run(mode: str) -> None:
         sample.animate(workdir, replica)
     elif mode == 'report':
         report.write_report(workdir, replica)
+    elif mode == 'compare':
+        compare.compare(workdir, FIGURE.value)
     elif mode == 'translate':
         if not (INPUT.value and OUTPUT.value):
             raise UserError('--input and --output are missing; give two folders')

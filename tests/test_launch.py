@@ -14,6 +14,7 @@ VALUES = {
     'metrics': 'sliced_wasserstein', 'features': 'classifier', 'split': 'test',
     'input': 'x', 'output': 'y', 'direction': 'a_to_b', 'real': 'x.npz', 'fake': 'y.npz',
     'sweep': 'print', 'slots': '1', 'retries': '1',
+    'figure': 'modes',
 }  # fmt: skip
 READS = {
     'train': {'sweep', 'slots', 'retries'},
@@ -22,10 +23,12 @@ READS = {
     'animate': {'replica'},
     'evaluate': {'num', 'best', 'metrics', 'features', 'split', 'real', 'fake'},
     'report': {'replica'},
+    'compare': {'figure'},
 }
 # Beside --real and --fake.
 NOT_OF_SETS = {'seed', 'truncation', 'best', 'replica', 'split', 'input', 'output', 'direction'}
 NOT_OF_SETS |= READS['train']
+NOT_OF_SETS |= {'figure'}
 
 
 def refusal(*words):
