@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from absl import logging
+from etils import epath
 
 from gan_jax.commands import report as report_lib
 from gan_jax.config import saved
@@ -16,7 +17,7 @@ from gan_jax.evaluation import table
 from gan_jax.report import comparison, elements
 from gan_jax.runtime import files, metric_writer, names, progress, replicas
 from gan_jax.sampling import animation
-from gan_jax.sweeps import results, trials
+from gan_jax.sweeps import halving, plan, results, trials
 from gan_jax.sweeps.results import Figure, Group, Run
 
 CSV, MARKDOWN, PAGE = 'compare.csv', 'compare.md', 'compare.html'
@@ -38,15 +39,18 @@ def compare(folder: pathlib.Path, figure: str | None = None) -> list[Group]:
     Raises:
       UserError: if there are no runs, or they cannot be ranked by one figure.
     """
+    halved = halving.stopped_at(folder)
     with progress.lines('reading the runs'):
-        runs = [_read(workdir, folder) for workdir in find(folder)]
+        runs = [_read(workdir, folder, halved) for workdir in find(folder)]
+        runs += [results.Run(name, folder / name) for name in _not_begun(folder, runs)]
     if not runs:
         raise UserError(
             f'{folder} holds no runs: no folder below it has a {saved.CONFIG}; give --workdir=...'
         )
     files.check_writable(folder, 'make it writable', [CSV, MARKDOWN, PAGE])
     by = results.choose_figure(runs, figure)
-    ranked = Ranked(runs, by)
+    # On its rungs the steps are no setting that somebody chose.
+    ranked = Ranked(runs, by, besides=('steps',) if halved else ())
     for run in runs:
         for problem in run.problems:
             logging.warning('%s: %s', run.name, problem)
@@ -79,9 +83,23 @@ def find(folder: pathlib.Path) -> list[pathlib.Path]:
     return list(walk(folder))
 
 
-def _read(workdir: pathlib.Path, folder: pathlib.Path) -> Run:
+def _read(workdir: pathlib.Path, folder: pathlib.Path, halved: Mapping[str, int]) -> Run:
     name = workdir.name if workdir == folder else str(workdir.relative_to(folder))
-    return results.read(workdir, name)._replace(judged=report_lib.evaluation(workdir))
+    run = results.read(workdir, name)._replace(judged=report_lib.evaluation(workdir))
+    if run.step == halved.get(name):
+        return run._replace(state=f'stopped at rung {run.step}')
+    return run
+
+
+def _not_begun(folder: pathlib.Path, runs: Sequence[Run]) -> list[str]:
+    """The trials that a sweep has planned in a folder, and that have left nothing there yet."""
+    try:
+        sweep = plan.read(epath.Path(folder))
+    except UserError as error:
+        logging.warning('%s', error)
+        return []
+    there = {run.name for run in runs}
+    return [x.name for x in sweep.trials if x.name not in there] if sweep else []
 
 
 class Ranked:
@@ -96,10 +114,13 @@ class Ranked:
       hints: what to know before comparing.
     """
 
-    def __init__(self, runs: Sequence[Run], figure: Figure):
-        """Ranks by evaluation.json where every run that has the figure at all has it there."""
+    def __init__(self, runs: Sequence[Run], figure: Figure, besides: Sequence[str] = ()):
+        """Ranks by evaluation.json where every run that has the figure at all has it there.
+
+        `besides` are keys of configs that are no settings, see `results.differing`.
+        """
         self.runs, self.figure = runs, figure
-        self.settings = results.differing(runs)
+        self.settings = results.differing(runs, besides)
         valued = [x for x in runs if results.in_training(x, figure)[0]]
         judged = [x for x in runs if results.after_training(x, figure)[0]]
         after = bool(judged) and {x.name for x in valued} <= {x.name for x in judged}

@@ -325,7 +325,13 @@ def grouped(
         if run.config is not None:
             key = json.dumps([list(_values(run, settings).values())])
         together.setdefault(key, []).append(run)
-    groups = [_group(x, figure, settings, value) for x in together.values()]
+    return ranked(
+        [group(x, figure, _values(x[0], settings), value) for x in together.values()], figure
+    )
+
+
+def ranked(groups: Iterable[Group], figure: Figure) -> list[Group]:
+    """Groups in the order of their means; see `grouped`."""
 
     def place(group: Group) -> tuple[bool, bool, float]:
         mean, _ = mean_and_error(group.values)
@@ -335,16 +341,19 @@ def grouped(
 
 
 def _values(run: Run, settings: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    config = flat(run.config or {})
+    if run.config is None:
+        return {}
+    config = flat(run.config)
     return {name: config.get(keys[0], NOT_THERE) for name, keys in settings.items()}
 
 
-def _group(
+def group(
     runs: Sequence[Run],
     figure: Figure,
-    settings: Mapping[str, Sequence[str]],
-    value: Callable[[Run, Figure], tuple[dict[int, float], str]],
+    settings: Mapping[str, Any],
+    value: Callable[[Run, Figure], tuple[dict[int, float], str]] = in_training,
 ) -> Group:
+    """What the seeds of one setting have found; `value` as `grouped` has it."""
     values: list[float] = []
     best: list[float] = []
     last: list[float] = []
@@ -357,8 +366,7 @@ def _group(
             points = [x for _, x in run.of_seed(figure.name, seed)]
             best += [figure.best(points)] if points else []
             last += points[-1:]
-    of = _values(runs[0], settings) if runs[0].config is not None else {}
-    return Group(of, runs, values, best, last, missing)
+    return Group(settings, runs, values, best, last, missing)
 
 
 def mean_and_error(values: Sequence[float]) -> tuple[float | None, float | None]:
