@@ -74,7 +74,8 @@ def start(
                     name, [own], folder, changes=changes, start=start_lib.command(name, flags)
                 )
             except UserError:  # of search(), which may be mended before the next start
-                study.tell(number, state=optuna.trial.TrialState.FAIL)
+                for other in asked.keys() - planned.keys():
+                    study.tell(other, state=optuna.trial.TrialState.FAIL)
                 raise
             plan.keep(folder, sweep)
             planned[number] = sweep.trials[0]
