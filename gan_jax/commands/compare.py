@@ -39,10 +39,12 @@ def compare(folder: pathlib.Path, figure: str | None = None) -> list[Group]:
     Raises:
       UserError: if there are no runs, or they cannot be ranked by one figure.
     """
-    halved = halving.stopped_at(folder)
     with progress.lines('reading the runs'):
-        runs = [_read(workdir, folder, halved) for workdir in find(folder)]
-        runs += [results.Run(name, folder / name) for name in _not_begun(folder, runs)]
+        workdirs = find(folder)
+        sweeps = [*dict.fromkeys([folder, *(x.parent for x in workdirs if x != folder)])]
+        halved = {sweep: halving.stopped_at(sweep) for sweep in sweeps}
+        runs = [_read(x, folder, halved.get(x.parent, {})) for x in workdirs]
+        runs += [run for sweep in sweeps for run in _not_begun(sweep, folder)]
     if not runs:
         raise UserError(
             f'{folder} holds no runs: no folder below it has a {saved.CONFIG}; give --workdir=...'
@@ -50,7 +52,7 @@ def compare(folder: pathlib.Path, figure: str | None = None) -> list[Group]:
     files.check_writable(folder, 'make it writable', [CSV, MARKDOWN, PAGE])
     by = results.choose_figure(runs, figure)
     # On its rungs the steps are no setting that somebody chose.
-    ranked = Ranked(runs, by, besides=('steps',) if halved else ())
+    ranked = Ranked(runs, by, besides=('steps',) if any(halved.values()) else ())
     for run in runs:
         for problem in run.problems:
             logging.warning('%s: %s', run.name, problem)
@@ -83,23 +85,26 @@ def find(folder: pathlib.Path) -> list[pathlib.Path]:
     return list(walk(folder))
 
 
+def _name(workdir: pathlib.Path, folder: pathlib.Path) -> str:
+    return workdir.name if workdir == folder else str(workdir.relative_to(folder))
+
+
 def _read(workdir: pathlib.Path, folder: pathlib.Path, halved: Mapping[str, int]) -> Run:
-    name = workdir.name if workdir == folder else str(workdir.relative_to(folder))
-    run = results.read(workdir, name)._replace(judged=report_lib.evaluation(workdir))
-    if run.step == halved.get(name):
-        return run._replace(state=f'stopped at rung {run.step}')
-    return run
+    run = results.read(workdir, _name(workdir, folder))
+    if run.step == halved.get(workdir.name):
+        run = run._replace(state=f'stopped at rung {run.step}')
+    return run._replace(judged=report_lib.evaluation(workdir))
 
 
-def _not_begun(folder: pathlib.Path, runs: Sequence[Run]) -> list[str]:
-    """The trials that a sweep has planned in a folder, and that have left nothing there yet."""
+def _not_begun(sweep: pathlib.Path, folder: pathlib.Path) -> list[Run]:
+    """The trials that are planned in a sweep's folder and have left nothing there yet."""
     try:
-        sweep = plan.read(epath.Path(folder))
+        planned = plan.read(epath.Path(sweep))
     except UserError as error:
         logging.warning('%s', error)
         return []
-    there = {run.name for run in runs}
-    return [x.name for x in sweep.trials if x.name not in there] if sweep else []
+    workdirs = [sweep / trial.name for trial in planned.trials] if planned else []
+    return [Run(_name(x, folder), x) for x in workdirs if not x.exists()]
 
 
 class Ranked:

@@ -67,7 +67,7 @@ def start(
     size = len(slots.divide(options.slots)) if local else options.slots or ROUND
     unfinished: list[str] = []
     while asked := _round(optuna, study, num, size, name):
-        planned = {}
+        planned: dict[int, Trial] = {}
         for number, own in asked.items():
             try:
                 sweep = plan.plan(

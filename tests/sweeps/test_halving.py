@@ -128,6 +128,22 @@ def test_a_failed_trial_does_not_stop_the_rest_and_its_setting_goes_behind(tmp_p
     assert results.read(tmp_path / 'b,0', 'b').step == 200
 
 
+def test_a_setting_without_a_figure_never_goes_on(tmp_path):
+    engine = Engine(CURVES)
+    engine.broken = dict.fromkeys(both('c'), 'gan_jax: it diverged')
+    with pytest.raises(trials.Unfinished):
+        climb(engine, tmp_path, Rungs((50, 100), 0.9))
+    assert engine.rounds == [both('abcd'), both('bad')]
+
+
+def test_what_came_after_a_rung_does_not_change_who_passed_it(tmp_path):
+    curves = CURVES | {'c': [3, 5, -1, -2]}  # which is the last one in, and falls below all
+    engine = Engine(curves)
+    climb(engine, tmp_path, curves=curves)
+    climb(engine, tmp_path, curves=curves)
+    assert engine.rounds == 2 * [both('abcd'), both('bc'), both('c')]
+
+
 def test_an_engine_that_does_not_wait_is_asked_again_later(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     halving.climbing(lambda given, options: None, epath.Path(tmp_path), SLOW)(
@@ -145,7 +161,7 @@ def test_each_rung_is_told_of(tmp_path, caplog):
 
 
 def test_compare_says_at_which_rung_a_trial_was_stopped(tmp_path):
-    climb(Engine(CURVES), tmp_path)
+    climb(Engine(CURVES), tmp_path / 'sweep')
     groups = compare.compare(tmp_path)
     states = {x.settings['objective']: x.runs[0].state for x in groups}
     assert states == {
