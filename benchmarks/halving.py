@@ -1,19 +1,19 @@
 """Successive halving against the whole grid of configs/ring8.py: what each finds, in which steps.
 
-    python -m benchmarks.halving [--rungs 1000,2000,4000] [--keep 0.33] [--seeds 2]
-        [--workdir runs/halving]
+    python -m benchmarks.halving [--rungs 2500,5000,10000] [--keep 0.33] [--seeds 2]
+        [--figure sliced_wasserstein] [--workdir runs/halving]
 
-The grid is sweep() of the config, 12 settings, all seeds of each as one program; --workdir/grid has
-each trained to the last rung, --workdir/halving the best share of each rung only. An engine runs
-both that trains in this process, so that nothing is compiled twice. Trials that are done are not
-run again. It prints the grid's ranking, with the rung at which halving stopped each setting, and
-writes it to benchmarks/results/halving.json.
+The grid is sweep() of the config, 12 settings, all seeds of each as one program. --workdir/halving
+has the best share of each rung only; --workdir/grid has each trained to the last rung, from copies
+of those, since a resumed run is the uninterrupted one bit for bit. An engine runs both that trains
+in this process. Trials that are done are not run again. It prints the grid's ranking, with the rung
+at which halving stopped each setting, and writes it to benchmarks/results/halving.json.
 """
 
 import argparse
 import json
 import pathlib
-import time
+import shutil
 
 from absl import logging
 from etils import epath
@@ -28,28 +28,23 @@ RESULTS = pathlib.Path(__file__).parent / 'results' / 'halving.json'
 
 
 class Here:
-    """An engine that trains one trial after the other in this process, and counts its steps."""
+    """An engine that trains one trial after the other in this process."""
 
     def __init__(self, changes):
         self.changes = changes
-        self.steps, self.seconds = 0, 0.0
 
     def __call__(self, given, options):
         """Trains each to its steps, or on to them."""
         del options
-        start = time.monotonic()
         for trial in given:
-            before = trials.newest_step(trial)
-            if before < trial.steps:
+            if trials.newest_step(trial) < trial.steps:
                 words = [(key, overrides.written(x)) for key, x in trial.overrides.items()]
                 config = overrides.apply(overrides.load(CONFIG), [*self.changes, *words])
                 train(config | {'steps': trial.steps}, trial.workdir)
-                self.steps += trial.steps - before
-        self.seconds += time.monotonic() - start
 
 
 def steps_of(folder):
-    """The steps that all trials of a folder have made, in this start and before."""
+    """The steps that all trials of a folder have made."""
     sweep = plan.read(folder)
     return sum(trials.newest_step(trial) for trial in sweep.trials)
 
@@ -89,7 +84,7 @@ def show(found):
 def main():
     """Runs what is missing, then prints and writes the table."""
     parser = argparse.ArgumentParser()
-    parser.add_argument('--rungs', default='1000,2000,4000')
+    parser.add_argument('--rungs', default='2500,5000,10000')
     parser.add_argument('--keep', type=float, default=0.33)
     parser.add_argument('--seeds', type=int, default=2)
     parser.add_argument('--figure', default='sliced_wasserstein')
@@ -104,10 +99,13 @@ def main():
         ('num_replicas', str(args.seeds)), ('eval_every', str(rungs.steps[0])),
         ('checkpoint_every', '0'), ('sample_every', '0'), ('log_every', '500'),
     ]  # fmt: skip
-    grid, here = Here(changes), Here(changes)
-    halved = halving.climbing(here, folder / 'halving', rungs)
+    engine = Here(changes)
+    halved = halving.climbing(engine, folder / 'halving', rungs)
     chosen = played(folder / 'halving', halved, rungs, changes)
-    all_ = played(folder / 'grid', grid, rungs, changes)
+    for trial in chosen:
+        if not (folder / 'grid' / trial.name).exists():
+            shutil.copytree(trial.workdir, folder / 'grid' / trial.name)
+    all_ = played(folder / 'grid', engine, rungs, changes)
     stopped = halving.stopped_at(folder / 'halving')
     ranking = halving.ranking(all_, rungs.steps[-1], args.figure)
     last = [trial for trial in chosen if trial.name not in stopped]
@@ -121,7 +119,6 @@ def main():
             'halving': results.mean_and_error(pick.values)[0],
         },
         'steps': {name: steps_of(folder / name) for name in ('grid', 'halving')},
-        'seconds': {'grid': grid.seconds, 'halving': here.seconds},
     }  # fmt: skip
     files.replace(RESULTS, lambda file: file.write_text(json.dumps(found, indent=1) + '\n'))
     show(found)

@@ -3,15 +3,18 @@
 import json
 import logging
 
+import methods
 import pytest
 import trials_by_hand as by_hand
 from etils import epath
 
 from gan_jax.commands import compare
 from gan_jax.errors import UserError
+from gan_jax.runtime import metric_writer
 from gan_jax.sweeps import engines, halving, plan, results, trials
 from gan_jax.sweeps.halving import Rungs
 from gan_jax.sweeps.trials import Trial
+from gan_jax.train import train
 
 # 'd' is slow at first: at step 50 it is the worst, at 200 it would have been the best.
 CURVES = {'a': [1, 2, 3, 4], 'b': [4, 4, 5, 6], 'c': [3, 5, 6, 7], 'd': [0, 6, 7, 8]}
@@ -224,3 +227,38 @@ def test_shares_and_figures_that_are_none_are_refused():
     with pytest.raises(UserError, match="the nearest valid name is 'modes'"):
         halving.read_rungs(['5', '10'], 0.5, 'mode')
     assert halving.read_rungs(['5', '10'], 0.5, 'modes') == Rungs((5, 10), 0.5, 'modes')
+
+
+@pytest.mark.slow
+def test_what_goes_on_is_the_run_that_was_never_stopped(tmp_path):
+    """Real trainings: two settings to step 2, the better one to step 4."""
+    base = methods.shrunk('ring8', steps=4) | {'log_every': 2, 'eval_every': 2}
+    rates = {'optimizers': {x: {'name': 'adam', 'learning_rate': 1e-3} for x in base['optimizers']}}
+
+    def engine(given, options):
+        for trial in given:
+            if trials.newest_step(trial) < trial.steps:
+                train(base | rates | trial.overrides | {'steps': trial.steps}, trial.workdir)
+
+    given = [
+        Trial(name, {'objective': name}, epath.Path(tmp_path / name), (), 4)
+        for name in ('hinge', 'least_squares')
+    ]
+    rungs = Rungs((2, 4), 0.5, 'sliced_wasserstein')
+    halving.climbing(engine, epath.Path(tmp_path), rungs)(given, engines.Options())
+    assert sorted(map(trials.newest_step, given)) == [2, 4]
+    best = max(given, key=trials.newest_step)
+    train(base | rates | best.overrides, tmp_path / 'whole')
+
+    def logged(workdir):
+        records, _ = metric_writer.read_metrics(workdir / 'metrics.jsonl')
+        return [{k: x for k, x in y.items() if k not in metric_writer.TIMING} for y in records]
+
+    assert logged(best.workdir) == logged(tmp_path / 'whole')
+    assert digests(best.workdir) == digests(tmp_path / 'whole')
+
+
+def digests(workdir):
+    return json.loads((workdir / 'checkpoints' / '4' / 'digests' / 'metadata').read_text())[
+        'arrays'
+    ]
