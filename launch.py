@@ -21,7 +21,7 @@ import pathlib
 import signal
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 def stop(number: int, frame: object) -> NoReturn:
@@ -38,20 +38,24 @@ from absl import app, flags  # noqa: E402
 from etils import epath  # noqa: E402
 
 from gan_jax import errors, train  # noqa: E402
-from gan_jax.commands import evaluate, report, sample, translate  # noqa: E402
+from gan_jax.commands import compare, evaluate, report, sample, translate  # noqa: E402
 from gan_jax.config import overrides  # noqa: E402
 from gan_jax.config.bounds import HUGE, check_number  # noqa: E402
 from gan_jax.config.checks import check_name  # noqa: E402
 from gan_jax.errors import UserError  # noqa: E402
 from gan_jax.runtime import preemption, process  # noqa: E402
-from gan_jax.sweeps import engines, start, trials  # noqa: E402
+from gan_jax.sweeps import engines, halving, search, start, trials  # noqa: E402
 
 CONFIG = flags.DEFINE_string(
     'config', None, 'The run, a file in configs/; --config.a.b=value changes a key of it.'
 )
 WORKDIR = flags.DEFINE_string('workdir', None, "Default: runs/<the config's name>.")
 CHANGES = flags.DEFINE_multi_string('change', [], 'What --config.a.b=value says, as a.b=value.')
-OF_SWEEPS = ('slots', 'retries', 'engine_option')
+# Beside which flags those of a sweep are read.
+OF_SWEEPS = {
+    'slots': ('sweep',), 'engine_option': ('sweep',), 'retries': ('sweep',), 'halving': ('sweep',), 'search': ('sweep',),
+    'keep': ('halving',), 'trials': ('search',), 'figure': ('halving', 'search'),
+}  # fmt: skip
 # What each mode reads beside ALWAYS; of two sets --mode=evaluate reads SETS.
 READS = {
     'train': ('config', 'sweep', *OF_SWEEPS),
@@ -60,6 +64,7 @@ READS = {
     'animate': ('replica',),
     'evaluate': ('num', 'best', 'metrics', 'features', 'split'),
     'report': ('replica',),
+    'compare': ('figure',),
 }
 ALWAYS = ('mode', 'workdir', 'compilation_cache')
 SETS = ('real', 'fake', 'num', 'metrics', 'features')
@@ -92,6 +97,16 @@ WORDS = flags.DEFINE_multi_string(
     'engine_option', [], "One of an engine's settings, as partition=gpu (--sweep=ENGINE)."
 )
 RETRIES = flags.DEFINE_integer('retries', 1, 'How often a broken trial is retried.', 0, HUGE)
+HALVING = flags.DEFINE_list(
+    'halving', None, 'Numbers of steps at which the worst trials are stopped: 500,1000,2000.'
+)
+KEEP = flags.DEFINE_float('keep', halving.KEEP, 'The share of settings that goes on (--halving).')
+SEARCH = flags.DEFINE_bool('search', False, "Optuna suggests trials by the config's search().")
+TRIALS = flags.DEFINE_integer('trials', 20, 'How many trials (--search).', 1, HUGE)
+FIGURE = flags.DEFINE_string(
+    'figure', None,
+    'By which runs are ranked (--mode=compare, --sweep); default: config.evaluation.best.',
+)  # fmt: skip
 REAL = flags.DEFINE_string('real', None, 'folder:PATH or PATH.npz (--mode=evaluate).')
 FAKE = flags.DEFINE_string('fake', None, 'What is compared with --real (--mode=evaluate).')
 
@@ -131,9 +146,11 @@ def check_flags(mode: str) -> None:
                 f'{", ".join(f"--mode={x}" for x in others)}; leave it out'
             )
     if mode == 'train':
-        for flag in () if SWEEP.value else OF_SWEEPS:
-            if flags.FLAGS[flag].present:
-                raise UserError(f'--{flag} is only read beside --sweep; leave it out')
+        for flag, beside in OF_SWEEPS.items():
+            if flags.FLAGS[flag].present and not any(flags.FLAGS[x].value for x in beside):
+                raise UserError(
+                    f'--{flag} is only read beside --{" or --".join(beside)}; leave it out'
+                )
         return
     if CHANGES.value:
         raise UserError(
@@ -173,6 +190,8 @@ def run(mode: str) -> None:
         sample.animate(workdir, replica)
     elif mode == 'report':
         report.write_report(workdir, replica)
+    elif mode == 'compare':
+        compare.compare(workdir, FIGURE.value)
     elif mode == 'translate':
         if not (INPUT.value and OUTPUT.value):
             raise UserError('--input and --output are missing; give two folders')
@@ -210,14 +229,22 @@ def sweep(changes: Sequence[tuple[str, str]], folder: epath.Path) -> None:
         for flag in several
         if flag.present and (module == here or module.startswith('gan_jax.'))
     ]
-    start.start(
-        CONFIG.value or '',
-        folder,
-        changes=changes,
-        engine=SWEEP.value or start.LOCAL,
-        options=engines.Options(SLOTS.value, RETRIES.value, tuple(WORDS.value)),
-        flags=[x.serialize() for x in present if x.name not in ours],
-    )
+    given: dict[str, Any] = {
+        'changes': changes,
+        'engine': SWEEP.value or start.LOCAL,
+        'options': engines.Options(SLOTS.value, RETRIES.value, tuple(WORDS.value)),
+        'flags': [x.serialize() for x in present if x.name not in ours],
+    }
+    name = CONFIG.value or ''
+    if SEARCH.value and HALVING.value:
+        raise UserError('--search and --halving do not go together; leave one of them out')
+    if SEARCH.value:
+        search.start(name, folder, num=TRIALS.value, figure=FIGURE.value, **given)
+    elif HALVING.value:
+        rungs = halving.read_rungs(HALVING.value, KEEP.value, FIGURE.value)
+        start.start(name, folder, rungs=rungs, **given)
+    else:
+        start.start(name, folder, **given)
 
 
 def main(argv: Sequence[str]) -> None:

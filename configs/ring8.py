@@ -71,3 +71,15 @@ def sweep() -> Iterator[dict[str, Any]]:
             {f'optimizers.{x}.learning_rate': [1e-3, 2e-4] for x in ('generator', 'discriminator')}
         ),
     )
+
+
+def search(trial: Any) -> dict[str, Any]:
+    """The same ground for Optuna, with rates between; they stay what they are here, too."""
+    objectives = ['non_saturating', 'hinge', 'relativistic_pairing_non_saturating']
+    rate = trial.suggest_float('rate', 1e-4, 4e-3, log=True)
+    return {
+        'objective': trial.suggest_categorical('objective', objectives),
+        'penalties.r1.weight': trial.suggest_float('r1', 1e-3, 1.0, log=True),
+        'optimizers.generator.learning_rate': rate,
+        'optimizers.discriminator.learning_rate': rate,
+    }

@@ -13,15 +13,27 @@ VALUES = {
     'num': '5', 'seed': '0', 'truncation': '0.7', 'best': 'True', 'replica': '0',
     'metrics': 'sliced_wasserstein', 'features': 'classifier', 'split': 'test',
     'input': 'x', 'output': 'y', 'direction': 'a_to_b', 'real': 'x.npz', 'fake': 'y.npz',
-    'sweep': 'print', 'slots': '1', 'retries': '1', 'engine_option': 'gpus=1',
+    'sweep': 'print', 'slots': '1', 'retries': '1', 'engine_option': 'gpus=1', 'halving': '5,10', 'keep': '0.5',
+    'search': 'True', 'trials': '5', 'figure': 'modes',
 }  # fmt: skip
 READS = {
-    'train': {'sweep', 'slots', 'retries', 'engine_option'},
+    'train': {
+        'sweep',
+        'slots',
+        'retries',
+        'engine_option',
+        'halving',
+        'keep',
+        'search',
+        'trials',
+        'figure',
+    },
     'sample': {'num', 'seed', 'truncation', 'best', 'replica'},
     'translate': {'input', 'output', 'direction', 'best', 'replica'},
     'animate': {'replica'},
     'evaluate': {'num', 'best', 'metrics', 'features', 'split', 'real', 'fake'},
     'report': {'replica'},
+    'compare': {'figure'},
 }
 # Beside --real and --fake.
 NOT_OF_SETS = {'seed', 'truncation', 'best', 'replica', 'split', 'input', 'output', 'direction'}
@@ -43,7 +55,8 @@ def refusal(*words):
 @pytest.mark.parametrize('mode', READS)
 def test_a_flag_that_a_mode_does_not_read_is_refused(mode, flag):
     """Whatever it says, its default too."""
-    start = ('--config=configs/dcgan.py', '--sweep') if mode == 'train' else ()
+    sweep = ('--config=configs/dcgan.py', '--sweep', '--halving=5,10', '--search')
+    start = sweep if mode == 'train' else ()
     said = refusal(f'--mode={mode}', *start, f'--{flag}={VALUES[flag]}')
     if flag in READS[mode]:
         assert said == ''
@@ -63,6 +76,12 @@ def test_what_is_of_sweeps_alone_is_read_beside_them():
     assert refusal('--slots=2') == '--slots is only read beside --sweep; leave it out'
     assert refusal('--retries=2') == '--retries is only read beside --sweep; leave it out'
     assert refusal('--slots=2', '--sweep') == ''
+    said = refusal('--keep=0.5', '--sweep', '--search')
+    assert said == '--keep is only read beside --halving; leave it out'
+    assert refusal('--trials=2', '--sweep').startswith('--trials is only read beside --search')
+    said = refusal('--figure=modes', '--sweep')
+    assert said == '--figure is only read beside --halving or --search; leave it out'
+    assert refusal('--figure=modes', '--sweep', '--halving=5,10', '--keep=0.5') == ''
 
 
 def test_the_table_has_every_flag():

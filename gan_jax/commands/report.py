@@ -58,7 +58,7 @@ def _written(
     seeds = run.experiment.seeds
     variables = run.variables(replica)
     curves = _curves(workdir)
-    judged = _evaluation(workdir)
+    judged = evaluation(workdir)
     suffix = replicas.suffix(seeds[replica], len(seeds))
     figures = _figures(curves, judged, seeds[replica])
     if 'modes' in figures and run.experiment.dataset.mixture:
@@ -109,7 +109,7 @@ def _curves(workdir: pathlib.Path) -> dict[str, list[tuple[int, float]]]:
     return curves
 
 
-def _evaluation(workdir: pathlib.Path) -> dict[str, Any] | None:
+def evaluation(workdir: pathlib.Path) -> dict[str, Any] | None:
     """What evaluation.json holds; None if there is none, or with a warning if it is damaged."""
     file = workdir / evaluate.FILE
     try:

@@ -21,6 +21,11 @@ FLAG = 'config'
 FOUND = ('modality', 'init_config')  # what a run itself keeps in its config
 WORDS = {'True': True, 'true': True, 'False': False, 'false': False, 'None': None}
 RATE = 'learning_rate'
+_EXAMPLES = {
+    'get_config': 'configs/gan.py',
+    'sweep': 'that of configs/dcgan.py',
+    'search': 'that of configs/ring8.py',
+}
 
 
 def find(name: str) -> str:
@@ -72,7 +77,26 @@ def load_sweep(name: str) -> list[dict[str, Any]]:
     return [dict(trial) for trial in trials]
 
 
-def _called(path: str, function: str, *arguments: str, then: Callable[[Any], Any] | None = None):
+def load_search(name: str, trial: Any) -> dict[str, Any]:
+    """The overrides of one trial, as search(trial) of a config file gives them.
+
+    Args:
+      name: the config's file.
+      trial: Optuna's, of which it asks for values.
+
+    Raises:
+      UserError: if it has no such function, or it gives something else than a dict of keys.
+    """
+    path = find(name)
+    own = _called(path, 'search', trial)
+    if not isinstance(own, Mapping) or not own or not all(isinstance(x, str) for x in own):
+        raise UserError(
+            f"{path}: search() gives {own!r}, not a dict of keys such as {{'batch_size': 32}}"
+        )
+    return dict(own)
+
+
+def _called(path: str, function: str, *arguments: Any, then: Callable[[Any], Any] | None = None):
     """What a function of a config file gives, and what `then` makes of it.
 
     Raises:
@@ -84,8 +108,9 @@ def _called(path: str, function: str, *arguments: str, then: Callable[[Any], Any
     except KeyError as error:
         if error.args != (function,):
             raise UserError(f'{path}: {type(error).__name__}: {one_line(error)}') from error
-        start = 'configs/gan.py' if function == 'get_config' else 'that of configs/dcgan.py'
-        raise UserError(f'{path} has no function {function}; start from {start}') from None
+        raise UserError(
+            f'{path} has no function {function}; start from {_EXAMPLES[function]}'
+        ) from None
     except SystemExit as error:
         raise UserError(f'{path}: SystemExit: {error}; a config file gives a config') from error
     except Exception as error:  # a config file is code, and may raise anything

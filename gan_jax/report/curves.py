@@ -109,6 +109,54 @@ def _panel(
     return series
 
 
+def of_groups(
+    groups: Mapping[str, Mapping[str, Sequence[Points]]], first: str
+) -> list[dict[str, Any]]:
+    """What several groups of runs have logged, each metric a panel of its own.
+
+    Args:
+      groups: by group the curve of each seed, by metric; the groups in the order of the colours.
+      first: the metric whose panel comes first.
+
+    Returns:
+      As `arrange`: a series for each group, the mean over its seeds with its standard error and the
+      seeds themselves. Metrics of speed are left out.
+    """
+    panels: dict[str, list[dict[str, Any]]] = {x: [] for x in GROUPS}
+    metrics = sorted({name for curves in groups.values() for name in curves})
+    for name in sorted(metrics, key=lambda x: x != first):
+        series = [
+            _of_group(label, str(i % COLOURS), [_sorted(x) for x in curves[name]])
+            for i, (label, curves) in enumerate(groups.items())
+            if curves.get(name)
+        ]
+        panels[place(name)[0]].append({'title': name, 'series': series})
+    return [
+        {'title': title, 'panels': panels[title]}
+        for title in GROUPS
+        if panels[title] and title != 'Speed'
+    ]
+
+
+def _of_group(label: str, colour: str, seeds: Sequence[Points]) -> dict[str, Any]:
+    main = mean(seeds)
+    tables = [dict(x) for x in seeds]
+    error = []
+    if len(seeds) > 1:
+        for step, value in main:
+            squares = sum((x[step] - value) ** 2 for x in tables)
+            error.append((step, math.sqrt(squares / (len(seeds) - 1) / len(seeds))))
+    several = seeds if len(seeds) > 1 else ()
+    return {
+        'name': label,
+        'colour': colour,
+        'points': _json(main),
+        'seeds': [{'name': f'run {i}', 'points': _json(x, main)} for i, x in enumerate(several, 1)],
+        'error': _json(error, main),
+        'lost': sum(not math.isfinite(value) for points in seeds for _, value in points),
+    }
+
+
 def _colours(names: Sequence[str]) -> list[str]:
     """Real and generated have their own colours, if there is one curve of each at most."""
     sides = {'real_': 'real', 'fake_': 'generated', 'generated_': 'generated'}

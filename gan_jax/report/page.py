@@ -1,18 +1,15 @@
 """The page of a run: one HTML file that shows everything and asks the network for nothing."""
 
-import base64
 import dataclasses
 import hashlib
 import html
-import importlib.resources
-import json
 import math
 import re
-import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gan_jax.report import curves as curves_lib
+from gan_jax.report import elements
 
 COLUMNS = {
     'ema': 'Running average',
@@ -23,8 +20,6 @@ COLUMNS = {
 BETTER = {'less': ('\N{DOWNWARDS ARROW}', 'floor'), 'more': ('\N{UPWARDS ARROW}', 'ceiling')}
 MOST_CARDS = 6
 MOST_BARS = 40  # more classes are drawn by rank, without names
-SMALL, FULL = 400, 800  # pixels; pictures less wide keep sharp pixels and are enlarged to about
-STYLES = ('report.css', 'sections.css')
 SCRIPTS = ('plots.js', 'blind.js', 'report.js')
 TITLES = {
     'hints': 'Warnings',
@@ -39,9 +34,6 @@ TITLES = {
     'config': 'Config',
     'versions': 'Versions',
 }
-_PNG = b'\x89PNG\r\n\x1a\n'
-_BLOCK = re.compile(r'<!--if (\w+)-->\n(.*?)<!--end \1-->\n', re.DOTALL)
-_SLOT = re.compile(r'{{(\w+)}}')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +96,6 @@ def render(content: Content) -> str:
     """
     values = _sections(content)
     groups = curves_lib.arrange(content.curves)
-    script = '\n' + '\n'.join(_resource(name) for name in SCRIPTS)
     evaluation = content.evaluation or {}
     data = {
         'curves': groups,
@@ -115,30 +106,7 @@ def render(content: Content) -> str:
             'config': content.config,
         },
     }
-    shown = [name for name in TITLES if values.get(name)]
-    values |= {
-        'title': html.escape(content.title),
-        'nav': ' '.join(f'<a href="#{name}">{TITLES[name]}</a>' for name in shown),
-        'style': '\n'.join(_resource(name) for name in STYLES),
-        'script': script,
-        'script_digest': base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        'data': _script_json(data),
-    }
-    page = _fill(_resource('template.html'), values)
-    return page.encode('utf-8', 'backslashreplace').decode('utf-8')
-
-
-def _resource(name: str) -> str:
-    return importlib.resources.files('gan_jax.report').joinpath(name).read_text('utf-8')
-
-
-def _fill(template: str, values: Mapping[str, str]) -> str:
-    """Drops the blocks whose value is empty, then fills the slots, once: data hold no slots."""
-
-    def block(match: re.Match) -> str:
-        return _BLOCK.sub(block, match[2]) if values.get(match[1]) else ''
-
-    return _SLOT.sub(lambda match: values[match[1]], _BLOCK.sub(block, template))
+    return elements.assembled('template.html', content.title, values, TITLES, SCRIPTS, data)
 
 
 def _sections(content: Content) -> dict[str, str]:
@@ -152,16 +120,16 @@ def _sections(content: Content) -> dict[str, str]:
     ]
     grids = sorted(content.grids, key=lambda x: x[0])
     pairs = sorted(content.nearest, key=lambda x: (math.isnan(x[2]), x[2]))
-    flat = list(_flatten(content.config))
+    flat = list(elements.flatten(content.config))
     real, generated = content.blind or ((), ())
     trials = 2 * min(len(real), len(generated))
     sides = (('Real', content.real), ('Generated', content.generated))
     values = {
         'headline': _headline(content, figures),
-        'hints': _list([*content.hints, *(evaluation.get('warnings') or ())]),
+        'hints': elements.items([*content.hints, *(evaluation.get('warnings') or ())]),
         'curves': 'shown' if content.curves else '',
         'grids': '\n'.join(
-            _img(
+            elements.picture(
                 png,
                 f'Samples at step {step}',
                 f' data-step="{int(step)}"' + (' hidden' if i < len(grids) - 1 else ''),
@@ -171,7 +139,8 @@ def _sections(content: Content) -> dict[str, str]:
         'last_grid': str(len(grids) - 1),
         'interpolation': _maybe(content.interpolation, 'Interpolations between latents'),
         'sides': ''.join(
-            f'<figure>{_img(png, f"{name} images")}<figcaption>{name}</figcaption></figure>'
+            f'<figure>{elements.picture(png, f"{name} images")}'
+            f'<figcaption>{name}</figcaption></figure>'
             for name, png in sides
             if png
         ),
@@ -185,7 +154,7 @@ def _sections(content: Content) -> dict[str, str]:
         'settings': _facts(evaluation.get('settings') or {}),
         'blind': 'shown' if trials else '',
         'trials': str(trials),
-        'trial_class': _pixel(_size(real[0])[0]) if trials else '',
+        'trial_class': elements.scaling(elements.size_of(real[0])[0]) if trials else '',
         'settings_count': str(len(flat)),
         'config': '\n'.join(
             f'<tr><td>{html.escape(k)}</td><td>{html.escape(v)}</td></tr>' for k, v in flat
@@ -210,19 +179,15 @@ def _headline(content: Content, figures: Mapping[str, Mapping[str, Any]]) -> str
             continue
         under = '' if kind == 'ema' else 'without running average'
         if figure.get('real') is not None:
-            under = f'{_better(figure)[1]}: {_number(figure["real"])}'
-        cards.append((name, _number(figure[kind]), under))
+            under = f'{_better(figure)[1]}: {elements.number(figure["real"])}'
+        cards.append((name, elements.number(figure[kind]), under))
     if not figures:
         cards += [
-            (name, _number(max(points, key=lambda p: p[0])[1]), 'last')
+            (name, elements.number(max(points, key=lambda p: p[0])[1]), 'last')
             for name, points in content.curves.items()
             if name.startswith('eval/') and points and not re.search('/(seed_|stderr)', name)
         ]
-    return ''.join(
-        f'<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>'
-        + (f'<dd class="under">{html.escape(under)}</dd></div>' if under else '</div>')
-        for name, value, under in cards[:MOST_CARDS]
-    )
+    return elements.cards(cards[:MOST_CARDS])
 
 
 def _histogram(histogram: Mapping[str, Sequence] | None) -> dict[str, str]:
@@ -241,7 +206,7 @@ def _histogram(histogram: Mapping[str, Sequence] | None) -> dict[str, str]:
     missing = sum(g == 0 < r for _, r, g in rows)
     note = (
         f'{missing} of {len(rows)} classes are never generated. Half the sum of the differences '
-        f'(total variation): {_number(distance)}.'
+        f'(total variation): {elements.number(distance)}.'
     )
     if len(rows) <= MOST_BARS:
         bars = ''.join(
@@ -272,14 +237,14 @@ def _bar(kind: str, share: float, top: float) -> str:
 
 def _pair(generated: bytes, nearest: bytes, distance: float) -> str:
     return (
-        f'<figure><div class="pair">{_img(generated, "generated")}'
-        f'{_img(nearest, "nearest training image")}</div>'
-        f'<figcaption>{_number(distance)}</figcaption></figure>'
+        f'<figure><div class="pair">{elements.picture(generated, "generated")}'
+        f'{elements.picture(nearest, "nearest training image")}</div>'
+        f'<figcaption>{elements.number(distance)}</figcaption></figure>'
     )
 
 
 def _row(name: str, figure: Mapping[str, Any], columns: Sequence[str]) -> str:
-    cells = ''.join(f'<td>{html.escape(_number(figure.get(x)))}</td>' for x in columns)
+    cells = ''.join(f'<td>{html.escape(elements.number(figure.get(x)))}</td>' for x in columns)
     arrow = f' {_better(figure)[0]}' if 'better' in figure else ''
     return f'<tr><th scope="row">{html.escape(name)}{arrow}</th>{cells}</tr>'
 
@@ -292,92 +257,22 @@ def _better(figure: Mapping[str, Any]) -> tuple[str, str]:
 def _facts(values: Mapping[str, Any]) -> str:
     return ''.join(
         f'<dt>{html.escape(key)}</dt><dd>{html.escape(value)}</dd>'
-        for key, value in _flatten(values)
+        for key, value in elements.flatten(values)
     )
-
-
-def _list(items: Iterable[str]) -> str:
-    return ''.join(f'<li>{html.escape(str(x))}</li>' for x in items)
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = '') -> Iterable[tuple[str, str]]:
-    """Nested dicts as ('optimizers.generator.learning_rate', '0.0002')."""
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flatten(value, f'{prefix}{key}.')
-        else:
-            yield f'{prefix}{key}', value if isinstance(value, str) else json.dumps(_plain(value))
-
-
-def _number(value: Any) -> str:
-    """Four digits; '-' for what is missing."""
-    if value is None:
-        return '-'
-    if isinstance(value, str | bool):
-        return str(value)
-    return f'{float(value):.4g}'
-
-
-def _plain(value: Any) -> Any:
-    """What strict JSON can hold: numbers that are not finite become strings."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(x) for x in value]
-    if hasattr(value, 'tolist'):
-        return _plain(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    return value if value is None or isinstance(value, str | int) else str(value)
-
-
-def _script_json(data: Any) -> str:
-    """JSON that cannot end the script element it is in."""
-    text = json.dumps(_plain(data), allow_nan=False, separators=(',', ':'))
-    for character in '<>&':
-        text = text.replace(character, f'\\u{ord(character):04x}')
-    return text
 
 
 def _blind(blind: tuple[Sequence[bytes], Sequence[bytes]] | None) -> dict[str, Any]:
     real, generated = blind or ((), ())
-    sizes = {_size(x) for x in [*real, *generated]}
+    sizes = {elements.size_of(x) for x in [*real, *generated]}
     if len(sizes) > 1:
         raise ValueError(f'the images of the blind test differ in size: {sorted(sizes)}')
     digest = hashlib.sha256(b''.join([*real, b'|', *generated])).hexdigest()
     return {
-        'real': [_uri(x) for x in real],
-        'generated': [_uri(x) for x in generated],
+        'real': [elements.data_uri(x) for x in real],
+        'generated': [elements.data_uri(x) for x in generated],
         'digest': digest[:16],
     }
 
 
-def _size(png: bytes) -> tuple[int, int]:
-    """(width, height) of a PNG, which every PNG begins with."""
-    if not png.startswith(_PNG) or len(png) < 24:
-        raise ValueError(f'not a PNG: it begins with {png[:8]!r}')
-    width, height = struct.unpack('>II', png[16:24])
-    return width, height
-
-
-def _uri(png: bytes) -> str:
-    _size(png)
-    return 'data:image/png;base64,' + base64.b64encode(png).decode()
-
-
-def _pixel(width: int) -> str:
-    return 'pixel' if width < SMALL else 'smooth'
-
-
-def _img(png: bytes, alt: str, more: str = '') -> str:
-    """An image, so many whole times its size if it is small."""
-    width, height = _size(png)
-    scale = round(FULL / max(width, 1)) if width < SMALL else 1
-    return (
-        f'<img class="{_pixel(width)}" width="{scale * width}" height="{scale * height}" '
-        f'alt="{html.escape(alt)}"{more} src="{_uri(png)}">'
-    )
-
-
 def _maybe(png: bytes | None, alt: str) -> str:
-    return _img(png, alt) if png else ''
+    return elements.picture(png, alt) if png else ''

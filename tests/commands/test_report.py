@@ -87,12 +87,12 @@ def test_a_whole_evaluation_is_shown(workdir, caplog):
 def test_a_damaged_evaluation_is_left_out(tmp_path, caplog, content):
     file = tmp_path / 'evaluation.json'
     file.write_bytes(content)
-    assert report._evaluation(tmp_path) is None
+    assert report.evaluation(tmp_path) is None
     (said,) = [x.getMessage() for x in caplog.records]
     assert said.startswith(f'{file} left out: ')
     assert '\n' not in said
     file.unlink()
-    assert report._evaluation(tmp_path) is None
+    assert report.evaluation(tmp_path) is None
     assert len(caplog.records) == 1
 
 
@@ -112,7 +112,7 @@ def test_an_evaluation_with_any_value_changed_is_shown_or_left_out(tmp_path):
     everything, shown = [*changed(WHOLE | {'histogram': HISTOGRAM})], 0
     for judged in everything:
         (tmp_path / 'evaluation.json').write_text(json.dumps(judged))
-        kept = report._evaluation(tmp_path)
+        kept = report.evaluation(tmp_path)
         if kept is not None:
             histogram = kept.get('histogram')
             hints = diagnostics.hints(report._figures({}, kept, 0), histogram)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from gan_jax import report
-from gan_jax.report import page
+from gan_jax.report import elements, page
 
 HOSTILE = '</script><img src=x onerror="alert(1)">{{data}}<!--if curves-->\u2028&amp;'
 FOLDER = pathlib.Path(page.__file__).parent
@@ -124,7 +124,7 @@ def test_nothing_is_fetched():
     (policy,) = [a['content'] for a in found.all('meta') if 'http-equiv' in a]
     assert policy.startswith("default-src 'none'; img-src data:;")
     assert not {a.get('type') for a in found.all('script')} - {None, 'application/json'}
-    assert {file.name for file in FOLDER.glob('*.css')} == set(page.STYLES)
+    assert {file.name for file in FOLDER.glob('*.css')} == set(elements.STYLES)
     assert {file.name for file in FOLDER.glob('*.js')} == set(page.SCRIPTS)
 
 
@@ -233,9 +233,9 @@ def test_grids_and_pairs_are_in_order_and_the_last_grid_is_shown():
     found = parse(content('grids', 'nearest'))
     grids = [a for a in found.all('img') if 'data-step' in a]
     assert [(a['data-step'], 'hidden' in a) for a in grids] == [('10', True), ('20', False)]
-    assert grids[1]['src'] == page._uri(png(2))
+    assert grids[1]['src'] == elements.data_uri(png(2))
     pairs = [a['src'] for a in found.all('img') if 'data-step' not in a]
-    assert pairs == [page._uri(png(x)) for x in (8, 9, 6, 7)]
+    assert pairs == [elements.data_uri(png(x)) for x in (8, 9, 6, 7)]
     (slider,) = [a for a in found.all('input') if a.get('type') == 'range']
     assert (slider['max'], slider['value']) == ('1', '1')
 
