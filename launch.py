@@ -53,7 +53,7 @@ WORKDIR = flags.DEFINE_string('workdir', None, "Default: runs/<the config's name
 CHANGES = flags.DEFINE_multi_string('change', [], 'What --config.a.b=value says, as a.b=value.')
 # Beside which flags those of a sweep are read.
 OF_SWEEPS = {
-    'slots': ('sweep',), 'engine_option': ('sweep',), 'retries': ('sweep',), 'halving': ('sweep',), 'search': ('sweep',),
+    **dict.fromkeys(('slots', 'engine_option', 'retries', 'halving', 'search'), ('sweep',)),
     'keep': ('halving',), 'trials': ('search',), 'figure': ('halving', 'search'),
 }  # fmt: skip
 # What each mode reads beside ALWAYS; of two sets --mode=evaluate reads SETS.

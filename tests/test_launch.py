@@ -13,8 +13,8 @@ VALUES = {
     'num': '5', 'seed': '0', 'truncation': '0.7', 'best': 'True', 'replica': '0',
     'metrics': 'sliced_wasserstein', 'features': 'classifier', 'split': 'test',
     'input': 'x', 'output': 'y', 'direction': 'a_to_b', 'real': 'x.npz', 'fake': 'y.npz',
-    'sweep': 'print', 'slots': '1', 'retries': '1', 'engine_option': 'gpus=1', 'halving': '5,10', 'keep': '0.5',
-    'search': 'True', 'trials': '5', 'figure': 'modes',
+    'sweep': 'print', 'slots': '1', 'retries': '1', 'engine_option': 'gpus=1',
+    'halving': '5,10', 'keep': '0.5', 'search': 'True', 'trials': '5', 'figure': 'modes',
 }  # fmt: skip
 READS = {
     'train': {
