@@ -41,6 +41,11 @@ def _apply_gradients_with_standard_promotion(self, **kwargs):
 game.Player.apply_gradients = _apply_gradients_with_standard_promotion
 
 
+# What is imported stays: Python would look through all of it thousands of times.
+gc.freeze()
+gc.set_threshold(50_000, 20, 20)
+
+
 # Longest first, so that no process ends with one of them while the other is done.
 HEAVIEST = (
     'test_conformance.py',
