@@ -21,12 +21,14 @@ os.environ['JAX_PLATFORMS'] = 'cpu'
 
 import command_line  # noqa: E402
 import jax  # noqa: E402
+import programs  # noqa: E402
 import pytest  # noqa: E402
 
 from gan_jax import game  # noqa: E402
 
 jax.config.update('jax_numpy_dtype_promotion', 'strict')
 jax.config.update('jax_numpy_rank_promotion', 'raise')
+programs.share()
 
 
 # optax's Adam raises a float to an integer power: libraries get the standard promotion.
@@ -85,4 +87,5 @@ def room_for_compiled_programs():
     maps = pathlib.Path('/proc/self/maps')
     if maps.exists() and len(maps.read_bytes().splitlines()) > 50_000:
         jax.clear_caches()
+        programs.KEPT.clear()
         gc.collect()
