@@ -50,13 +50,13 @@ gc.set_threshold(50_000, 20, 20)
 
 # Longest first, so that no process ends with one of them while the other is done.
 HEAVIEST = (
-    'test_conformance.py',
-    'test_pairs.py',
     'test_cli.py',
+    'test_conformance.py',
+    'test_train.py',
+    'test_pairs.py',
     'test_penalties.py',
     'test_convolution.py',
     'test_mistakes.py',
-    'test_train.py',
     'test_translate.py',
     'test_game.py',
 )
