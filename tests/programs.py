@@ -22,8 +22,9 @@ def _once(load):
         text = module.operation.get_asm(enable_debug_info=False)
         if host_callbacks or 'callback' in text:  # an address in this process
             return load(backend, module, devices, options, host_callbacks)
+        # The options name the devices.
         digest = hashlib.sha256(text.encode() + options.SerializeAsString()).digest()
-        key = (id(backend), tuple(device.id for device in devices), digest)
+        key = id(backend), digest
         if key not in KEPT:
             KEPT[key] = load(backend, module, devices, options, host_callbacks)
         return KEPT[key]
