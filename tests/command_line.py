@@ -40,13 +40,14 @@ def finish(process):
 
 # What a command imports late is imported here early. Nothing may start JAX's backend before a fork.
 SERVER = """
-import json, os, sys
+import gc, json, os, sys
 import launch
 import tensorflow_datasets
 from absl import app
 from gan_jax.data import sources
 from gan_jax.networks import dcgan, mixture, mlp, r3gan, resnet, sngan, srresnet, unet
 sources.mnist_5k()  # keeps what it reads
+gc.freeze()  # no child looks through what is imported
 for line in sys.stdin:
     job = json.loads(line)
     child = os.fork()

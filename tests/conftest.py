@@ -21,12 +21,14 @@ os.environ['JAX_PLATFORMS'] = 'cpu'
 
 import command_line  # noqa: E402
 import jax  # noqa: E402
+import programs  # noqa: E402
 import pytest  # noqa: E402
 
 from gan_jax import game  # noqa: E402
 
 jax.config.update('jax_numpy_dtype_promotion', 'strict')
 jax.config.update('jax_numpy_rank_promotion', 'raise')
+programs.share()
 
 
 # optax's Adam raises a float to an integer power: libraries get the standard promotion.
@@ -41,15 +43,20 @@ def _apply_gradients_with_standard_promotion(self, **kwargs):
 game.Player.apply_gradients = _apply_gradients_with_standard_promotion
 
 
+# What is imported stays: Python would look through all of it thousands of times.
+gc.freeze()
+gc.set_threshold(50_000, 20, 20)
+
+
 # Longest first, so that no process ends with one of them while the other is done.
 HEAVIEST = (
-    'test_conformance.py',
-    'test_pairs.py',
     'test_cli.py',
+    'test_conformance.py',
+    'test_train.py',
+    'test_pairs.py',
     'test_penalties.py',
     'test_convolution.py',
     'test_mistakes.py',
-    'test_train.py',
     'test_translate.py',
     'test_game.py',
 )
@@ -80,4 +87,5 @@ def room_for_compiled_programs():
     maps = pathlib.Path('/proc/self/maps')
     if maps.exists() and len(maps.read_bytes().splitlines()) > 50_000:
         jax.clear_caches()
+        programs.KEPT.clear()
         gc.collect()

@@ -210,7 +210,7 @@ def test_every_mode_falls_back_by_name_or_ends_with_one_line(
 
 MOMENTS = {
     'in the imports': lambda workdir, started: time.monotonic() > started + 0.7,
-    'after them': lambda workdir, started: time.monotonic() > started + 2.5,
+    'after them': lambda workdir, started: time.monotonic() > started + 2.0,
     'before the state': lambda workdir, started: (workdir / 'config.json').exists(),
     'before the loop': lambda workdir, started: (workdir / 'samples' / 'real.png').exists(),
     'in the loop': lambda workdir, started: logged(workdir) > 0,

@@ -28,12 +28,17 @@ def bilinear(sign, player):
 
 
 def state_of(game, rate=0.1, decays=None):
-    return game_lib.init(game, dict.fromkeys('ab', optax.sgd(rate)), 0, BATCH, decays)
+    optimizers = dict.fromkeys('ab', optax.sgd(rate))
+    return jax.jit(lambda: game_lib.init(game, optimizers, 0, BATCH, decays))()
+
+
+def update(game, state, **options):
+    return jax.jit(lambda state: game_lib.update(game, state, BATCH, **options))(state)
 
 
 def test_turns_alternate_each_with_its_own_gradient():
     game = Game(init, (bilinear(1.0, 'a'), bilinear(-1.0, 'b')), {})
-    state, metrics = game_lib.update(game, state_of(game), BATCH)
+    state, metrics = update(game, state_of(game))
     a = 1.0 - 0.1 * 2.0
     b = 2.0 + 0.1 * a  # b sees the a of this step
     np.testing.assert_allclose(state.players['a'].params['w'], a, rtol=1e-6)
@@ -46,11 +51,11 @@ def test_turns_alternate_each_with_its_own_gradient():
 
 def test_simultaneous_turns_meet_the_others_as_they_were_before_the_step():
     game = Game(init, (bilinear(1.0, 'a'), bilinear(-1.0, 'b')), {}, simultaneous=True)
-    state, metrics = game_lib.update(game, state_of(game), BATCH)
+    state, metrics = update(game, state_of(game))
     np.testing.assert_allclose(state.players['a'].params['w'], 0.8, rtol=1e-6)
     np.testing.assert_allclose(state.players['b'].params['w'], 2.1, rtol=1e-6)
     np.testing.assert_allclose(metrics['b/product'], -2.0)
-    state, metrics = game_lib.update(game, state, BATCH)
+    state, metrics = update(game, state)
     np.testing.assert_allclose(state.players['a'].params['w'], 0.8 - 0.21, rtol=1e-6)
     np.testing.assert_allclose(state.players['b'].params['w'], 2.1 + 0.08, rtol=1e-6)
 
@@ -59,10 +64,10 @@ def test_simultaneous_turns_meet_the_others_as_they_were_before_the_step():
 def test_a_turn_is_played_at_multiples_of_every(every):
     game = Game(init, (bilinear(1.0, 'a'), bilinear(-1.0, 'b')._replace(every=every)), {})
     state = state_of(game)
-    update = jax.jit(lambda s: game_lib.update(game, s, BATCH))
+    step_once = jax.jit(lambda s: game_lib.update(game, s, BATCH))
     for step in range(1, 8):
         before = state.players['b'].params['w']
-        state, metrics = update(state)
+        state, metrics = step_once(state)
         assert (state.players['b'].params['w'] != before) == (step % every == 0)
         assert int(state.players['b'].step) == step // every
         assert int(state.players['a'].step) == step
@@ -84,7 +89,7 @@ def test_no_key_is_used_twice():
     game, seen = noise_game(), []
     state = state_of(game)
     for _ in range(3):
-        state, metrics = game_lib.update(game, state, BATCH)
+        state, metrics = update(game, state)
         seen += [float(metrics['a/noise']), float(metrics['again/noise'])]
     assert len({*seen}) == 6
 
@@ -93,7 +98,7 @@ def test_keys_are_folded_from_the_root_the_step_the_turns_name_and_the_place():
     game = noise_game()
     state = state_of(game)
     for step in (1, 2):
-        state, metrics = game_lib.update(game, state, BATCH)
+        state, metrics = update(game, state)
         for name in ('a', 'again'):
             of_turn = jax.random.fold_in(jax.random.key(0), step)
             of_turn = jax.random.fold_in(of_turn, zlib.crc32(name.encode()))
@@ -105,17 +110,15 @@ def test_a_step_can_be_replayed_from_its_number():
     game = noise_game()
     state = state_of(game)
     for _ in range(2):
-        state, _ = game_lib.update(game, state, BATCH)
+        state, _ = update(game, state)
     fresh = state_of(game).replace(step=state.step, players=state.players)
-    chex.assert_trees_all_equal(
-        game_lib.update(game, state, BATCH)[1], game_lib.update(game, fresh, BATCH)[1]
-    )
+    chex.assert_trees_all_equal(update(game, state)[1], update(game, fresh)[1])
 
 
 def test_micro_batches_draw_the_same_noise():
     game = noise_game()
-    whole, metrics = game_lib.update(game, state_of(game), BATCH)
-    parts, part_metrics = game_lib.update(game, state_of(game), BATCH, micro_batches=2)
+    whole, metrics = update(game, state_of(game))
+    parts, part_metrics = update(game, state_of(game), micro_batches=2)
     chex.assert_trees_all_close(whole.players['a'].params, parts.players['a'].params, rtol=1e-6)
     chex.assert_trees_all_close(metrics, part_metrics, rtol=1e-5)
 
@@ -127,10 +130,11 @@ def test_of_several_devices_gradients_and_metrics_are_the_means():
     game = Game(init, (Turn('a', loss),), {})
     start = state_of(game)
 
-    def update(x):
+    def of_a_device(x):
         return game_lib.update(game, start, {'x': x}, axis_name='data')
 
-    state, metrics = jax.vmap(update, axis_name='data')(jnp.arange(8.0).reshape(2, 4))
+    on_each = jax.jit(jax.vmap(of_a_device, axis_name='data'))
+    state, metrics = on_each(np.arange(8, dtype=np.float32).reshape(2, 4))
     np.testing.assert_allclose(state.players['a'].params['w'], [0.65, 0.65], rtol=1e-6)
     np.testing.assert_allclose(metrics['a/loss'], [3.5, 3.5])
     np.testing.assert_allclose(metrics['a/gradient_norm'], [3.5, 3.5])
@@ -142,9 +146,7 @@ def test_batches_are_prepared_first():
         (Turn('a', lambda p, aux, batch, rng: (p['a']['w'] * batch['x'].sum(), (aux, {}))),),
         {},
     )
-    state, _ = game_lib.update(
-        game, state_of(game), BATCH, prepare=lambda rng, batch: {'x': 2.0 * batch['x']}
-    )
+    state, _ = update(game, state_of(game), prepare=lambda rng, batch: {'x': 2.0 * batch['x']})
     np.testing.assert_allclose(state.players['a'].params['w'], 1.0 - 0.1 * 12.0, rtol=1e-6)
 
 
@@ -160,7 +162,7 @@ def test_the_running_average_follows_parameters_and_the_players_part_of_aux():
     state = state_of(game, decays={'a': lambda step: jnp.float32(0.75)})
     want_w, want_mean = 1.0, 0.0
     for step in range(1, 4):
-        state, _ = game_lib.update(game, state, BATCH)
+        state, _ = update(game, state)
         want_w = 0.75 * want_w + 0.25 * (1.0 - 0.1 * step)
         want_mean = 0.75 * want_mean + 0.25 * step
     params, aux = game_lib.averaged(state)

@@ -139,7 +139,7 @@ def noise(entry=0, **options):
     def critic(images):
         return images[:, entry] ** 2 / 2 + 10 * images[:, entry]
 
-    value = penalties.dragan(critic, pairs, RNG, target=0.0, **options)
+    value = jax.jit(lambda x: penalties.dragan(critic, x, RNG, target=0.0, **options))(pairs)
     return (np.sqrt(value) - 10 - pairs[:, entry]) / pairs.std()
 
 

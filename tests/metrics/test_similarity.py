@@ -101,12 +101,13 @@ def test_flat_images_differ_in_luminance_alone():
 def test_float64_stays_float64():
     with jax.enable_x64(True):
         pair = images(3, 24, 20, 3)
-        np.testing.assert_allclose(similarity.psnr(*pair), PSNR, rtol=1e-11)
-        np.testing.assert_allclose(similarity.ssim(*pair), SSIM, rtol=1e-9)
-        mixed = similarity.psnr(pair[0], pair[1].astype(np.float32))
+        psnr, ssim = jax.jit(similarity.psnr), jax.jit(similarity.ssim)
+        np.testing.assert_allclose(psnr(*pair), PSNR, rtol=1e-11)
+        np.testing.assert_allclose(ssim(*pair), SSIM, rtol=1e-9)
+        mixed = psnr(pair[0], pair[1].astype(np.float32))
         assert mixed.dtype == jnp.float64
-        three = {'weights': (0.3, 0.3, 0.4), 'window': 3}
-        assert similarity.ms_ssim(*pair, **three).dtype == jnp.float64
+        three = functools.partial(similarity.ms_ssim, weights=(0.3, 0.3, 0.4), window=3)
+        assert jax.eval_shape(three, *pair).dtype == jnp.float64
 
 
 def test_half_precision_is_computed_in_float32():
@@ -134,7 +135,8 @@ def test_odd_sides_repeat_their_last_pixels():
     last = (2 * covariance + 0.0036) / (variance_x + variance_y + 0.0036)
     last *= (2 * mean_x * mean_y + 0.0004) / (mean_x**2 + mean_y**2 + 0.0004)
     expected *= last.mean((1, 2)) ** 0.5
-    result = similarity.ms_ssim(*images(2, 21, 13, 2), weights=(0.2, 0.3, 0.5), **settings)
+    ms_ssim = functools.partial(similarity.ms_ssim, weights=(0.2, 0.3, 0.5), **settings)
+    result = jax.jit(ms_ssim)(*images(2, 21, 13, 2))
     np.testing.assert_allclose(result, expected.mean(1), rtol=1e-5)
 
 
@@ -161,7 +163,7 @@ def test_the_least_sizes_are_told():
     with pytest.raises(ValueError, match='11 pixels'):
         similarity.ssim(small[:, :, :10], small[:, :, :10])
     enough = noise((1, 161, 161, 1))
-    np.testing.assert_allclose(similarity.ms_ssim(enough, enough), 1.0, rtol=1e-5)
+    np.testing.assert_allclose(jax.jit(similarity.ms_ssim)(enough, enough), 1.0, rtol=1e-5)
 
 
 def test_what_makes_no_sense_is_refused():
@@ -221,21 +223,22 @@ def test_features_of_a_zero_vector_have_finite_gradients():
         return similarity.perceptual_distance([x], [y]).sum()
 
     real, fake = np.stack([0 * X, X, 0 * X]), np.stack([X, 0 * X, 0 * X])
-    for gradient in jax.grad(total, argnums=(0, 1))(real, fake):
+    for gradient in jax.jit(jax.grad(total, argnums=(0, 1)))(real, fake):
         assert np.all(np.isfinite(gradient))
     # At right angles |x/|x| - y/|y||^2 = 2 - 2 cos moves by -2 y/|y| / |x|.
-    gradient = jax.grad(total)(X[None], Y[None])
+    gradient = jax.jit(jax.grad(total))(X[None], Y[None])
     np.testing.assert_allclose(gradient, [[0, -2 / 3, 0]], atol=1e-6)
 
 
 def test_features_keep_64_bits_and_are_never_taken_in_half_precision():
     real, fake = noise((2, 3, 8)), noise((2, 3, 8), seed=1)
     half = [jnp.asarray(x, jnp.bfloat16) for x in (real, fake)]
-    wide = similarity.perceptual_distance(*([x.astype(jnp.float32)] for x in half))
-    np.testing.assert_array_equal(similarity.perceptual_distance(*([x] for x in half)), wide)
+    distance = jax.jit(similarity.perceptual_distance)
+    wide = distance(*([x.astype(jnp.float32)] for x in half))
+    np.testing.assert_array_equal(distance(*([x] for x in half)), wide)
     with jax.enable_x64(True):
         pair = [real.astype(np.float64)], [fake.astype(np.float64)]
-        assert similarity.perceptual_distance(*pair).dtype == jnp.float64
+        assert jax.eval_shape(distance, *pair).dtype == jnp.float64
 
 
 def test_features_must_be_of_the_same_layers():
@@ -278,7 +281,8 @@ class PairsTest(chex.TestCase):
 
 def test_pairs_are_of_ms_ssim_by_default():
     x, y = (a[:1].astype(np.float32) for a in images(3, 176, 192, 2))
-    result = similarity.pair_similarity(np.concatenate([x, y]), jax.random.key(0), num_pairs=3)
+    pairs = jax.jit(functools.partial(similarity.pair_similarity, num_pairs=3))
+    result = pairs(np.concatenate([x, y]), jax.random.key(0))
     np.testing.assert_allclose(result, MS_SSIM[0], rtol=1e-5)
 
 

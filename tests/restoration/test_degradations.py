@@ -45,7 +45,7 @@ def rngs(num):
 
 def random_images(num=4, height=16, width=12, channels=3):
     images = np.random.default_rng(0).uniform(-1, 1, (num, height, width, channels))
-    return jnp.asarray(images, jnp.float32)
+    return images.astype(np.float32)
 
 
 def smooth_picture(height=40, width=56):
