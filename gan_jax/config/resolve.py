@@ -47,8 +47,8 @@ from gan_jax.config.checks import (
 )
 from gan_jax.errors import UserError
 from gan_jax.game import Game
-from gan_jax.games import wrappers
-from gan_jax.games.adversary import Adversary, Penalty
+from gan_jax.games import augmentations, wrappers
+from gan_jax.games.adversary import Adversary, Augmentation, Penalty
 from gan_jax.games.network import of_module
 from gan_jax.games.pix2pix import Term
 from gan_jax.restoration import heads
@@ -65,6 +65,7 @@ ANCHORS_DECAY = 0.99
 BUILT_IN = ('adversary',)  # what a game is given that is no key of a config
 CALLED = {'prior': 'latent'}  # arguments of games that a config calls otherwise
 FIELDS = ('shape', 'dtype', 'axis_name', 'classes')  # of networks, that a config cannot set
+OF_AUGMENTATION = ('batch_size', 'channels')  # what an augmentation is given, by these names
 LABEL = 'label'
 
 
@@ -214,6 +215,21 @@ def _adversary(config: Mapping[str, Any], axis_name: str | None = parallel.AXIS)
     )
 
 
+def _augmentation(what: str, value: Any, batch_size: int) -> Later:
+    if not value:
+        return _at_once(None)
+    function, kwargs = named(what, value, functions_with(augmentations, *OF_AUGMENTATION))
+    check_arguments(what, function, kwargs, OF_AUGMENTATION)
+    check_options(what, function, kwargs, 0)
+    fitting(what, functools.partial(function, batch_size=batch_size, channels=1, **kwargs))
+
+    def build(built_in: BuiltIn) -> Augmentation:
+        channels = built_in['shape'][-1] if built_in['shape'] else 1
+        return function(batch_size=batch_size, channels=channels, **kwargs)
+
+    return build
+
+
 def _at_once(value: Any) -> Later:
     return lambda built_in: value
 
@@ -314,7 +330,10 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
             check_options('config', make, {argument: config[key]}, 0)
             later[argument] = _at_once(config[key])
     takes_adversary = 'adversary' in arguments(make)
-    adversary = {'adversary': _adversary(config)} if takes_adversary else {}
+    adversary = _adversary(config) if takes_adversary else None
+    shown = _augmentation(
+        'config.cures.augmentation', config['cures']['augmentation'], config['batch_size']
+    )
     dtype = jnp.dtype(config['precision'])
 
     def build(shape: tuple[int, ...] | None, **fields: Any) -> Game:
@@ -330,7 +349,9 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
                 f'config.cures.packing={config["cures"]["packing"]}: networks that ask for a label '
                 f'judge single examples; leave it at 1'
             )
-        return _wrapped(config['cures'], make(**kwargs, **adversary))
+        if adversary is not None:
+            kwargs['adversary'] = adversary._replace(augmentation=shown(built_in))
+        return _wrapped(config['cures'], make(**kwargs))
 
     return build
 
