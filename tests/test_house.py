@@ -11,6 +11,7 @@ import pytest
 PACKAGE = methods.ROOT / 'gan_jax'
 MATHS = ['objectives', 'penalties', 'losses', 'stabilization', 'latents']
 MATHS += ['keys', 'arrays', 'augment/basic', 'augment/ada', 'augment/diffaugment']
+MATHS += ['augment/resampling']
 MATHS += [f'restoration/{name}' for name in ('degradations', 'baselines', 'heads', '_arrays')]
 MATHS += [
     f'metrics/{name}'

@@ -20,17 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax import keys
-
-# Daubechies' least asymmetric wavelet of six and of two vanishing moments, low-pass filters.
-SYM6 = np.array([
-    0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633,
-    0.4910559419267466, 0.787641141030194, 0.3379294217276218, -0.07263752278646252,
-    -0.021060292512300564, 0.04472490177066578, 0.0017677118642428036, -0.007800708325034148,
-])  # fmt: skip
-SYM2 = np.array([
-    -0.12940952255092145, 0.22414386804185735, 0.836516303737469, 0.48296291314469025,
-])  # fmt: skip
-MARGIN = 6  # samples of twice the resolution that the last filter needs beyond each border
+from gan_jax.augment import resampling
 
 # What the letters of a pipeline's name stand for.
 BLIT = ('flip', 'quarter_turn', 'integer_translation')
@@ -48,91 +38,7 @@ POWER = np.array([10.0, 1.0, 1.0, 1.0]) / 13  # of natural images in the four ba
 GREY_AXIS = np.array([1.0, 1.0, 1.0, 0.0]) / math.sqrt(3)
 
 
-def _check_images(images: chex.Array) -> None:
-    chex.assert_rank(images, 4)
-    chex.assert_type(images, float)
-    chex.assert_axis_dimension_gt(images, 1, 1)
-    chex.assert_axis_dimension_gt(images, 2, 1)
-    if images.shape[3] not in (1, 3):
-        raise ValueError(f'images have 1 or 3 channels here, not {images.shape[3]}')
-
-
-# ---- Geometry ----------------------------------------------------------------------------------
-
-
-def _periodic(x: chex.Array, axis: int) -> chex.Array:
-    """One period of an axis that is mirrored at its ends again and again, at twice the resolution.
-
-    Sample 2 i + 5 of the result is about x[i] at (a wavelet's phase).
-    """
-    inner = jax.lax.slice_in_dim(x, 1, x.shape[axis] - 1, axis=axis)
-    period = jnp.concatenate([x, jnp.flip(inner, axis)], axis)
-    taps = math.sqrt(2) * SYM6
-    even = sum(float(taps[2 * q + 1]) * jnp.roll(period, q - 2, axis) for q in range(6))
-    odd = sum(float(taps[2 * q]) * jnp.roll(period, q - 3, axis) for q in range(6))
-    both = jnp.stack([even, odd], axis + 1)
-    shape = list(period.shape)
-    shape[axis] *= 2
-    return both.reshape(shape)
-
-
-def _reduced(x: chex.Array, axis: int) -> chex.Array:
-    """Every second sample of an axis after the mirrored filter: undoes `_periodic`."""
-    taps = SYM6 / math.sqrt(2)
-    length = (x.shape[axis] - 2 * MARGIN) // 2
-    return sum(
-        float(tap) * jax.lax.slice_in_dim(x, k + 1, k + 2 + 2 * (length - 1), stride=2, axis=axis)
-        for k, tap in enumerate(taps)
-    )
-
-
-def _bilinear(image: chex.Array, rows: chex.Array, columns: chex.Array) -> chex.Array:
-    """image [h, w, c] at rows and columns [...], which wrap around."""
-    height, width, _ = image.shape
-    top, left = jnp.floor(rows), jnp.floor(columns)
-    down, right = (rows - top)[..., None], (columns - left)[..., None]
-    r, c = top.astype(jnp.int32), left.astype(jnp.int32)
-    r0, r1, c0, c1 = r % height, (r + 1) % height, c % width, (c + 1) % width
-    above = image[r0, c0] * (1 - right) + image[r0, c1] * right
-    below = image[r1, c0] * (1 - right) + image[r1, c1] * right
-    return above * (1 - down) + below * down
-
-
-def warp(images: chex.Array, matrices: chex.Array) -> chex.Array:
-    """The image at the places that a matrix says, resampled without visible aliasing.
-
-    Output pixel p shows the image at M p: both in pixels from the centre, (x, y, 1). The image goes
-    on mirrored beyond its borders; it is enlarged twofold by a wavelet's filter, sampled
-    bilinearly, and reduced by the mirrored filter. The identity and moves by whole pixels so leave
-    every value as it was, but for rounding.
-
-    Args:
-      images: [n, h, w, c].
-      matrices: M, [n, 3, 3]; the last row is (0, 0, 1).
-
-    Returns:
-      Images of the same shape and type.
-
-    Raises:
-      AssertionError: if a shape or type differs.
-    """
-    _check_images(images)
-    num, height, width, _ = images.shape
-    chex.assert_shape(matrices, (num, 3, 3))
-    large = _periodic(_periodic(images.astype(jnp.float32), 1), 2)
-    sides = [2 * side + 2 * MARGIN for side in (height, width)]
-    # A place at twice the resolution is half a sample off what it is at the simple one.
-    v, u = (
-        ((jnp.arange(n, dtype=jnp.float32) - (n - 1) / 2 + 0.5) / 2).reshape(shape)
-        for n, shape in zip(sides, ((-1, 1), (1, -1)), strict=True)
-    )
-
-    def one(image: chex.Array, m: chex.Array) -> chex.Array:
-        # Written out, since a matrix product may run at less than float32's precision.
-        x, y = (m[i, 0] * u + m[i, 1] * v + m[i, 2] for i in (0, 1))
-        return _bilinear(image, 2 * y - 1 + height, 2 * x - 1 + width)
-
-    return _reduced(_reduced(jax.vmap(one)(large, matrices), 1), 2).astype(images.dtype)
+# ---- What is drawn ----------------------------------------------------------------------------
 
 
 def _matrix(rows: Sequence[Sequence[Any]]) -> chex.Array:
@@ -150,7 +56,7 @@ def _shift(x: Any, y: Any) -> chex.Array:
 
 
 def _turn(angle: chex.Array) -> chex.Array:
-    """By an angle, from x to y: clockwise as pictures are shown."""
+    """By an angle, from x to y: clockwise as resampling are shown."""
     sin, cos = jnp.sin(angle), jnp.cos(angle)
     return _matrix([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
 
@@ -191,49 +97,6 @@ class _Draws(NamedTuple):
         return jnp.where(happens.reshape(-1, *(1,) * (value.ndim - 1)), value, neutral)
 
 
-def blit(
-    images: chex.Array, mirrored: chex.Array, quarters: chex.Array, moved: chex.Array
-) -> chex.Array:
-    """Mirrors left to right, turns by quarters, moves by whole pixels: no value is changed.
-
-    The image goes on mirrored beyond its borders.
-
-    Args:
-      images: [n, h, w, c]; of squares, unless no quarter is odd.
-      mirrored: [n], 0 or 1.
-      quarters: [n], 0 to 3, counter-clockwise.
-      moved: [n, 2], down and to the right.
-
-    Returns:
-      Images of the same shape and type.
-
-    Raises:
-      AssertionError: if a shape or type differs.
-    """
-    _check_images(images)
-    num, height, width, _ = images.shape
-    chex.assert_shape((mirrored, quarters, moved), [(num,), (num,), (num, 2)])
-
-    def where(condition: chex.Array, one: chex.Array, other: chex.Array) -> chex.Array:
-        return jnp.where(condition[:, None, None, None], one, other)
-
-    x = where(mirrored > 0, images[:, :, ::-1], images)
-    x = where(quarters % 4 >= 2, x[:, ::-1, ::-1], x)
-    if height == width:
-        x = where(quarters % 2 == 1, jnp.rot90(x, 1, (1, 2)), x)
-    for axis, side in ((1, height), (2, width)):
-        places = jnp.arange(side)[None, :] - moved[:, axis - 1, None].astype(jnp.int32)
-        shape = [num, 1, 1, 1]
-        shape[axis] = side
-        x = jnp.take_along_axis(x, _mirrored(places, side).reshape(shape), axis)
-    return x
-
-
-def _mirrored(places: Any, side: int) -> Any:
-    """Where one is in an image when whole places run on beyond it, mirrored at its last pixels."""
-    return abs((places + side - 1) % (2 * side - 2) - (side - 1))
-
-
 def _blitted(draws: _Draws, images: chex.Array) -> chex.Array:
     _, height, width, _ = images.shape
     mirrored = draws.some('flip', jnp.floor(draws.uniform('flip', 0, 2)), 0)
@@ -245,11 +108,11 @@ def _blitted(draws: _Draws, images: chex.Array) -> chex.Array:
         for name, side in (('down', height), ('right', width))
     ]
     moved = draws.some('integer_translation', jnp.stack(moved, -1), 0)
-    return blit(images, mirrored, quarters, moved)
+    return resampling.blit(images, mirrored, quarters, moved)
 
 
 def placing(draws: _Draws, height: int, width: int) -> chex.Array:
-    """M for `warp`: the inverse of what is done to the image."""
+    """M for `resampling.warp`: the inverse of what is done to the image."""
     half = 1 - jnp.sqrt(1 - draws.p)  # so that one of two rotations comes with probability p
     scale = draws.some('scale', jnp.exp2(SCALE * draws.normal('scale')), 1)
     angles = [
@@ -273,35 +136,8 @@ def placing(draws: _Draws, height: int, width: int) -> chex.Array:
 # ---- Colour ------------------------------------------------------------------------------------
 
 
-def recolour(images: chex.Array, matrices: chex.Array) -> chex.Array:
-    """M (r, g, b, 1) of every pixel; of a grey one the mean of what its three would become.
-
-    Args:
-      images: [n, h, w, 1 or 3].
-      matrices: M, [n, 4, 4].
-
-    Returns:
-      Images of the same shape and type.
-
-    Raises:
-      AssertionError: if a shape or type differs.
-      ValueError: if there are neither 1 nor 3 channels.
-    """
-    _check_images(images)
-    chex.assert_shape(matrices, (images.shape[0], 4, 4))
-    matrices = matrices.astype(images.dtype)
-    factors, offsets = matrices[:, :3, :3], matrices[:, :3, 3]
-    if images.shape[3] == 1:
-        factors = jnp.mean(jnp.sum(factors, 2), 1)[:, None, None]
-        offsets = jnp.mean(offsets, 1, keepdims=True)
-    changed = sum(
-        images[..., i, None] * factors[:, None, None, :, i] for i in range(images.shape[3])
-    )
-    return changed + offsets[:, None, None, :]
-
-
 def painting(draws: _Draws, grey: bool) -> chex.Array:
-    """M for `recolour`; hue and saturation are left out of grey images."""
+    """M for `resampling.recolour`; hue and saturation are left out of grey images."""
     axis = jnp.asarray(GREY_AXIS, jnp.float32)
     along, identity = jnp.outer(axis, axis)[None], jnp.eye(4)[None]
     b = draws.some('brightness', BRIGHTNESS * draws.normal('brightness'), 0)
@@ -329,53 +165,6 @@ def _hue(angle: chex.Array) -> chex.Array:
 
 
 # ---- Filter, noise, cutout ---------------------------------------------------------------------
-
-
-@functools.cache
-def bands() -> np.ndarray:
-    """Filters [4, taps] of the bands [0, 1/8], [1/8, 1/4], [1/4, 1/2], [1/2, 1] of all frequencies.
-
-    They add up to the filter that changes nothing.
-    """
-    low, high = SYM2, SYM2 * (-1.0) ** np.arange(len(SYM2))
-    low, high = (np.convolve(x, x[::-1]) / 2 for x in (low, high))
-    bank = np.eye(4, 1)
-    for band in range(1, 4):
-        spread = np.zeros((4, 2 * bank.shape[1] - 1))
-        spread[:, ::2] = bank
-        bank = np.stack([np.convolve(row, low) for row in spread])
-        start = (bank.shape[1] - len(high)) // 2
-        bank[band, start : start + len(high)] += high
-    return bank
-
-
-def equalize(images: chex.Array, gains: chex.Array) -> chex.Array:
-    """Multiplies the four bands of frequencies of each axis by gains; borders are mirrored.
-
-    Args:
-      images: [n, h, w, c].
-      gains: [n, 4], of `bands`.
-
-    Returns:
-      Images of the same shape and type.
-
-    Raises:
-      AssertionError: if a shape or type differs.
-    """
-    _check_images(images)
-    chex.assert_shape(gains, (images.shape[0], 4))
-    bank = bands()
-    taps = sum(gains[:, i, None] * jnp.asarray(bank[i], jnp.float32)[None] for i in range(4))
-    half = bank.shape[1] // 2
-    x = images.astype(jnp.float32)
-    for axis in (1, 2):
-        side = x.shape[axis]
-        wide = jnp.take(x, _mirrored(np.arange(-half, side + half), side), axis)
-        x = sum(
-            taps[:, k, None, None, None] * jax.lax.slice_in_dim(wide, k, k + side, axis=axis)
-            for k in range(2 * half + 1)
-        )
-    return x.astype(images.dtype)
 
 
 def _gains(draws: _Draws) -> chex.Array:
@@ -431,18 +220,18 @@ def make(pipeline: str) -> Callable[[chex.PRNGKey, chex.Array, chex.Array], chex
     chosen = tuple(name for letter in pipeline for name in LETTERS[letter])
 
     def apply(rng: chex.PRNGKey, images: chex.Array, p: chex.Array) -> chex.Array:
-        _check_images(images)
+        resampling.check_images(images)
         num, height, width, channels = images.shape
         draws = _Draws(keys.per_example(rng, num), jnp.asarray(p, jnp.float32), chosen)
         x = images
         if {*BLIT} & {*chosen}:
             x = _blitted(draws, x)
         if {*GEOMETRY} & {*chosen}:
-            x = warp(x, placing(draws, height, width))
+            x = resampling.warp(x, placing(draws, height, width))
         if {*COLOUR} & {*chosen}:
-            x = recolour(x, painting(draws, channels == 1))
+            x = resampling.recolour(x, painting(draws, channels == 1))
         if 'filter' in chosen:
-            x = equalize(x, _gains(draws))
+            x = resampling.equalize(x, _gains(draws))
         if 'noise' in chosen:
             x = _noise(draws, x)
         if 'cutout' in chosen:
