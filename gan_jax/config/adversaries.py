@@ -89,32 +89,36 @@ def _penalty(name: str, settings: Any, axis_name: str | None) -> Penalty:
     return Penalty(name, penalty, settings['weight'], settings.get('every', 1), decay)
 
 
-def adversary(config: Mapping[str, Any], axis_name: str | None = parallel.AXIS) -> Adversary:
-    """The adversary of a config, yet without augmentation.
+def adversary(
+    objective: Any,
+    penalties: Any,
+    cures: Mapping[str, Any],
+    axis_name: str | None = parallel.AXIS,
+) -> Adversary:
+    """The adversary that the config's keys of these names describe, yet without augmentation.
 
     Raises:
       UserError: if a name or an argument is unknown, or a value none of its kind.
     """
-    chosen = config['cures']
-    if not isinstance(config['penalties'], Mapping):
-        raise UserError(f'config.penalties={config["penalties"]!r} must be a dict, {{}} for none')
+    if not isinstance(penalties, Mapping):
+        raise UserError(f'config.penalties={penalties!r} must be a dict, {{}} for none')
     noise = top_k = None
-    if chosen['instance_noise']:
-        start, steps = chosen['instance_noise'], chosen['instance_noise_steps']
+    if cures['instance_noise']:
+        start, steps = cures['instance_noise'], cures['instance_noise_steps']
         noise = functools.partial(
             stabilization.linear, start=start, end=0.0 if steps else start, steps=steps
         )
-    if chosen['top_k'] < 1:
+    if cures['top_k'] < 1:
         top_k = functools.partial(
-            stabilization.linear, start=1.0, end=chosen['top_k'], steps=chosen['top_k_steps']
+            stabilization.linear, start=1.0, end=cures['top_k'], steps=cures['top_k_steps']
         )
     return Adversary(
-        _objective('config.objective', config['objective'], axis_name),
-        tuple(_penalty(name, value, axis_name) for name, value in config['penalties'].items()),
-        packing=chosen['packing'],
+        _objective('config.objective', objective, axis_name),
+        tuple(_penalty(name, value, axis_name) for name, value in penalties.items()),
+        packing=cures['packing'],
         noise=noise,
         top_k=top_k,
-        flipping=chosen['label_flipping'],
+        flipping=cures['label_flipping'],
         axis_name=axis_name,
     )
 

@@ -222,7 +222,10 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
             check_options('config', make, {argument: config[key]}, 0)
             later[argument] = _at_once(config[key])
     takes_adversary = 'adversary' in arguments(make)
-    adversary = adversaries.adversary(config) if takes_adversary else None
+    adversary = None
+    if takes_adversary:
+        chosen = (config[key] for key in ('objective', 'penalties', 'cures'))
+        adversary = adversaries.adversary(*chosen)
     shown = adversaries.augmentation(
         'config.cures.augmentation', config['cures']['augmentation'], config['batch_size']
     )
