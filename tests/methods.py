@@ -87,6 +87,7 @@ DISCRIMINATION = {'minibatch': 'discrimination'}
 METHODS = {
     'gan-lazy': ('gan', {'generator_every': 2, 'penalties': LAZY_R1}),
     'gan-cures': ('gan', {'cures': CURES}),
+    'gan-ada': ('gan', {'cures': {'augmentation': {'name': 'ada', 'start': 0.8}}}),
     'dcgan': ('dcgan', {}),
     'sngan': ('sngan', {}),
     'ring8': ('ring8', {'discriminator': DISCRIMINATION}),

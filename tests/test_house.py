@@ -9,8 +9,9 @@ import methods
 import pytest
 
 PACKAGE = methods.ROOT / 'gan_jax'
-MATHS = ['objectives', 'penalties', 'losses', 'stabilization', 'latents', 'augment']
-MATHS += ['keys', 'arrays']
+MATHS = ['objectives', 'penalties', 'losses', 'stabilization', 'latents']
+MATHS += ['keys', 'arrays', 'augment/basic', 'augment/ada', 'augment/diffaugment']
+MATHS += ['augment/resampling']
 MATHS += [f'restoration/{name}' for name in ('degradations', 'baselines', 'heads', '_arrays')]
 MATHS += [
     f'metrics/{name}'
@@ -105,7 +106,7 @@ def test_the_rooms_import_what_they_may():
     assert arrows['data'] <= {'errors'}
     assert arrows['networks'] <= {'errors', 'runtime'}
     assert arrows['games'] <= {
-        'game', 'keys', 'objectives', 'stabilization', 'runtime', 'networks'
+        'augment', 'game', 'keys', 'objectives', 'stabilization', 'runtime', 'networks'
     }  # fmt: skip
     assert arrows['modalities'] <= {'data', 'augment', 'runtime'}
 

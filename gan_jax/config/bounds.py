@@ -150,6 +150,7 @@ COMMON: dict[str, Check] = {
     'cures.label_flipping': SHARE,
     'cures.top_k': real(0, 1, above=True),
     'cures.unrolled_steps': whole(0, 1000),
+    'cures.augmentation': table,
     'evaluation.split': optional(word),
     'evaluation.dataset': optional(word),
 }

@@ -77,6 +77,7 @@ def default() -> ml_collections.ConfigDict:
             'unrolled_steps': 0,  # of the discriminator, foreseen by the generator
             'unrolled_learning_rate': 0.01,
             'historical_averaging': 0.0,  # weight
+            'augmentation': {},  # of all that the discriminator is shown: games.augmentations
         }
     )
     config.optimizers = ml_collections.ConfigDict()

@@ -291,6 +291,7 @@ def _assembled(config: dict[str, Any], make_game: Callable[..., game_lib.Game]) 
     modality = modalities.make(config['modality'])
     degrade, baseline = inputs.degradation(config), inputs.baseline(config)
     prepare = inputs.build_prepare(config, modality, degrade)
+    inputs.check_shown(config, modality)
     game = make_game(shape=modality.shape, **modality.fields)
     if baseline is not None:
         fit.check_baseline(baseline, inputs.source_shape(modality, degrade), modality.shape)

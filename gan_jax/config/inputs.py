@@ -187,6 +187,14 @@ def check_augment(config: Mapping[str, Any]) -> None:
     fitting('config.augment', functools.partial(augment.compose, config['augment']))
 
 
+def check_shown(config: Mapping[str, Any], modality: Modality) -> None:
+    """Raises UserError if the discriminator would be shown augmented what cannot be augmented."""
+    if config['cures']['augmentation'] and modality.augment is None:
+        raise UserError(
+            f'config.cures.augmentation: {modality.name} are not augmented; leave it empty'
+        )
+
+
 def build_prepare(
     config: Mapping[str, Any], modality: Modality, degrade: Callable | None
 ) -> Prepare:

@@ -20,18 +20,15 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax import (
-    augment,
     games,
     keys,
     latents,
     losses,
     networks,
-    objectives,
     optimizers,
-    stabilization,
 )
-from gan_jax import penalties as penalties_lib
-from gan_jax.config import optimizing
+from gan_jax.config import adversaries, optimizing
+from gan_jax.config.adversaries import BuiltIn, Later
 from gan_jax.config.bounds import HUGE, check_number
 from gan_jax.config.checks import (
     arguments,
@@ -48,19 +45,10 @@ from gan_jax.config.checks import (
 from gan_jax.errors import UserError
 from gan_jax.game import Game
 from gan_jax.games import wrappers
-from gan_jax.games.adversary import Adversary, Penalty
 from gan_jax.games.network import of_module
 from gan_jax.games.pix2pix import Term
 from gan_jax.restoration import heads
 from gan_jax.runtime import parallel
-
-# What is known once the data are: 'shape', 'dtype' and a modality's fields such as 'classes'.
-BuiltIn = Mapping[str, Any]
-Later = Callable[[BuiltIn], Any]
-
-# What a game gives a penalty, by the names of its arguments.
-GIVEN = ('critic', 'real', 'fake', 'rng', 'anchors')
-ANCHORS_DECAY = 0.99
 
 BUILT_IN = ('adversary',)  # what a game is given that is no key of a config
 CALLED = {'prior': 'latent'}  # arguments of games that a config calls otherwise
@@ -107,23 +95,6 @@ def _network(what: str, value: Any) -> Later:
     return build
 
 
-def _objective(what: str, value: Any, axis_name: str | None) -> objectives.Objective:
-    valid = {k: v for k, v in vars(objectives).items() if isinstance(v, objectives.Objective)}
-    if isinstance(value, Mapping):
-        objective, options = named(what, value, valid)
-    else:
-        check_name(what, value, valid)
-        objective, options = valid[value], {}
-    known = objective.options()
-    check_keys(what, options, [name for name in known if name != 'axis_name'])
-    for name, number in options.items():
-        check_number(f'{what}.{name}', number, float)
-    for side in objective.partial(**options):
-        fitting(what, functools.partial(side, jnp.zeros(2), jnp.zeros(2)))
-    built_in = {'axis_name': axis_name} if 'axis_name' in known else {}
-    return objective.partial(**built_in, **options)
-
-
 def _prior(what: str, value: Any) -> Later:
     function, kwargs = named(what, value, functions_with(latents, 'rng', 'size'))
     check_arguments(what, function, kwargs, ('rng',))
@@ -149,69 +120,6 @@ def _prior(what: str, value: Any) -> Later:
         return prior
 
     return build
-
-
-def _penalty(name: str, settings: Any, axis_name: str | None) -> Penalty:
-    what = f'config.penalties.{name}'
-    check_name('config.penalties', name, functions_with(penalties_lib, 'critic'))
-    if not isinstance(settings, Mapping):
-        raise UserError(f"{what}={settings!r} must be a dict such as {{'weight': 5.0}}")
-    function = getattr(penalties_lib, name)
-    known = arguments(function)
-    ours = {'weight', 'every'} | ({'decay'} if 'anchors' in known else set())
-    ours |= {'transform'} & set(known)
-    options = {key: value for key, value in settings.items() if key not in ours}
-    check_keys(what, settings, ours | {key for key in known if key not in (*GIVEN, 'axis_name')})
-    check_number(f'{what}.weight', settings.get('weight'), float, 0)
-    check_number(f'{what}.every', settings.get('every', 1), int, 1)
-    check_options(what, function, options)
-    if 'transform' in known:
-        if not isinstance(settings.get('transform'), Mapping):
-            raise UserError(
-                f"{what}.transform must be a dict of augmentations such as {{'translation': 0.1}}"
-            )
-        for key, strength in settings['transform'].items():
-            if not isinstance(strength, bool):
-                check_number(f'{what}.transform.{key}', strength, float, 0)
-        compose = functools.partial(augment.compose, settings['transform'])
-        options['transform'] = fitting(f'{what}.transform', compose)
-    if 'axis_name' in known:
-        options['axis_name'] = axis_name
-    decay = None
-    if 'anchors' in known:
-        decay = settings.get('decay', ANCHORS_DECAY)
-        check_number(f'{what}.decay', decay, float, 0, 1)
-
-    def penalty(critic, *given):
-        taken = dict(zip(GIVEN, (critic, *given), strict=True))
-        return function(**{key: taken[key] for key in GIVEN if key in known}, **options)
-
-    return Penalty(name, penalty, settings['weight'], settings.get('every', 1), decay)
-
-
-def _adversary(config: Mapping[str, Any], axis_name: str | None = parallel.AXIS) -> Adversary:
-    chosen = config['cures']
-    if not isinstance(config['penalties'], Mapping):
-        raise UserError(f'config.penalties={config["penalties"]!r} must be a dict, {{}} for none')
-    noise = top_k = None
-    if chosen['instance_noise']:
-        start, steps = chosen['instance_noise'], chosen['instance_noise_steps']
-        noise = functools.partial(
-            stabilization.linear, start=start, end=0.0 if steps else start, steps=steps
-        )
-    if chosen['top_k'] < 1:
-        top_k = functools.partial(
-            stabilization.linear, start=1.0, end=chosen['top_k'], steps=chosen['top_k_steps']
-        )
-    return Adversary(
-        _objective('config.objective', config['objective'], axis_name),
-        tuple(_penalty(name, value, axis_name) for name, value in config['penalties'].items()),
-        packing=chosen['packing'],
-        noise=noise,
-        top_k=top_k,
-        flipping=chosen['label_flipping'],
-        axis_name=axis_name,
-    )
 
 
 def _at_once(value: Any) -> Later:
@@ -314,7 +222,13 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
             check_options('config', make, {argument: config[key]}, 0)
             later[argument] = _at_once(config[key])
     takes_adversary = 'adversary' in arguments(make)
-    adversary = {'adversary': _adversary(config)} if takes_adversary else {}
+    adversary = None
+    if takes_adversary:
+        chosen = (config[key] for key in ('objective', 'penalties', 'cures'))
+        adversary = adversaries.adversary(*chosen)
+    shown = adversaries.augmentation(
+        'config.cures.augmentation', config['cures']['augmentation'], config['batch_size']
+    )
     dtype = jnp.dtype(config['precision'])
 
     def build(shape: tuple[int, ...] | None, **fields: Any) -> Game:
@@ -330,7 +244,9 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
                 f'config.cures.packing={config["cures"]["packing"]}: networks that ask for a label '
                 f'judge single examples; leave it at 1'
             )
-        return _wrapped(config['cures'], make(**kwargs, **adversary))
+        if adversary is not None:
+            kwargs['adversary'] = adversary._replace(augmentation=shown(built_in))
+        return _wrapped(config['cures'], make(**kwargs))
 
     return build
 

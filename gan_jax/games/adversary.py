@@ -55,11 +55,13 @@ class Augmentation(NamedTuple):
       update: (state, logits of real examples, axis_name) -> state, once a discriminator's turn. Of
         micro-batches each has an update of its own, from the same state, and the mean is kept:
         that of the whole batch if it is linear in the logits.
+      metrics: state -> what is logged of it with a discriminator's turn.
     """
 
     init: Callable[[], Any]
     apply: Callable[..., Any]
     update: Callable[..., Any]
+    metrics: Callable[[Any], dict[str, chex.Array]] = lambda state: {}
 
 
 class Adversary(NamedTuple):
@@ -165,6 +167,8 @@ class Adversary(NamedTuple):
             'real_accuracy': verdict.mean(jax.tree.map(lambda x: x > 0, real_logits)),
             'fake_accuracy': verdict.mean(jax.tree.map(lambda x: x < 0, fake_logits)),
         }
+        if self.augmentation is not None:
+            metrics |= self.augmentation.metrics(aux[self.place][AUGMENTATION])
         for penalty in self.penalties:
             if penalty.every == 1:
                 value = self._penalty(penalty, judge, aux, real, fake, rng)

@@ -3,7 +3,7 @@ import methods
 import pytest
 
 from gan_jax import errors, objectives
-from gan_jax.config import inputs, resolve, validate
+from gan_jax.config import adversaries, inputs, resolve, validate
 from gan_jax.config.experiment import rebuild
 from gan_jax.errors import UserError
 
@@ -147,7 +147,7 @@ def test_names_become_what_they_stand_for():
         'generator',
     ]
     assert [turn.every for turn in game.turns] == [1, 4, 1]
-    assert resolve._objective('', 'minimax', None) == objectives.minimax
+    assert adversaries._objective('', 'minimax', None) == objectives.minimax
 
 
 def test_a_lazy_penalty_corrects_its_players_optimizer():

@@ -1,0 +1,98 @@
+"""Augmentations of all that a discriminator is shown, as an adversary holds them."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from gan_jax.augment import ada as ada_lib
+from gan_jax.augment import diffaugment as diffaugment_lib
+from gan_jax.games.adversary import Augmentation
+from gan_jax.runtime import parallel
+
+
+def _nothing(*_: Any) -> dict[str, chex.Array]:
+    return {}
+
+
+def _each(channels: int, change: Callable[..., chex.Array]) -> Callable[..., Any]:
+    """(keys, examples, ...) -> examples, all images of an example changed alike.
+
+    A discriminator may be shown several images behind one another, a source and its translation,
+    or a tree of them.
+    """
+
+    def one(images: chex.Array, rng: chex.PRNGKey, *more: Any) -> chex.Array:
+        if images.shape[-1] == channels:
+            return change(rng, images, *more)
+        parts = jnp.split(images, images.shape[-1] // channels, -1)
+        return jnp.concatenate([change(rng, part, *more) for part in parts], -1)
+
+    def apply(rng: chex.PRNGKey, examples: Any, *more: Any) -> Any:
+        return jax.tree.map(lambda x: one(x, rng, *more), examples)
+
+    return apply
+
+
+def diffaugment(
+    *, batch_size: int, channels: int, policy: Sequence[str] = ('color', 'translation', 'cutout')
+) -> Augmentation:
+    """Differentiable augmentation, always and of every example; it keeps nothing.
+
+    Source: Differentiable Augmentation for Data-Efficient GAN Training (Zhao et al., 2020).
+
+    Args:
+      batch_size: not used.
+      channels: of an image.
+      policy: some of 'color', 'translation', 'cutout'.
+
+    Raises:
+      ValueError: if a name is unknown, or there is none.
+    """
+    del batch_size
+    change = diffaugment_lib.compose(policy)
+    return Augmentation(_nothing, _each(channels, lambda rng, x, _: change(rng, x)), _nothing)
+
+
+def ada(
+    *,
+    batch_size: int,
+    channels: int,
+    pipeline: str = 'bgc',
+    target: float = 0.6,
+    interval: int = 4,
+    images: int = 500_000,
+    start: float = 0.0,
+) -> Augmentation:
+    """Adaptive augmentation: with probability p, which follows the signs of real images' logits.
+
+    Source: Training Generative Adversarial Networks with Limited Data (Karras et al., 2020). See
+    `augment.ada.make` and `augment.ada.Rate`.
+
+    Args:
+      batch_size: real images in an update, over all devices.
+      channels: of an image.
+      pipeline: groups of transformations, by their letters.
+      target: of E[sign D(real)]; with a target of 1 or more p stays what it is at first.
+      interval: updates between two moves of p.
+      images: so many real images take p from 0 to 1.
+      start: p at first.
+
+    Raises:
+      ValueError: if the pipeline has an unknown letter.
+    """
+    change, rate = ada_lib.make(pipeline), ada_lib.Rate(target, interval, images, start)
+    each = _each(channels, change)
+    now = functools.partial(rate.p, batch=batch_size)
+
+    def apply(rng: chex.PRNGKey, examples: Any, state: Any) -> Any:
+        return each(rng, examples, jax.lax.stop_gradient(now(state)))
+
+    def update(state: Any, logits: chex.Array, axis_name: str | None) -> Any:
+        sign = parallel.mean(jnp.mean(jnp.sign(logits)), axis_name)
+        return rate.update(state, sign, batch_size)
+
+    return Augmentation(rate.init, apply, update, lambda state: {'augmentation_p': now(state)})
