@@ -4,8 +4,9 @@ Each holds its share of the data and its devices; the first one alone writes. Al
 program, so what is called here by one must be called by all, in the same order, from one thread.
 """
 
-import functools
+import contextlib
 import itertools
+import math
 import pickle
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from jax.experimental import multihost_utils
 T = TypeVar('T')
 PATIENCE = 3600  # seconds; what a process waits for may read a whole data set
 _numbers = itertools.count()
+_alone: list[object] = []  # what the first process does by itself, the innermost last
 
 
 def index() -> int:
@@ -35,8 +37,15 @@ def is_first() -> bool:
     return index() == 0
 
 
+def _apart() -> bool:
+    """Whether nobody else takes part in what is done here and now."""
+    return count() == 1 or bool(_alone)
+
+
 def on_first(function: Callable[[], T]) -> T:
     """What the first process gets of function(), in all of them; its errors too.
+
+    What stands here and is called inside is then done by the first process alone.
 
     Args:
       function: returns what can be pickled; called in the first process only.
@@ -44,42 +53,101 @@ def on_first(function: Callable[[], T]) -> T:
     Raises:
       Exception: what `function` raises, in every process.
     """
-    if count() == 1:
+    if _apart():
         return function()
-    outcome: tuple[Any, BaseException | None] = (None, None)
+    outcome: tuple[Any, Exception | None] = (None, None)
     if is_first():
+        _alone.append(function)
         try:
             outcome = function(), None
         except Exception as error:
             outcome = None, error
-    value, error = pickle.loads(_broadcast(pickle.dumps(outcome)))
+        finally:
+            _alone.pop()
+    value, error = _broadcast(outcome)
     if error is not None:
         raise error
     return value
 
 
-def _broadcast(content: bytes) -> bytes:
-    """The first process's bytes, by way of the coordinator."""
+def together(function: Callable[[], T]) -> T:
+    """function() in every process, or the same error in all of them if it fails in any.
+
+    Raises:
+      Exception: that of the first process in which there is one.
+    """
+    if _apart():
+        return function()
+    error = value = None
+    try:
+        value = function()
+    except Exception as caught:
+        error = caught
+    failed = multihost_utils.process_allgather(np.int32(error is not None))
+    if not failed.any():
+        return value  # type: ignore[return-value]
+    source = int(failed.argmax())
+    raise _broadcast((None, error), source)[1]
+
+
+class Idle:
+    """In place of what only the first process has: does nothing, whatever it is asked."""
+
+    def __getattr__(self, name: str) -> 'Idle':
+        """Any method."""
+        return self
+
+    def __call__(self, *args: Any, **named: Any) -> contextlib.AbstractContextManager[None]:
+        """Does nothing; what is expected to be a context is one."""
+        return contextlib.nullcontext()
+
+
+def of_first(make: Callable[[], T]) -> T:
+    """make() in the first process; in the others what does nothing in its place.
+
+    Raises:
+      Exception: what `make` raises, in every process.
+    """
+    return together(make if is_first() else Idle)  # type: ignore[arg-type]
+
+
+def in_all(answer: bool) -> bool:
+    """Whether the answer is yes in every process."""
+    return _apart() or bool(multihost_utils.process_allgather(np.int32(answer)).all())
+
+
+def _broadcast(outcome: tuple[Any, Exception | None], source: int = 0) -> tuple[Any, Any]:
+    """The value and the error of one process, by way of the coordinator."""
     client, name = distributed.global_state.client, f'gan_jax/{next(_numbers)}'
-    if is_first():
-        client.key_value_set_bytes(name, content)
-        return content
-    return client.blocking_key_value_get_bytes(name, PATIENCE * 1000)
+    if index() == source:
+        client.key_value_set_bytes(name, _packed(outcome))
+        return outcome
+    return pickle.loads(client.blocking_key_value_get_bytes(name, PATIENCE * 1000))
+
+
+def _packed(outcome: tuple[Any, Exception | None]) -> bytes:
+    value, error = outcome
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # some libraries' errors cannot be made again of their arguments
+        error = RuntimeError(f'{type(error).__name__}: {error}')
+    return pickle.dumps((value, error))
 
 
 def gather(tree: Any) -> Any:
     """The arrays [n, ...] of all processes behind one another, in their order; n may differ."""
-    if count() == 1:
-        return tree
-    return jax.tree.map(_gather, tree)
+    return tree if _apart() else jax.tree.map(_gather, tree)
 
 
 def _gather(x: Any) -> np.ndarray:
-    x = np.asarray(x)
-    lengths = multihost_utils.process_allgather(np.int32(len(x)))
-    padded = np.pad(x, ((0, int(max(lengths)) - len(x)), *((0, 0),) * (x.ndim - 1)))
+    """As bytes, since JAX would make float64 float32."""
+    x = np.ascontiguousarray(x)
+    rows = x.view(np.uint8).reshape(len(x), math.prod(x.shape[1:]) * x.itemsize)
+    lengths = multihost_utils.process_allgather(np.int32(len(rows)))
+    padded = np.pad(rows, ((0, int(max(lengths)) - len(rows)), (0, 0)))
     parts = multihost_utils.process_allgather(padded)
-    return np.concatenate([part[:n] for part, n in zip(parts, lengths, strict=True)])
+    whole = np.concatenate([part[:n] for part, n in zip(parts, lengths, strict=True)])
+    return whole.view(x.dtype).reshape(-1, *x.shape[1:])
 
 
 def share(num: int) -> slice:
@@ -91,14 +159,18 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
     """(shared, x) -> a tree of arrays [n, ...], each process computing its share of the n.
 
     Args:
-      function: the same in one process; x is an array [n, ...] or a tree of them.
+      function: the same in one process, of each example by itself; x is an array [n, ...] or a
+        tree of them.
     """
-    if count() == 1:
-        return function
 
-    @functools.wraps(function)
     def apply(shared: Any, x: Any) -> Any:
-        part = share(jax.tree.leaves(x)[0].shape[0])
-        return gather(function(shared, jax.tree.map(lambda y: np.asarray(y)[part], x)))
+        if _apart():
+            return function(shared, x)
+        num = jax.tree.leaves(x)[0].shape[0]
+        each = -(-num // count())  # as many in all of them, the last one again and again
+        rows = np.minimum(np.arange(index() * each, (index() + 1) * each), num - 1)
+        mine = jax.tree.map(lambda y: np.asarray(y)[rows], x)
+        results = together(lambda: jax.tree.map(np.asarray, function(shared, mine)))
+        return jax.tree.map(lambda y: y[:num], gather(results))
 
     return apply
