@@ -5,11 +5,12 @@ program, so what is called here by one must be called by all, in the same order,
 """
 
 import contextlib
+import functools
 import itertools
 import math
 import pickle
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar, cast
 
 import jax
 import numpy as np
@@ -18,6 +19,7 @@ from jax.experimental import multihost_utils
 
 T = TypeVar('T')
 PATIENCE = 3600  # seconds; what a process waits for may read a whole data set
+AT_A_TIME = 4  # items of each process that are held
 _numbers = itertools.count()
 _alone: list[object] = []  # what the first process does by itself, the innermost last
 
@@ -64,9 +66,9 @@ def on_first(function: Callable[[], T]) -> T:
             outcome = None, error
         finally:
             _alone.pop()
-    value, error = _broadcast(outcome)
-    if error is not None:
-        raise error
+    value, failure = _broadcast(outcome)
+    if failure is not None:
+        raise failure
     return value
 
 
@@ -78,16 +80,15 @@ def together(function: Callable[[], T]) -> T:
     """
     if _apart():
         return function()
-    error = value = None
+    outcome: tuple[Any, Exception | None] = (None, None)
     try:
-        value = function()
-    except Exception as caught:
-        error = caught
-    failed = multihost_utils.process_allgather(np.int32(error is not None))
-    if not failed.any():
-        return value  # type: ignore[return-value]
-    source = int(failed.argmax())
-    raise _broadcast((None, error), source)[1]
+        outcome = function(), None
+    except Exception as error:
+        outcome = None, error
+    failed = multihost_utils.process_allgather(np.int32(outcome[1] is not None))
+    if failed.any():
+        raise _broadcast(outcome, source=int(failed.argmax()))[1]
+    return cast('T', outcome[0])
 
 
 class Idle:
@@ -108,7 +109,7 @@ def of_first(make: Callable[[], T]) -> T:
     Raises:
       Exception: what `make` raises, in every process.
     """
-    return together(make if is_first() else Idle)  # type: ignore[arg-type]
+    return together(make if is_first() else cast('Callable[[], T]', Idle))
 
 
 def in_all(answer: bool) -> bool:
@@ -118,7 +119,8 @@ def in_all(answer: bool) -> bool:
 
 def _broadcast(outcome: tuple[Any, Exception | None], source: int = 0) -> tuple[Any, Any]:
     """The value and the error of one process, by way of the coordinator."""
-    client, name = distributed.global_state.client, f'gan_jax/{next(_numbers)}'
+    client: Any = distributed.global_state.client
+    name = f'gan_jax/{next(_numbers)}'
     if index() == source:
         client.key_value_set_bytes(name, _packed(outcome))
         return outcome
@@ -148,6 +150,29 @@ def _gather(x: Any) -> np.ndarray:
     parts = multihost_utils.process_allgather(padded)
     whole = np.concatenate([part[:n] for part, n in zip(parts, lengths, strict=True)])
     return whole.view(x.dtype).reshape(-1, *x.shape[1:])
+
+
+def everyones(value: Any) -> list[Any]:
+    """Each process's value, in their order; one that can be pickled."""
+    if _apart():
+        return [value]
+    content = np.frombuffer(pickle.dumps(value), np.uint8)
+    ends = np.cumsum(_gather(np.array([len(content)], np.int64)))
+    return [pickle.loads(part.tobytes()) for part in np.split(_gather(content), ends[:-1])]
+
+
+def shared_out(function: Callable[[Any], T], items: Sequence[Any]) -> Iterator[T]:
+    """function(item) of all items in their order, each process computing its share of a few."""
+    several = 1 if _apart() else AT_A_TIME * count()
+    for start in range(0, len(items), several):
+        some = items[start : start + several]
+        mine = some if _apart() else some[share(len(some))]
+        for part in everyones(together(functools.partial(_each, function, mine))):
+            yield from part
+
+
+def _each(function: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
+    return [function(x) for x in items]
 
 
 def share(num: int) -> slice:
