@@ -118,7 +118,8 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
             process_index=processes.index(),
             process_count=processes.count(),
         )
-        show = processes.of_first(lambda: Show(workdir, experiment, config['num_samples']))
+        own_show = Show(workdir, experiment, config['num_samples'])
+        show = processes.of_first(lambda: own_show)
         best = config['evaluation']['best']
         if config['eval_every']:
             num = config['eval_samples']

@@ -30,18 +30,13 @@ def index() -> int:
 
 
 def count() -> int:
-    """How many there are."""
-    return jax.process_count()
+    """How many play together here and now: one in what only the first one does."""
+    return 1 if _alone else jax.process_count()
 
 
 def is_first() -> bool:
     """Whether this is the process that writes."""
     return index() == 0
-
-
-def _apart() -> bool:
-    """Whether nobody else takes part in what is done here and now."""
-    return count() == 1 or bool(_alone)
 
 
 def on_first(function: Callable[[], T]) -> T:
@@ -55,7 +50,7 @@ def on_first(function: Callable[[], T]) -> T:
     Raises:
       Exception: what `function` raises, in every process.
     """
-    if _apart():
+    if count() == 1:
         return function()
     outcome: tuple[Any, Exception | None] = (None, None)
     if is_first():
@@ -78,7 +73,7 @@ def together(function: Callable[[], T]) -> T:
     Raises:
       Exception: that of the first process in which there is one.
     """
-    if _apart():
+    if count() == 1:
         return function()
     outcome: tuple[Any, Exception | None] = (None, None)
     try:
@@ -114,7 +109,9 @@ def of_first(make: Callable[[], T]) -> T:
 
 def in_all(answer: bool) -> bool:
     """Whether the answer is yes in every process."""
-    return _apart() or bool(multihost_utils.process_allgather(np.int32(answer)).all())
+    return (
+        bool(multihost_utils.process_allgather(np.int32(answer)).all()) if count() > 1 else answer
+    )
 
 
 def _broadcast(outcome: tuple[Any, Exception | None], source: int = 0) -> tuple[Any, Any]:
@@ -138,7 +135,7 @@ def _packed(outcome: tuple[Any, Exception | None]) -> bytes:
 
 def gather(tree: Any) -> Any:
     """The arrays [n, ...] of all processes behind one another, in their order; n may differ."""
-    return tree if _apart() else jax.tree.map(_gather, tree)
+    return tree if count() == 1 else jax.tree.map(_gather, tree)
 
 
 def _gather(x: Any) -> np.ndarray:
@@ -154,7 +151,7 @@ def _gather(x: Any) -> np.ndarray:
 
 def everyones(value: Any) -> list[Any]:
     """Each process's value, in their order; one that can be pickled."""
-    if _apart():
+    if count() == 1:
         return [value]
     content = np.frombuffer(pickle.dumps(value), np.uint8)
     ends = np.cumsum(_gather(np.array([len(content)], np.int64)))
@@ -163,10 +160,10 @@ def everyones(value: Any) -> list[Any]:
 
 def shared_out(function: Callable[[Any], T], items: Sequence[Any]) -> Iterator[T]:
     """function(item) of all items in their order, each process computing its share of a few."""
-    several = 1 if _apart() else AT_A_TIME * count()
+    several = 1 if count() == 1 else AT_A_TIME * count()
     for start in range(0, len(items), several):
         some = items[start : start + several]
-        mine = some if _apart() else some[share(len(some))]
+        mine = some[share(len(some))]
         for part in everyones(together(functools.partial(_each, function, mine))):
             yield from part
 
@@ -189,7 +186,7 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def apply(shared: Any, x: Any) -> Any:
-        if _apart():
+        if count() == 1:
             return function(shared, x)
         num = jax.tree.leaves(x)[0].shape[0]
         each = -(-num // count())  # as many in all of them, the last one again and again

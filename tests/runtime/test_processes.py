@@ -22,9 +22,11 @@ def fail_in(which, error):
 
 
 def caught(function):
-    with pytest.raises(ValueError, match='.') as error:
+    try:
         function()
-    return str(error.value)
+    except ValueError as error:
+        return str(error)
+    return 'nothing'
 
 
 class Unpicklable(Exception):
