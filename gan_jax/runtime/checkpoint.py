@@ -15,13 +15,12 @@ import contextlib
 import copy
 import errno
 import json
-import math
 import os
 import pathlib
 import shutil
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -32,9 +31,9 @@ from absl import logging
 from flax import serialization
 
 from gan_jax.errors import UserError, number_of, one_line
+from gan_jax.runtime import manager as manager_lib
 from gan_jax.runtime import processes
 
-LATEST = 2  # so many are kept, and the best
 LOOKS = 3  # how often a reader looks at what seems damaged before it says so,
 PAUSE = 0.5  # after so many seconds: a trainer may be deleting it
 RECORDS = ('progress', 'config')
@@ -156,39 +155,6 @@ def _read_arrays(folder: pathlib.Path, digests: Mapping[str, int]) -> dict[str, 
     return arrays
 
 
-def _best(metrics: Mapping[int, float]) -> int | None:
-    """The step of the least, of equals the latest; NaN is the most."""
-
-    def place(step: int) -> tuple[float, int]:
-        value = metrics[step]
-        return (math.inf if math.isnan(value) else value), -step
-
-    return min(metrics, key=place, default=None)
-
-
-class _Manager(ocp.CheckpointManager):
-    """Orbax's, which does not ask JAX whether it is time to stop: the loop counts otherwise."""
-
-    def reached_preemption(self, step: int) -> bool:
-        """No."""
-        del step
-        return False
-
-
-class _Kept:
-    """Orbax's policy of what is not deleted: the latest, and the best of what was evaluated."""
-
-    def __init__(self, metrics: Mapping[int, float]):
-        self.metrics = dict(metrics)
-
-    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
-        del context
-        steps = sorted(x.step for x in checkpoints)
-        self.metrics = {step: x for step, x in self.metrics.items() if step in steps}
-        kept = {*steps[-LATEST:], _best(self.metrics)}
-        return [x.step in kept for x in checkpoints]
-
-
 class Checkpoints:
     """The checkpoints of one run: the latest two, and the best by a metric where one is given."""
 
@@ -209,7 +175,7 @@ class Checkpoints:
         self._directory = directory.absolute()
         self._read_only = read_only
         self._damaged: set[int] = set()
-        self._manager: _Manager | None = None
+        self._manager: manager_lib.Manager | None = None
 
     def _steps(self) -> list[int]:
         """The steps there are that are not known to be damaged, from the newest."""
@@ -218,7 +184,7 @@ class Checkpoints:
 
     def best_step(self) -> int | None:
         """The step that is the best by the metric; None if none was evaluated."""
-        return _best(self._metrics())
+        return manager_lib.best(self._metrics())
 
     def evaluated(self) -> bool:
         """Whether any has a metric, or is too damaged to tell."""
@@ -307,24 +273,12 @@ class Checkpoints:
             )
         self._damaged.discard(step)
 
-    def _open(self) -> _Manager:
+    def _open(self) -> manager_lib.Manager:
         """Orbax's manager, which reads none of the files."""
         if self._manager is None:
-            self._kept = _Kept(processes.on_first(self._metrics))
+            self._kept = manager_lib.Kept(processes.on_first(self._metrics))
             processes.on_first(lambda: self._directory.mkdir(parents=True, exist_ok=True))
-            options = ocp.CheckpointManagerOptions(
-                preservation_policy=self._kept,
-                best_fn=lambda metrics: metrics['value'],
-                best_mode='min',
-                lightweight_initialize=True,
-                create=False,
-                # Named, they wait for each other by way of the coordinator; else by a program on
-                # all devices, which the loop's programs might meet in another order.
-                multiprocessing_options=ocp.options.MultiprocessingOptions(
-                    active_processes={*range(processes.count())} if processes.count() > 1 else None
-                ),
-            )
-            self._manager = _Manager(self._directory, options=options)
+            self._manager = manager_lib.Manager(self._directory, self._kept)
         return self._manager
 
     @contextlib.contextmanager
