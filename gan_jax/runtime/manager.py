@@ -1,4 +1,4 @@
-"""Orbax's manager of a run's checkpoints: what it keeps, and how processes wait for each other."""
+"""Orbax's manager of checkpoints: what it keeps, and how processes wait for each other."""
 
 import math
 import pathlib
