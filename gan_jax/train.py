@@ -26,6 +26,7 @@ from gan_jax.runtime import (
     names,
     parallel,
     process,
+    processes,
     replicas,
 )  # fmt: skip
 from gan_jax.runtime import progress as progress_lib
@@ -91,12 +92,10 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
     """
     # ---- Build -------------------------------------------------------------------------------
     with progress_lib.lines('reading the data'):
-        experiment = build(saved.as_begun(workdir, config))
+        experiment = build(processes.on_first(lambda: saved.as_begun(workdir, config)))
     config, dataset, game = experiment.config, experiment.dataset, experiment.game
     with contextlib.ExitStack() as stack:
-        stack.enter_context(lock.alone(workdir))
-        files.sweep(workdir / 'samples')  # where nobody else writes
-        saved.prepare(workdir, config)
+        processes.on_first(lambda: _take(workdir, config, stack))
         steps, several, seeds = config['steps'], config['steps_per_dispatch'], experiment.seeds
 
         def step_fn(state, batch):
@@ -117,7 +116,8 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
             steps_per_dispatch=several,
             share=inputs.own_share(),
         )
-        show = Show(workdir, experiment, config['num_samples'])
+        own_show = Show(workdir, experiment, config['num_samples'])
+        show = processes.of_first(lambda: own_show)
         best = config['evaluation']['best']
         if config['eval_every']:
             num = config['eval_samples']
@@ -133,7 +133,9 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
         means = metric_writer.Means(progress.get('means'))
         _describe(config, dataset, state)
         state = parallel.replicate(state)
-        log = metric_writer.Log(workdir, step, steps, config['batch_size'])
+        log = processes.of_first(
+            lambda: metric_writer.Log(workdir, step, steps, config['batch_size'])
+        )
         stack.callback(log.close)
         with log.compiling():
             show.real()
@@ -148,8 +150,8 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
 
         def save(metric=None):
             with progress_lib.lines('making the pictures'):
-                while pictures:
-                    pictures.pop().result()
+                processes.on_first(lambda: [x.result() for x in pictures])
+            pictures.clear()
             progress = {'data': batches.get_state(), 'means': means.sums}
             progress |= {'examples': len(dataset), 'cores': process.cores()}
             try:
@@ -191,7 +193,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
                     log.write(step, values, missing)
                     metric = evaluator.to_lessen(best, values)
                     metric = metric if math.isfinite(metric) else None
-                stopped = interrupt.name is not None or step == steps
+                stopped = interrupt.stops_at(step) or step == steps
                 if _due(step, config['checkpoint_every']) or evaluated or stopped:
                     count()
                     save(metric)
@@ -213,6 +215,17 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
             )  # fmt: skip
         logging.info('done: %d steps, %s', step, workdir / 'samples')
     return experiment if step == steps else None
+
+
+def _take(workdir: pathlib.Path, config: Mapping[str, Any], stack: contextlib.ExitStack) -> None:
+    """Makes the work directory this run's, until the stack's end.
+
+    Raises:
+      UserError: if another one trains there, or has trained there by another config.
+    """
+    stack.enter_context(lock.alone(workdir))
+    files.sweep(workdir / 'samples')  # where nobody else writes
+    saved.prepare(workdir, config)
 
 
 def _restore(

@@ -14,6 +14,7 @@ import subprocess
 import sys
 
 TESTS = pathlib.Path(__file__).parent
+ROOT = TESTS.parent
 DEVICES = '--xla_force_host_platform_device_count'
 TIMEOUT = 600  # seconds: only what hangs takes them, on a busy machine too
 HEARTBEAT = 10  # seconds, after which a process that has died is missed
@@ -42,13 +43,13 @@ def start(function, *arguments, processes=2, devices=4):
         'XLA_FLAGS': ' '.join([*flags, f'{DEVICES}={devices}']),
         'PJRT_NPROC': '16',
         'JAX_PLATFORMS': 'cpu',
-        'PYTHONPATH': os.pathsep.join([str(TESTS), str(TESTS.parent)]),
+        'PYTHONPATH': os.pathsep.join(map(str, (ROOT, TESTS, TESTS / 'runtime'))),
     }
     called = [function.__module__, function.__name__, json.dumps(arguments, default=str)]
     return [
         subprocess.Popen(
             [sys.executable, __file__, address, str(processes), str(index), *called],
-            cwd=TESTS.parent, env=environment, text=True,
+            cwd=ROOT, env=environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )
         for index in range(processes)

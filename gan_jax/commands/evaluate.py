@@ -19,7 +19,7 @@ from gan_jax.errors import UserError, printable
 from gan_jax.evaluation import evaluator, statistics, table
 from gan_jax.evaluation.evaluator import Evaluation, Found
 from gan_jax.runtime import cache as cache_lib
-from gan_jax.runtime import files, progress, replicas
+from gan_jax.runtime import files, parallel, processes, progress, replicas
 from gan_jax.sampling import sampler, translation
 
 FILE = 'evaluation.json'
@@ -54,17 +54,20 @@ def evaluate(
       UserError: if there is no run or no checkpoint, or something cannot be evaluated.
     """
     run = experiment_lib.restore(workdir, best, changed(saved.read_config(workdir), changes or {}))
-    files.check_writable(workdir, 'make it writable', [FILE])
+    processes.on_first(lambda: files.check_writable(workdir, 'make it writable', [FILE]))
     figure = run.experiment.config['evaluation']['best']
-    in_training = evaluator.best_and_last(workdir / 'metrics.jsonl', figure)
     with progress.lines('evaluating'):
         record, found, real, against, more = _evaluated(run, num, changes or {}, cache)
-    more['best'] = in_training
     record['checkpoint'] = 'best' if best else 'newest'
-    content = _write(workdir, record, found, real, against, more)
-    if then is not None:
-        then(run.experiment)
-    return content
+
+    def write() -> dict[str, Any]:
+        more['best'] = evaluator.best_and_last(workdir / 'metrics.jsonl', figure)
+        content = _write(workdir, record, found, real, against, more)
+        if then is not None:
+            then(run.experiment)
+        return content
+
+    return processes.on_first(write)
 
 
 def _evaluated(
@@ -96,7 +99,7 @@ def _evaluated(
         **_settings(against, how),
     }
     first = replicas.split(next(iter(kinds.values())), len(seeds))[0]
-    make = sampler.make_sampler(game, experiment.modality)
+    make = sampler.make_sampler(game, experiment.modality, parallel.everywhere)
     some = sampler.part(inputs, slice(statistics.CHUNK))
     return record, results, real, against, {'histogram': histogram(against, make(*first, some))}
 
@@ -159,7 +162,7 @@ def evaluate_sets(
     if 'metrics' in given:
         validate.check_metrics('--metrics', given['metrics'])
     validate.check_features('--features', chosen['features'])
-    files.check_writable(workdir, 'give another --workdir', [FILE])
+    processes.on_first(lambda: files.check_writable(workdir, 'give another --workdir', [FILE]))
     sets = [data.load_as_is(flag, name) for flag, name in (('--real', real), ('--fake', fake))]
     if sets[0].shape != sets[1].shape:
         raise UserError(
@@ -182,7 +185,7 @@ def evaluate_sets(
         labels = {'fake_labels': generated.labels()} if alike else None
         found = {'raw': [against(generated.chunks(), more=labels)]}
     record = {'fake': fake, 'generated': len(generated.places), **_settings(against, how)}
-    return _write(workdir, record, found, floor, against)
+    return processes.on_first(lambda: _write(workdir, record, found, floor, against))
 
 
 def _given(changes: Mapping[str, Any]) -> dict[str, Any]:

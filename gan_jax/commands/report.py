@@ -17,7 +17,7 @@ from gan_jax.config import saved
 from gan_jax.errors import one_line
 from gan_jax.modalities import Modality
 from gan_jax.report import diagnostics
-from gan_jax.runtime import files, metric_writer, names, progress, replicas
+from gan_jax.runtime import files, metric_writer, names, processes, progress, replicas
 from gan_jax.sampling import animation, sampler, translation
 
 FILE = 'report.html'
@@ -46,7 +46,7 @@ def write_report(
       UserError: if there is no run, it has no checkpoint, or not so many seeds.
     """
     with progress.lines('making the report'):
-        return _written(workdir, replica, experiment)
+        return processes.on_first(lambda: _written(workdir, replica, experiment))
 
 
 def _written(

@@ -9,7 +9,7 @@ from absl import logging
 from gan_jax.config import experiment as experiment_lib
 from gan_jax.config import saved
 from gan_jax.errors import UserError
-from gan_jax.runtime import files, progress, replicas
+from gan_jax.runtime import files, parallel, processes, progress, replicas
 from gan_jax.sampling import animation, sampler, translation
 
 SHOWN = 1000  # samples in a picture at most
@@ -56,21 +56,28 @@ def sample(
     name = f'seed_{seed}' + ('_best' if best else '') + suffix
     stem = workdir / 'generated' / (name + (f'_truncation_{truncation}' if options else ''))
     endings = '.png', '.npz', '_interpolation.png'
-    files.check_writable(stem.parent, WRITABLE, [f'{stem.name}{x}' for x in endings])
+    names = [f'{stem.name}{x}' for x in endings]
+    processes.on_first(lambda: files.check_writable(stem.parent, WRITABLE, names))
     inputs = sampler.draw_inputs(game, seed, num, **options)
-    make = sampler.make_sampler(game, modality)
+    make = sampler.make_sampler(game, modality, parallel.everywhere)
     with progress.lines('making the samples'):
         samples = make(*variables, inputs)
+        between = None
+        if modality.thumbnails is not None:
+            pairs = sampler.draw_inputs(game, seed, 2 * PAIRS, **options)
+            between = make(*variables, sampler.interpolation(pairs, STEPS))
+
+    def write() -> list[pathlib.Path]:
         picture = _picture(experiment, samples[:SHOWN], variables)
-    written = [files.write_png(stem.with_name(f'{stem.name}.png'), picture)]
-    written += modality.write(stem, samples)
-    if modality.thumbnails is not None:
-        pairs = sampler.draw_inputs(game, seed, 2 * PAIRS, **options)
-        between = make(*variables, sampler.interpolation(pairs, STEPS))
-        rows = modality.picture(between, columns=STEPS)
-        written.append(files.write_png(stem.with_name(f'{stem.name}_interpolation.png'), rows))
-    logging.info('step %d: wrote %s', run.step, ', '.join(map(str, written)))
-    return written
+        written = [files.write_png(stem.with_name(f'{stem.name}.png'), picture)]
+        written += modality.write(stem, samples)
+        if between is not None:
+            rows = modality.picture(between, columns=STEPS)
+            written.append(files.write_png(stem.with_name(f'{stem.name}_interpolation.png'), rows))
+        logging.info('step %d: wrote %s', run.step, ', '.join(map(str, written)))
+        return written
+
+    return processes.on_first(write)
 
 
 def _picture(
@@ -100,6 +107,10 @@ def animate(workdir: pathlib.Path, replica: int = 0) -> pathlib.Path:
     Raises:
       UserError: if there is no run, or it has made no pictures.
     """
+    return processes.on_first(lambda: _animated(workdir, replica))
+
+
+def _animated(workdir: pathlib.Path, replica: int) -> pathlib.Path:
     config = saved.read_config(workdir)
     seeds = replicas.seeds(config['seed'], config['num_replicas'])
     replicas.check(replica, seeds)

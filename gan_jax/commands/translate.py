@@ -1,5 +1,6 @@
 """--mode=translate: the pictures of a folder through a run's translator, at their own sizes."""
 
+import functools
 import itertools
 import pathlib
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from gan_jax.config import experiment
 from gan_jax.config.checks import check_name
 from gan_jax.data import cleaning, pictures, transforms
 from gan_jax.errors import UserError, one_line, printable
-from gan_jax.runtime import files, parallel
+from gan_jax.runtime import files, parallel, processes
 
 DIRECTIONS = ('a_to_b', 'b_to_a')
 LARGEST = 512  # pixels; one that would be longer on a side, or become so, is cut into tiles
@@ -39,6 +40,20 @@ class Picture(NamedTuple):
     source: np.ndarray
     format: str
     several: bool = False
+
+
+class _Translation(NamedTuple):
+    """What is written of a picture.
+
+    Attributes:
+      content: a file's.
+      spare: whether it is a PNG though the picture's own format can be written.
+      several: whether the picture has further frames.
+    """
+
+    content: bytes
+    spare: bool
+    several: bool
 
 
 def translate(
@@ -67,7 +82,8 @@ def translate(
       UserError: if there is no run, it has no checkpoint, it does not translate in this direction,
         there are no files, or the output cannot be written or would overwrite them.
     """
-    planned = folders.plan(pathlib.Path(input).expanduser(), pathlib.Path(output).expanduser())
+    folder_in, folder_out = (pathlib.Path(x).expanduser() for x in (input, output))
+    planned = processes.on_first(lambda: folders.plan(folder_in, folder_out))
     run = experiment.restore(workdir, best)
     functions = run.experiment.game.functions
     valid = [name for name in DIRECTIONS if name in functions]
@@ -117,7 +133,7 @@ def translate_folder(
     Raises:
       UserError: if there are no files, or the output is no place for them (`folders.plan`).
     """
-    planned = folders.plan(folder_in, folder_out)
+    planned = processes.on_first(lambda: folders.plan(folder_in, folder_out))
     translator = make_translator(function, variables, size=size, channels=channels, largest=largest)
     return _translate(planned, translator, channels, max_pixels)
 
@@ -130,16 +146,25 @@ def _translate(
 ) -> int:
     """Translates every picture of a plan; returns how many could be."""
     pictures.permit(max_pixels)
-    bad, several = [], []
-    for name in planned.outputs:
+
+    def translated(name: str) -> _Translation | cleaning.BadRecord:
         try:
             picture = read(planned.root / name, channels, max_pixels)
-            _write(planned, name, translator(picture.source), picture.format)
+            return _encoded(translator(picture.source), picture)
+        except cleaning.BadRecord as error:
+            return error
+
+    bad, several = [], []
+    for name, result in zip(
+        planned.outputs, processes.shared_out(translated, [*planned.outputs]), strict=True
+    ):
+        try:
+            further = processes.on_first(functools.partial(_write, planned, name, result))
         except cleaning.BadRecord as error:
             bad.append(f'{printable(name)} ({error})')
             logging.warning('%s cannot be read (%s)', printable(planned.root / name), error)
             continue
-        several += [printable(name)] if picture.several else []
+        several += [printable(name)] if further else []
     if several:
         logging.warning(
             '%d files have several frames, of which only the first is translated: %s',
@@ -290,25 +315,31 @@ def _total(ramp: np.ndarray, starts: list[int], factor: int) -> np.ndarray:
     return total
 
 
-def _write(planned: folders.Plan, name: str, image: np.ndarray, format: str) -> None:
-    """Writes uint8 [h, w, 1 or 3] in a format, or as .png if it cannot be written in that one.
+def _encoded(image: np.ndarray, picture: Picture) -> _Translation:
+    """uint8 [h, w, 1 or 3] in the picture's format, or as PNG if it cannot be written in that."""
+    try:
+        content = files.encode(image, picture.format, quality=QUALITY)
+    except (KeyError, OSError, ValueError):  # it is only read, or has no room for so many pixels
+        return _Translation(files.png(image), picture.format in Image.SAVE, picture.several)
+    return _Translation(content, False, picture.several)
+
+
+def _write(planned: folders.Plan, name: str, result: _Translation | cleaning.BadRecord) -> bool:
+    """Writes a translation; whether its picture had further frames.
 
     Raises:
-      BadRecord: if there is no name for the latter.
+      BadRecord: that is the result, or if there is no name for a .png in another format's stead.
       UserError: if it cannot be written.
       OSError: if there is no space, or the disk fails.
     """
-    file = planned.out / planned.outputs[name]
+    if isinstance(result, cleaning.BadRecord):
+        raise result
+    file = planned.out / (planned.spare(name) if result.spare else planned.outputs[name])
     try:
-        content = files.encode(image, format, quality=QUALITY)
-    except (KeyError, OSError, ValueError):  # it is only read, or has no room for so many pixels
-        content = files.png(image)
-        if format in Image.SAVE:
-            file = planned.out / planned.spare(name)
-    try:
-        files.replace(file, lambda temporary: temporary.write_bytes(content))
+        files.replace(file, lambda temporary: temporary.write_bytes(result.content))
     except OSError as error:
         if error.errno in files.NOT_OF_THE_PLACE:
             raise
         reason = error.strerror or one_line(error)
         raise UserError(f'{file} cannot be written ({reason}); give another --output') from error
+    return result.several

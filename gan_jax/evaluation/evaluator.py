@@ -18,7 +18,7 @@ from gan_jax.evaluation import figures, paths, statistics
 from gan_jax.game import Game
 from gan_jax.modalities import Modality
 from gan_jax.networks.features import FeatureNetwork
-from gan_jax.runtime import metric_writer, progress
+from gan_jax.runtime import metric_writer, parallel, processes, progress
 from gan_jax.runtime import names as names_lib
 from gan_jax.sampling import sampler, translation
 
@@ -247,7 +247,14 @@ class Evaluation:
         judged = {'fake_examples'} if 'fake_scores' in wanted else set()
         given = self.given | statistics.gather(chunks, wanted | judged, self.network, 'fake')
         given |= more or {}
-        if scores is not None and 'fake_scores' in wanted:
+        return processes.on_first(lambda: self._compute(given, scores, only))
+
+    def _compute(
+        self, given: dict[str, Any], scores: Callable | None, only: Sequence[str] | None
+    ) -> Found:
+        """The figures, of evidence from which only the logits are still missing."""
+        names = self.names if only is None else only
+        if scores is not None and 'fake_scores' in needed(names):
             fake = given['fake_examples']
             several = data.chunk_size(fake.shape[1:])
             parts = iter(np.split(fake, range(several, len(fake), several)))
@@ -258,7 +265,7 @@ class Evaluation:
             for prefix, chunks in {'fake': parts, **shown}.items():
                 found = [scores(self.modality.encode(x)) for x in chunks]
                 given[f'{prefix}_scores'] = np.concatenate(found)
-        return compute(self.names if only is None else only, given, self.network)
+        return compute(names, given, self.network)
 
 
 def build(
@@ -338,7 +345,7 @@ def of_game(
     """
     check_game(evaluation.names, game)
     modality, wanted = evaluation.modality, needed(evaluation.names)
-    make = sampler.make_sampler(game, modality)
+    make = sampler.make_sampler(game, modality, parallel.everywhere)
     judge = sampler.make_score(game) if 'score' in game.functions else None
     further: list[Callable[[Any, Any], Mapping[str, Any]]] = []
     if translation.translates(game):

@@ -20,7 +20,7 @@ from gan_jax import data
 from gan_jax.errors import UserError, one_line
 from gan_jax.networks.features import FeatureNetwork, classifier, digest_of_outputs, inception
 from gan_jax.runtime import cache as cache_lib
-from gan_jax.runtime import parallel
+from gan_jax.runtime import parallel, processes
 
 INCEPTION = 'inception:'
 HELD_OUT = 10  # of a set without a test split every tenth image is kept from the classifier
@@ -61,7 +61,7 @@ def load(
         network = _classifier(train, test, cache, thumbnails)
     elif name.startswith(INCEPTION):
         path = name.removeprefix(INCEPTION)
-        network = inception.load(path, cache=cache, compiled=parallel.over_examples)
+        network = inception.load(path, cache=cache, compiled=parallel.everywhere)
     else:
         network = _own(name, own, thumbnails(train.batch(np.arange(1))['real']).shape[1:])
     return network._replace(apply=lambda examples: network.apply(thumbnails(examples)))
@@ -84,7 +84,8 @@ def _own(name: str, own: Any, shape: tuple[int, ...]) -> FeatureNetwork:
             f'return (features [8, d], logits [8, k]) ({one_line(error)})'
         ) from error
     digest = hashlib.sha256(f'{code} {outputs}'.encode()).hexdigest()
-    return FeatureNetwork(name.partition(':')[2], digest, 'its own', own)
+    judge = processes.spread(lambda _, images: own(images))
+    return FeatureNetwork(name.partition(':')[2], digest, 'its own', lambda x: judge(None, x))
 
 
 def _probes(shape: tuple[int, ...]) -> np.ndarray:
@@ -111,20 +112,23 @@ def _classifier(
             f'{train.name} has too few images to train a classifier on ({kept.sum()}, of one '
             f'class); give another feature network, such as --features={INCEPTION}PATH'
         )
-    digest = _digest_of_data(train, (classes, bool(test), HELD_OUT, *classifier.SETTINGS))
     short = ''.join(x if x.isalnum() or x in '_-' else '_' for x in train.name.split('/')[-1])
 
-    def learned() -> dict[str, np.ndarray]:
+    def learn() -> dict[str, np.ndarray]:
         logging.info('%s: training the classifier of features, once', train.name)
         chosen = _Pictures(train, places[kept], thumbnails)
         params = classifier.train(chosen, train.labels[places[kept]], classes)
         return traverse_util.flatten_dict(params, sep='/')
 
-    file = cache and cache / 'classifiers' / f'{short}-{digest}.npz'
-    params = traverse_util.unflatten_dict(cache_lib.kept(file, learned), sep='/')
+    def learned() -> dict[str, np.ndarray]:
+        digest = _digest_of_data(train, (classes, bool(test), HELD_OUT, *classifier.SETTINGS))
+        file = cache and cache / 'classifiers' / f'{short}-{digest}.npz'
+        return cache_lib.kept(file, learn)
+
+    params = traverse_util.unflatten_dict(processes.on_first(learned), sep='/')
     several = data.chunk_size(train.shape)
     network = classifier.network(
-        f'{short}-classifier', params, classes, compiled=parallel.over_examples,
+        f'{short}-classifier', params, classes, compiled=parallel.everywhere,
         batch=several,
     )  # fmt: skip
     tested = test or train

@@ -52,7 +52,7 @@ def make_lengths(
             interpolate=latents.slerp,
         )
 
-    compiled = parallel.over_examples(measure)
+    compiled = parallel.everywhere(measure)
 
     def lengths(params: Any, aux: Any) -> np.ndarray:
         shared = ((params, aux), smooth[0])

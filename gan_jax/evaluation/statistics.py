@@ -16,7 +16,7 @@ from gan_jax import data, metrics
 from gan_jax.errors import UserError, one_line
 from gan_jax.networks.features import FeatureNetwork, digest_of_outputs
 from gan_jax.runtime import cache as cache_lib
-from gan_jax.runtime import progress
+from gan_jax.runtime import processes, progress
 
 CHUNK = 500
 KEPT = 2500  # examples that are kept as they are
@@ -176,7 +176,7 @@ def gather_reference(
     if cache is not None:
         key = _key(reference, sorted(featured), network)
         file = cache / 'references' / f'{network.name}-{key}.npz'
-    found = _unflat(cache_lib.kept(file, made))
+    found = _unflat(cache_lib.kept(file, made, processes.in_all))
     return found | gather(reference.chunks(), mine - featured, None, prefix)
 
 

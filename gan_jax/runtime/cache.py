@@ -29,7 +29,9 @@ def folder() -> pathlib.Path | None:
 
 
 def kept(
-    file: pathlib.Path | None, make: Callable[[], Mapping[str, np.ndarray]]
+    file: pathlib.Path | None,
+    make: Callable[[], Mapping[str, np.ndarray]],
+    agreed: Callable[[bool], bool] = bool,
 ) -> dict[str, np.ndarray]:
     """The arrays in a file; if they are not there as they were written, what `make` makes.
 
@@ -39,12 +41,14 @@ def kept(
     Args:
       file: an .npz; None for nowhere.
       make: () -> arrays by name.
+      agreed: told whether they are there, whether they are taken: several processes that `make`
+        together do so unless all of them have them.
     """
+    found, trouble = _read(file) if file is not None else (None, '')
+    if agreed(found is not None) and found is not None:
+        return found
     if file is None:
         return {**make()}
-    found, trouble = _read(file)
-    if found is not None:
-        return found
     if trouble:
         logging.warning('%s cannot be used and is made anew: %s', file, trouble)
     arrays = {name: np.asarray(x) for name, x in make().items()}

@@ -5,19 +5,22 @@ not see a byte that was flipped on the disk, and has no way back from a file tha
 CRC of each array and of each record is kept beside them; on start the steps are tried from the
 newest, and one that fails is named and put aside. Orbax itself is asked for arrays only: it would
 read other files of every step at once, and fail where one is damaged.
+
+Of several processes all save and restore together, and the first one decides: which step is sound,
+what is put aside, what is kept. Every device has all of a state, so the first process has, too, and
+Orbax has it write the arrays.
 """
 
 import contextlib
 import copy
 import errno
 import json
-import math
 import os
 import pathlib
 import shutil
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -28,8 +31,9 @@ from absl import logging
 from flax import serialization
 
 from gan_jax.errors import UserError, number_of, one_line
+from gan_jax.runtime import manager as manager_lib
+from gan_jax.runtime import processes
 
-LATEST = 2  # so many are kept, and the best
 LOOKS = 3  # how often a reader looks at what seems damaged before it says so,
 PAUSE = 0.5  # after so many seconds: a trainer may be deleting it
 RECORDS = ('progress', 'config')
@@ -68,6 +72,13 @@ def _record_digests(records: Mapping[str, Any]) -> dict[str, int]:
     return {
         name: zlib.crc32(json.dumps(value, sort_keys=True).encode()) for name, value in kept.items()
     }
+
+
+def _check(flat: Mapping[str, np.ndarray]) -> None:
+    """Raises FloatingPointError if one of the arrays holds a NaN or an infinity."""
+    for path, x in flat.items():
+        if jnp.issubdtype(x.dtype, jnp.inexact) and not np.isfinite(x).all():
+            raise FloatingPointError(path)
 
 
 class _Records(NamedTuple):
@@ -144,30 +155,6 @@ def _read_arrays(folder: pathlib.Path, digests: Mapping[str, int]) -> dict[str, 
     return arrays
 
 
-def _best(metrics: Mapping[int, float]) -> int | None:
-    """The step of the least, of equals the latest; NaN is the most."""
-
-    def place(step: int) -> tuple[float, int]:
-        value = metrics[step]
-        return (math.inf if math.isnan(value) else value), -step
-
-    return min(metrics, key=place, default=None)
-
-
-class _Kept:
-    """Orbax's policy of what is not deleted: the latest, and the best of what was evaluated."""
-
-    def __init__(self, metrics: Mapping[int, float]):
-        self.metrics = dict(metrics)
-
-    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
-        del context
-        steps = sorted(x.step for x in checkpoints)
-        self.metrics = {step: x for step, x in self.metrics.items() if step in steps}
-        kept = {*steps[-LATEST:], _best(self.metrics)}
-        return [x.step in kept for x in checkpoints]
-
-
 class Checkpoints:
     """The checkpoints of one run: the latest two, and the best by a metric where one is given."""
 
@@ -188,7 +175,7 @@ class Checkpoints:
         self._directory = directory.absolute()
         self._read_only = read_only
         self._damaged: set[int] = set()
-        self._manager: ocp.CheckpointManager | None = None
+        self._manager: manager_lib.Manager | None = None
 
     def _steps(self) -> list[int]:
         """The steps there are that are not known to be damaged, from the newest."""
@@ -197,7 +184,7 @@ class Checkpoints:
 
     def best_step(self) -> int | None:
         """The step that is the best by the metric; None if none was evaluated."""
-        return _best(self._metrics())
+        return manager_lib.best(self._metrics())
 
     def evaluated(self) -> bool:
         """Whether any has a metric, or is too damaged to tell."""
@@ -264,9 +251,7 @@ class Checkpoints:
           OSError: if it, or the one before it, cannot be written.
         """
         flat = _flat(state)
-        for path, x in flat.items():
-            if jnp.issubdtype(x.dtype, jnp.inexact) and not np.isfinite(x).all():
-                raise FloatingPointError(path)
+        processes.on_first(lambda: _check(flat))
         # A copy: it is written later, by another thread.
         records = {'progress': copy.deepcopy(dict(progress)), 'config': dict(config)}
         metrics = None if metric is None else {'value': metric}
@@ -288,17 +273,12 @@ class Checkpoints:
             )
         self._damaged.discard(step)
 
-    def _open(self) -> ocp.CheckpointManager:
+    def _open(self) -> manager_lib.Manager:
         """Orbax's manager, which reads none of the files."""
         if self._manager is None:
-            self._kept = _Kept(self._metrics())
-            options = ocp.CheckpointManagerOptions(
-                preservation_policy=self._kept,
-                best_fn=lambda metrics: metrics['value'],
-                best_mode='min',
-                lightweight_initialize=True,
-            )
-            self._manager = ocp.CheckpointManager(self._directory, options=options)
+            self._kept = manager_lib.Kept(processes.on_first(self._metrics))
+            processes.on_first(lambda: self._directory.mkdir(parents=True, exist_ok=True))
+            self._manager = manager_lib.Manager(self._directory, self._kept)
         return self._manager
 
     @contextlib.contextmanager
@@ -333,18 +313,27 @@ class Checkpoints:
             template.
           OSError: if one may not be read.
         """
-        first = self.best_step() if best else None
+        read: dict[int, tuple[Any, dict[str, Any]]] = {}
 
-        def read(folder: pathlib.Path) -> tuple[Any, dict[str, Any]]:
+        def look(folder: pathlib.Path) -> bool:
             records = _read_records(folder)
             accept(records.progress)
             arrays = _read_arrays(folder, records.digests)
-            return self._fitted(template, arrays, folder), records.progress
+            read[int(folder.name)] = self._fitted(template, arrays, folder), records.progress
+            return True
 
+        step = processes.on_first(lambda: self._newest(best, look))
+        if step is None:
+            return None
+        processes.together(lambda: step in read or look(self._directory / str(step)))
+        return step, *read[step]
+
+    def _newest(self, best: bool, look: Callable[[pathlib.Path], bool]) -> int | None:
+        """The newest step, or the best, at whose folder one can look; as `restore` has it."""
+        first = self.best_step() if best else None
         while steps := sorted(self._steps(), key=lambda step: (step != first, -step)):
-            sound = self._sound(steps[0], read)
-            if sound is not None:
-                return steps[0], *sound
+            if self._sound(steps[0], look):
+                return steps[0]
         if self._damaged or any(self._directory.glob('damaged_*')):
             raise UserError(
                 f'no checkpoint in {self._directory} can be read; give another --workdir, or '

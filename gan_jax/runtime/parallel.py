@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from flax import jax_utils
 from jax import flatten_util, lax
 
 from gan_jax.runtime import processes
@@ -58,7 +58,7 @@ def pmap_steps(step: Callable, devices: Sequence[jax.Device] | None = None) -> C
 
 
 def over_examples(function: Callable) -> Callable:
-    """Compiles a function of examples, each by itself, for all local devices.
+    """Compiles a function of examples, each by itself, for all local devices, with no collective.
 
     Args:
       function: (shared, x) -> a tree of arrays [n, ...]; x is an array [n, ...] or a tree of them.
@@ -69,7 +69,7 @@ def over_examples(function: Callable) -> Callable:
     devices = jax.local_device_count()
     if devices == 1:
         return jax.jit(function)
-    mapped = jax.pmap(function, in_axes=(None, 0))
+    mapped = jax.pmap(function, in_axes=(None, 0), devices=jax.local_devices())
 
     def split(x: Any) -> np.ndarray:
         x = np.asarray(x)
@@ -82,6 +82,11 @@ def over_examples(function: Callable) -> Callable:
         return jax.tree.map(lambda y: y.reshape(-1, *y.shape[2:])[:num], results)
 
     return apply
+
+
+def everywhere(function: Callable) -> Callable:
+    """`over_examples` for the devices of all processes, which call the result at the same time."""
+    return processes.spread(over_examples(function))
 
 
 def shard(batches: Mapping[str, np.ndarray], num_devices: int) -> dict[str, np.ndarray]:
@@ -170,7 +175,7 @@ def to_host(tree: Any) -> Any:
 
 def first(tree: Any) -> Any:
     """The first device's copy of a replicated tree, left on the device."""
-    return jax_utils.unreplicate(tree)
+    return jax.tree.map(lambda x: jnp.squeeze(x.addressable_data(0), 0), tree)
 
 
 def num_devices() -> int:

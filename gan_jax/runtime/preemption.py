@@ -83,6 +83,11 @@ class Interrupt:
             self.name = signal.Signals(number).name
         return first
 
+    def stops_at(self, step: int) -> bool:
+        """Whether the run is to be saved after this step and to end."""
+        del step
+        return self.name is not None
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.receive(number)
         self._restore()

@@ -4,11 +4,13 @@ Each holds its share of the data and its devices; the first one alone writes. Al
 program, so what is called here by one must be called by all, in the same order, from one thread.
 """
 
+import contextlib
 import functools
 import itertools
+import math
 import pickle
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar, cast
 
 import jax
 import numpy as np
@@ -17,7 +19,9 @@ from jax.experimental import multihost_utils
 
 T = TypeVar('T')
 PATIENCE = 3600  # seconds; what a process waits for may read a whole data set
+AT_A_TIME = 4  # items of each process that are held
 _numbers = itertools.count()
+_alone: list[object] = []  # what the first process does by itself, the innermost last
 
 
 def index() -> int:
@@ -26,8 +30,8 @@ def index() -> int:
 
 
 def count() -> int:
-    """How many there are."""
-    return jax.process_count()
+    """How many play together here and now: one in what only the first one does."""
+    return 1 if _alone else jax.process_count()
 
 
 def is_first() -> bool:
@@ -38,6 +42,8 @@ def is_first() -> bool:
 def on_first(function: Callable[[], T]) -> T:
     """What the first process gets of function(), in all of them; its errors too.
 
+    What stands here and is called inside is then done by the first process alone.
+
     Args:
       function: returns what can be pickled; called in the first process only.
 
@@ -46,55 +52,124 @@ def on_first(function: Callable[[], T]) -> T:
     """
     if count() == 1:
         return function()
-    outcome: tuple[Any, BaseException | None] = (None, None)
+    outcome: tuple[Any, Exception | None] = (None, None)
     if is_first():
+        _alone.append(function)
         try:
             outcome = function(), None
         except Exception as error:
             outcome = None, error
-    value, error = pickle.loads(_broadcast(pickle.dumps(outcome)))
-    if error is not None:
-        raise error
+        finally:
+            _alone.pop()
+    value, failure = _broadcast(outcome)
+    if failure is not None:
+        raise failure
     return value
 
 
-def _broadcast(content: bytes) -> bytes:
-    """The first process's bytes, by way of the coordinator."""
-    client, name = distributed.global_state.client, f'gan_jax/{next(_numbers)}'
-    if is_first():
-        client.key_value_set_bytes(name, content)
-        return content
-    return client.blocking_key_value_get_bytes(name, PATIENCE * 1000)
+def together(function: Callable[[], T]) -> T:
+    """function() in every process, or the same error in all of them if it fails in any.
+
+    Raises:
+      Exception: that of the first process in which there is one.
+    """
+    if count() == 1:
+        return function()
+    outcome: tuple[Any, Exception | None] = (None, None)
+    try:
+        outcome = function(), None
+    except Exception as error:
+        outcome = None, error
+    failed = multihost_utils.process_allgather(np.int32(outcome[1] is not None))
+    if failed.any():
+        raise _broadcast(outcome, source=int(failed.argmax()))[1]
+    return cast('T', outcome[0])
+
+
+class Idle:
+    """In place of what only the first process has: does nothing, whatever it is asked."""
+
+    def __getattr__(self, name: str) -> 'Idle':
+        """Any method."""
+        return self
+
+    def __call__(self, *args: Any, **named: Any) -> contextlib.AbstractContextManager[None]:
+        """Does nothing; what is expected to be a context is one."""
+        return contextlib.nullcontext()
+
+
+def of_first(make: Callable[[], T]) -> T:
+    """make() in the first process; in the others what does nothing in its place.
+
+    Raises:
+      Exception: what `make` raises, in every process.
+    """
+    return together(make if is_first() else cast('Callable[[], T]', Idle))
+
+
+def in_all(answer: bool) -> bool:
+    """Whether the answer is yes in every process."""
+    return (
+        bool(multihost_utils.process_allgather(np.int32(answer)).all()) if count() > 1 else answer
+    )
+
+
+def _broadcast(outcome: tuple[Any, Exception | None], source: int = 0) -> tuple[Any, Any]:
+    """The value and the error of one process, by way of the coordinator."""
+    client: Any = distributed.global_state.client
+    name = f'gan_jax/{next(_numbers)}'
+    if index() == source:
+        client.key_value_set_bytes(name, _packed(outcome))
+        return outcome
+    return pickle.loads(client.blocking_key_value_get_bytes(name, PATIENCE * 1000))
+
+
+def _packed(outcome: tuple[Any, Exception | None]) -> bytes:
+    value, error = outcome
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # some libraries' errors cannot be made again of their arguments
+        error = RuntimeError(f'{type(error).__name__}: {error}')
+    return pickle.dumps((value, error))
 
 
 def gather(tree: Any) -> Any:
     """The arrays [n, ...] of all processes behind one another, in their order; n may differ."""
-    if count() == 1:
-        return tree
-    return jax.tree.map(_gather, tree)
+    return tree if count() == 1 else jax.tree.map(_gather, tree)
 
 
 def _gather(x: Any) -> np.ndarray:
-    x = np.asarray(x)
-    lengths = multihost_utils.process_allgather(np.int32(len(x)))
-    padded = np.pad(x, ((0, int(max(lengths)) - len(x)), *((0, 0),) * (x.ndim - 1)))
+    """As bytes, since JAX would make float64 float32."""
+    x = np.ascontiguousarray(x)
+    rows = x.view(np.uint8).reshape(len(x), math.prod(x.shape[1:]) * x.itemsize)
+    lengths = multihost_utils.process_allgather(np.int32(len(rows)))
+    padded = np.pad(rows, ((0, int(max(lengths)) - len(rows)), (0, 0)))
     parts = multihost_utils.process_allgather(padded)
-    return np.concatenate([part[:n] for part, n in zip(parts, lengths, strict=True)])
+    whole = np.concatenate([part[:n] for part, n in zip(parts, lengths, strict=True)])
+    return whole.view(x.dtype).reshape(-1, *x.shape[1:])
 
 
 def everyones(value: Any) -> list[Any]:
-    """Each process's value, in their order.
-
-    Args:
-      value: what can be pickled. Others may come to have theirs much later.
-    """
+    """Each process's value, in their order; one that can be pickled."""
     if count() == 1:
         return [value]
-    client: Any = distributed.global_state.client
-    client.wait_at_barrier(f'gan_jax/{next(_numbers)}', PATIENCE * 1000)
     content = np.frombuffer(pickle.dumps(value), np.uint8)
-    ends = np.cumsum(gather(np.array([len(content)], np.int32)))
-    return [pickle.loads(part.tobytes()) for part in np.split(gather(content), ends[:-1])]
+    ends = np.cumsum(_gather(np.array([len(content)], np.int64)))
+    return [pickle.loads(part.tobytes()) for part in np.split(_gather(content), ends[:-1])]
+
+
+def shared_out(function: Callable[[Any], T], items: Sequence[Any]) -> Iterator[T]:
+    """function(item) of all items in their order, each process computing its share of a few."""
+    several = 1 if count() == 1 else AT_A_TIME * count()
+    for start in range(0, len(items), several):
+        some = items[start : start + several]
+        mine = some[share(len(some))]
+        for part in everyones(together(functools.partial(_each, function, mine))):
+            yield from part
+
+
+def _each(function: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
+    return [function(x) for x in items]
 
 
 def share(num: int) -> slice:
@@ -106,14 +181,18 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
     """(shared, x) -> a tree of arrays [n, ...], each process computing its share of the n.
 
     Args:
-      function: the same in one process; x is an array [n, ...] or a tree of them.
+      function: the same in one process, of each example by itself; x is an array [n, ...] or a
+        tree of them.
     """
-    if count() == 1:
-        return function
 
-    @functools.wraps(function)
     def apply(shared: Any, x: Any) -> Any:
-        part = share(jax.tree.leaves(x)[0].shape[0])
-        return gather(function(shared, jax.tree.map(lambda y: np.asarray(y)[part], x)))
+        if count() == 1:
+            return function(shared, x)
+        num = jax.tree.leaves(x)[0].shape[0]
+        each = -(-num // count())  # as many in all of them, the last one again and again
+        rows = np.minimum(np.arange(index() * each, (index() + 1) * each), num - 1)
+        mine = jax.tree.map(lambda y: np.asarray(y)[rows], x)
+        results = together(lambda: jax.tree.map(np.asarray, function(shared, mine)))
+        return jax.tree.map(lambda y: y[:num], gather(results))
 
     return apply

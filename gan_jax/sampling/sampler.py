@@ -52,17 +52,19 @@ def filled(inputs: Any, size: int) -> Any:
     )
 
 
-def make_sampler(game: Game, modality: Modality) -> Callable[..., np.ndarray]:
+def make_sampler(
+    game: Game, modality: Modality, compiled: Callable = parallel.over_examples
+) -> Callable[..., np.ndarray]:
     """(params, aux, inputs) -> examples as they are stored, [n, ...].
 
     Inputs are a dict of arrays [n, ...] as the game's prior gives them, or sources: an array or
-    what is sliced like one.
+    what is sliced like one. `compiled` compiles a function of examples.
     """
 
     def apply(variables: Any, inputs: Any) -> jax.Array:
         return modality.decode(generate(game)(*variables, inputs))
 
-    sample = parallel.over_examples(apply)
+    sample = compiled(apply)
 
     def sampler(params: Any, aux: Any, inputs: Any) -> np.ndarray:
         samples, done = np.empty(0), 0

@@ -81,12 +81,15 @@ def both_ways(game: Game) -> bool:
     return 'b_to_a' in game.functions
 
 
-def make_journey(game: Game, start: str = 'a') -> Callable[..., list[np.ndarray]]:
+def make_journey(
+    game: Game, start: str = 'a', compiled: Callable = parallel.over_examples
+) -> Callable[..., list[np.ndarray]]:
     """Compiles the way of images into the other domain and, if the game has both, back again.
 
     Args:
       game: a game with a_to_b, and perhaps b_to_a.
       start: the domain of the images, 'a' or 'b'.
+      compiled: what compiles a function of examples.
 
     Returns:
       (variables, images float32 [n, ...]) -> [what they become, and what that becomes].
@@ -101,11 +104,11 @@ def make_journey(game: Game, start: str = 'a') -> Callable[..., list[np.ndarray]
                 stages.append(game.functions[name](*variables, last))
         return stages
 
-    compiled = parallel.over_examples(journey)
+    travel = compiled(journey)
 
     def apply(variables: Any, images: Any) -> list[np.ndarray]:
         stages = [
-            [np.asarray(x)[: len(part)] for x in compiled(variables, sampler.filled(part, size))]
+            [np.asarray(x)[: len(part)] for x in travel(variables, sampler.filled(part, size))]
             for part, size in sampler.parts(images)
         ]
         return [np.concatenate(x) for x in zip(*stages, strict=True)]
@@ -178,7 +181,7 @@ def more_evidence(
         return lambda variables: evidence
     first = slice(MOST_CYCLES)
     begun = {'a': sources[first], 'b': encode(sources.truths(first))}
-    journeys = {domain: make_journey(game, domain) for domain in begun}
+    journeys = {domain: make_journey(game, domain, parallel.everywhere) for domain in begun}
 
     def travel(variables: Any) -> Mapping[str, Any]:
         cycles = {x: (begun[x], journeys[x](variables, begun[x])[1]) for x in begun}

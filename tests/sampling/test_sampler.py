@@ -5,20 +5,20 @@ import tracemalloc
 import numpy as np
 
 from gan_jax import game, modalities
-from gan_jax.runtime import parallel
 from gan_jax.sampling import sampler
 
 SHAPE = (16, 16, 3)
 
 
-def test_samples_are_held_once_however_many_there_are(monkeypatch):
+def test_samples_are_held_once_however_many_there_are():
     def made(variables, inputs):
         first = inputs['latent'][:, :1, None, None].astype(np.uint8)
         return np.broadcast_to(first, (len(first), *SHAPE)).copy()
 
-    monkeypatch.setattr(parallel, 'over_examples', lambda function: made)
     modality = modalities.make({'name': 'images', 'shape': SHAPE})
-    make = sampler.make_sampler(game.Game(None, (), {'sample': None}), modality)
+    make = sampler.make_sampler(
+        game.Game(None, (), {'sample': None}), modality, lambda function: made
+    )
     inputs = {'latent': np.arange(4_050, dtype=np.float32)[:, None] % 251}
     tracemalloc.start()
     samples = make({}, {}, inputs)

@@ -8,7 +8,6 @@ import pytest
 from gan_jax import data, modalities
 from gan_jax import game as game_lib
 from gan_jax.config import inputs
-from gan_jax.runtime import parallel
 from gan_jax.sampling import sampler as sampling
 from gan_jax.sampling import translation
 
@@ -103,11 +102,10 @@ def test_many_examples_are_translated_part_by_part_by_one_program(monkeypatch, c
         shapes.append(x.shape)
         return jnp.sin(3 * x)
 
-    monkeypatch.setattr(parallel, 'over_examples', jax.jit)  # as on one device
     monkeypatch.setattr(sampling, 'CHUNK', chunk)
     monkeypatch.setattr(sampling, 'NUMBERS', numbers)
     images = np.random.default_rng(1).uniform(-1, 1, (10, SIDE, SIDE, 2)).astype(np.float32)
-    journey = translation.make_journey(make_game(seen, darker))
+    journey = translation.make_journey(make_game(seen, darker), compiled=jax.jit)
     there, back = journey(FACTOR, images)
     assert shapes == [(4, SIDE, SIDE, 2)]
     alone = [journey(FACTOR, images[i : i + 1]) for i in range(10)]
