@@ -193,7 +193,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
                     log.write(step, values, missing)
                     metric = evaluator.to_lessen(best, values)
                     metric = metric if math.isfinite(metric) else None
-                stopped = interrupt.name is not None or step == steps
+                stopped = interrupt.stops_at(step) or step == steps
                 if _due(step, config['checkpoint_every']) or evaluated or stopped:
                     count()
                     save(metric)
