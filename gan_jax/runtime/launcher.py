@@ -65,7 +65,8 @@ def start_if_asked(argv: Sequence[str]) -> None:
         if asked:
             raise UserError(f'{asked[0]} and --processes exclude each other; leave one of them out')
         num = values['processes'].value or 1
-        environments = environments_of(num, values['devices_per_process'].value, os.environ)
+        quiet = {'TF_CPP_MIN_LOG_LEVEL': '2', **os.environ}  # else a warning of JAX's own service
+        environments = environments_of(num, values['devices_per_process'].value, quiet)
     except (flags.Error, UserError) as error:
         say(str(error))
         sys.exit(2)
