@@ -32,6 +32,8 @@ MOMENT = 5.0  # seconds in which the others may say themselves that one died
 HELD = 1.0  # seconds that another process's lines are held back, since the first may say the same
 LONGEST = 60  # seconds between two starts
 
+flags.disclaim_key_flags()  # they are of the program that `define` is called by
+
 
 def define(values: flags.FlagValues) -> None:
     """The launcher's flags."""

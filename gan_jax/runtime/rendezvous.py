@@ -4,6 +4,7 @@ Who plays with whom is said by flags, by the environment, or by a cluster that J
 they then do together stands in `processes`, how they watch each other in `supervision`.
 """
 
+import contextlib
 import ctypes
 import itertools
 import os
@@ -196,7 +197,8 @@ def _keep_handler(usual: Any) -> None:
 
 def _end_with_parent() -> None:
     """Has Linux send SIGTERM when the launcher dies."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)
+    with contextlib.suppress(AttributeError):  # not on every system
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)
 
 
 def several() -> bool:

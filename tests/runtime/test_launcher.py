@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 
 import methods
 import pytest
-from command_line import ENVIRONMENT
+from command_line import ENVIRONMENT, finish, launch
 
 from gan_jax.errors import UserError
 from gan_jax.runtime import launcher
@@ -205,3 +206,53 @@ def test_the_rest_of_the_command_line_is_handed_on(monkeypatch):
     ((command, environments, restarts),) = calls
     assert command[1:] == ['launch.py', '--config', 'x.py', '--config.a=1', '--mode=sample']
     assert (len(environments), restarts) == (1, 2)
+
+
+RUN = (
+    '--config=configs/ring8.py', '--config.steps_per_dispatch=1', '--config.batch_size=8',
+    '--config.generator.width=4', '--config.discriminator.width=4', '--config.num_samples=4',
+    '--config.sample_every=0', '--config.log_every=10', '--config.checkpoint_every=50',
+)  # fmt: skip
+
+
+def reached(workdir):
+    """The last step of the log."""
+    file = workdir / 'metrics.jsonl'
+    lines = file.read_text().splitlines() if file.exists() else []
+    return json.loads(lines[-1])['step'] if lines else 0
+
+
+def child_of(launched):
+    """The process id of the one child."""
+    (child,) = (
+        pathlib.Path(f'/proc/{launched.pid}/task/{launched.pid}/children').read_text().split()
+    )
+    return int(child)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_goes_on_and_one_that_is_stopped_says_so_by_its_code(tmp_path):
+    run = launch(*RUN, '--config.steps=100000', '--max_restarts=1', '--requeue',
+                 f'--workdir={tmp_path}')  # fmt: skip
+    while not (tmp_path / 'checkpoints' / '50').exists():
+        time.sleep(0.02)
+    os.kill(child_of(run), signal.SIGKILL)
+    killed = reached(tmp_path)
+    while reached(tmp_path) < killed + 20:
+        time.sleep(0.02)
+    run.terminate()
+    code, said = finish(run)
+    assert code == 75
+    assert 'was killed by SIGKILL; start all again' in said
+    assert 'starts all again from the last checkpoint in 1 s (restart 1 of 1)' in said
+    assert 'goes on from step ' in said
+    assert 'SIGTERM: saved at step ' in said
+
+
+@pytest.mark.slow
+def test_what_the_launcher_started_saves_and_ends_when_it_is_killed(tmp_path):
+    run = launch(*RUN, '--config.steps=100000', '--processes=1', f'--workdir={tmp_path}')
+    while not reached(tmp_path):
+        time.sleep(0.02)
+    run.kill()
+    assert 'SIGTERM: saved at step ' in finish(run)[1]
