@@ -153,7 +153,7 @@ class _Team:
             words = [*words, f'--process_id={index}'] if num > 1 else []
             process = subprocess.Popen(
                 [*command, *words],
-                env={**environment, LAUNCHED: '1'},
+                env={**environment, LAUNCHED: str(os.getpid())},
                 stdout=None if index == 0 else subprocess.DEVNULL,
                 stderr=subprocess.PIPE if num > 1 else None,
                 start_new_session=True,  # Ctrl-C in the terminal comes by way of the launcher

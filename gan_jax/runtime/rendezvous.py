@@ -4,12 +4,13 @@ Who plays with whom is said by flags, by the environment, or by a cluster that J
 they then do together stands in `processes`, how they watch each other in `supervision`.
 """
 
-import contextlib
 import ctypes
 import itertools
 import os
 import signal
+import socket
 import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NoReturn
@@ -128,10 +129,12 @@ def start(where: Place | None, patience: int = PATIENCE) -> None:
       UserError: if JAX cannot begin.
     """
     global _peers
-    if os.environ.get(supervision.LAUNCHED):
-        _end_with_parent()
+    launcher = os.environ.get(supervision.LAUNCHED)
+    if launcher:
+        _end_with(int(launcher))
     if where is None:
         return
+    _check_port(where)
     supervision.hold_aborts()
     jax.config.update('jax_enable_recoverability', True)  # else all abort when one dies
     come = threading.Event()
@@ -195,10 +198,29 @@ def _keep_handler(usual: Any) -> None:
     _notify = ctypes.CFUNCTYPE(None, ctypes.c_int)(of_jax)
 
 
-def _end_with_parent() -> None:
-    """Has Linux send SIGTERM when the launcher dies."""
-    with contextlib.suppress(AttributeError):  # not on every system
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)
+def _end_with(launcher: int) -> None:
+    """Has a thread send SIGTERM here when the launcher is no longer there."""
+
+    def look() -> None:
+        while os.getppid() == launcher:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=look, daemon=True).start()
+
+
+def _check_port(where: Place) -> None:
+    """Raises UserError if process 0 cannot have the coordinator's port: JAX would crash."""
+    if where.process_id != 0 or where.coordinator is None:
+        return
+    port = int(where.coordinator.rpartition(':')[2])
+    try:
+        socket.create_server(('', port)).close()
+    except OSError as error:
+        raise UserError(
+            f'--coordinator={where.coordinator}: process 0 cannot listen at port {port}: '
+            f'{os.strerror(error.errno or 0)}; give all processes another one'
+        ) from error
 
 
 def several() -> bool:

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from gan_jax.runtime import files
 
 DIED = 76  # the exit code when another process of the run died: all must be started again
-LAUNCHED = 'GAN_JAX_LAUNCHED'  # in the environment of what runtime/launcher starts
+LAUNCHED = 'GAN_JAX_LAUNCHED'  # the launcher's process id, in the environment of what it starts
 HEARTBEAT = 10  # seconds without one, and the coordinator holds a process to be dead
 EVERY = 1.0  # seconds between two questions
 GRACE = 3.0  # seconds that others are given to hear why this process ends

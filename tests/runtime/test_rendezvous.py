@@ -126,6 +126,17 @@ def test_a_pod_slice_is_several_and_a_single_tpu_machine_is_not(
         and isinstance(present, Exception))  # fmt: skip
 
 
+def test_a_port_that_is_taken_is_refused_before_jax_crashes_at_it():
+    with socket.create_server(('', 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError) as error:
+            rendezvous.start(Place(f'localhost:{port}', 2, 0))
+    assert str(error.value) == (
+        f'--coordinator=localhost:{port}: process 0 cannot listen at port {port}: Address already '
+        f'in use; give all processes another one'
+    )
+
+
 def start(*words):
     return subprocess.run(
         [sys.executable, 'launch.py', '--config=configs/ring8.py', *words],
