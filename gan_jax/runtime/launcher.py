@@ -30,6 +30,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 AGAIN = (3, DIED)  # exit codes after which a run may get further when it is started again
 MOMENT = 5.0  # seconds in which the others may say themselves that one died
 HELD = 1.0  # seconds that another process's lines are held back, since the first may say the same
+VERBOSITY = 'TF_CPP_MIN_LOG_LEVEL'  # of what is written in C++
 LONGEST = 60  # seconds between two starts
 
 flags.disclaim_key_flags()  # they are of the program that `define` is called by
@@ -67,8 +68,10 @@ def start_if_asked(argv: Sequence[str]) -> None:
         if asked:
             raise UserError(f'{asked[0]} and --processes exclude each other; leave one of them out')
         num = values['processes'].value or 1
-        quiet = {'TF_CPP_MIN_LOG_LEVEL': '2', **os.environ}  # else a warning of JAX's own service
-        environments = environments_of(num, values['devices_per_process'].value, quiet)
+        environment = {**os.environ}
+        if environment.get(VERBOSITY, '1') == '1':  # as JAX sets it; nobody needs its warnings
+            environment[VERBOSITY] = '2'
+        environments = environments_of(num, values['devices_per_process'].value, environment)
     except (flags.Error, UserError) as error:
         say(str(error))
         sys.exit(2)
