@@ -144,6 +144,8 @@ def start(where: Place | None, patience: int = PATIENCE) -> None:
         with progress.lines('waiting for the other processes'):
             jax.distributed.initialize(
                 *where,
+                # Beside flags it would still give each process one GPU, by its place on a node.
+                cluster_detection_method='deactivate' if where.num_processes else None,
                 initialization_timeout=patience + 60,
                 heartbeat_timeout_seconds=supervision.HEARTBEAT,
             )
