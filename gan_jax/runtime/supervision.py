@@ -132,8 +132,8 @@ class Peers:
             if ended:
                 time.sleep(EVERY)  # this process may be about to say the same of itself
                 self._heard(*min(ended.items()))
-            elif dead and not self._over.is_set():
-                self._lost(dead[0], 'died')
+            elif dead:
+                self._gone(dead[0], 'died')
 
     def _look(self) -> None:
         """Looks whether the coordinator is there."""
@@ -143,24 +143,22 @@ class Peers:
                 with socket.create_connection(self._coordinator, 3):
                     seen = time.monotonic()
             except ConnectionRefusedError:
-                self._gone('died')
+                self._gone(0, 'died')
             except OSError:
                 if time.monotonic() > seen + HEARTBEAT:
-                    self._gone('can no longer be reached')
+                    self._gone(0, 'can no longer be reached')
 
-    def _gone(self, what: str) -> None:
-        time.sleep(EVERY)  # perhaps it said why, or all is over
+    def _gone(self, index: int, what: str) -> None:
+        time.sleep(EVERY)  # perhaps all is over, and it left first
         if not self._over.is_set() and not self._failing.is_set():
-            self._lost(0, what)
+            line = f'{self._named(index)} {what}, so this one ends, too; {SENTENCE}'
+            self._end(DIED, line)
 
     def _heard(self, index: int, words: str) -> None:
         if self._failing.is_set():
             return
         code, _, line = words.partition(' ')
         self._end(int(code), f'{self._named(index)} ended: {line}')
-
-    def _lost(self, index: int, what: str) -> None:
-        self._end(DIED, f'{self._named(index)} {what}, so this one ends, too; {SENTENCE}')
 
     def _end(self, code: int, line: str) -> NoReturn:
         say(line)
