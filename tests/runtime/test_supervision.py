@@ -230,11 +230,13 @@ def test_the_end_of_the_coordinator_is_seen(ended):
                         'and they go on from the last checkpoint')  # fmt: skip
 
 
-def test_nobody_is_missed_at_the_end(ended):
+def test_nobody_is_missed_at_the_end(ended, monkeypatch):
+    monkeypatch.setattr(supervision, 'EVERY', 0.2)
     client = Client()
     peers = supervision.Peers(client, 0, 3, 'localhost:1')
     peers.watch()
     client.alive = [0]
+    time.sleep(0.3)  # they are missed, and it thinks for a while
     peers.finish()
-    time.sleep(0.1)
+    time.sleep(0.3)
     assert not ended
