@@ -232,6 +232,7 @@ def test_the_end_of_the_coordinator_is_seen(ended):
 
 def test_nobody_is_missed_at_the_end(ended, monkeypatch):
     monkeypatch.setattr(supervision, 'EVERY', 0.2)
+    monkeypatch.setattr(supervision, 'GRACE', 0.01)
     client = Client()
     peers = supervision.Peers(client, 0, 3, 'localhost:1')
     peers.watch()
