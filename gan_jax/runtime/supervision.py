@@ -21,6 +21,7 @@ DIED = 76  # the exit code when another process of the run died: all must be sta
 LAUNCHED = 'GAN_JAX_LAUNCHED'  # the launcher's process id, in the environment of what it starts
 HEARTBEAT = 10  # seconds without one, and the coordinator holds a process to be dead
 EVERY = 1.0  # seconds between two questions
+LATE = 8.0  # seconds that the coordinator's verdict may come after that, on a busy machine
 GRACE = 3.0  # seconds that others are given to hear why this process ends
 SENTENCE = 'start all again, and they go on from the last checkpoint'
 
@@ -101,7 +102,7 @@ class Peers:
 
         What an error here says is of no use if it comes of that.
         """
-        time.sleep(HEARTBEAT + 3)
+        time.sleep(HEARTBEAT + LATE)
 
     def _alive(self) -> set[int]:
         """Who is; returns when all who are have asked, or are held to be dead."""
