@@ -10,6 +10,9 @@ Exit codes:
      (--mode=translate)
   2: a mistake in the command line, the config or the data
   3: a file could not be read or written: no space, no permission, a failing disk
+  75: one of several processes, or one that --requeue was given, was told to end by Ctrl-C, SIGTERM
+    or a notice of pre-emption while it trained, and saved; schedulers start such runs again
+  76: another process of the run died or did not come; start all again
   130, 143: ended by Ctrl-C, by SIGTERM, before or after the training or for the second time
 """
 
@@ -37,13 +40,18 @@ if __name__ == '__main__':
 from absl import app, flags  # noqa: E402
 from etils import epath  # noqa: E402
 
+from gan_jax.runtime import launcher  # noqa: E402
+
+if __name__ == '__main__':
+    launcher.start_if_asked(sys.argv)  # what stands below takes seconds, and it needs none of it
+
 from gan_jax import errors, train  # noqa: E402
 from gan_jax.commands import compare, evaluate, report, sample, translate  # noqa: E402
 from gan_jax.config import overrides  # noqa: E402
 from gan_jax.config.bounds import HUGE, check_number  # noqa: E402
 from gan_jax.config.checks import check_name  # noqa: E402
 from gan_jax.errors import UserError  # noqa: E402
-from gan_jax.runtime import preemption, process  # noqa: E402
+from gan_jax.runtime import preemption, process, rendezvous  # noqa: E402
 from gan_jax.sweeps import engines, halving, search, start, trials  # noqa: E402
 
 CONFIG = flags.DEFINE_string(
@@ -66,8 +74,12 @@ READS = {
     'report': ('replica',),
     'compare': ('figure',),
 }
-ALWAYS = ('mode', 'workdir', 'compilation_cache')
+ALWAYS = (
+    'mode', 'workdir', 'compilation_cache', 'coordinator', 'num_processes', 'process_id',
+    'rendezvous_seconds', 'requeue', *launcher.FLAGS,
+)  # fmt: skip
 SETS = ('real', 'fake', 'num', 'metrics', 'features')
+STOPPED = 75  # EX_TEMPFAIL, which schedulers requeue on
 MODE = flags.DEFINE_string('mode', 'train', f'What to do: {", ".join(READS)}.')
 NUM = flags.DEFINE_integer(
     'num', None, 'How many samples: 64 (--mode=sample), 10000 (--mode=evaluate).', 1, HUGE
@@ -79,6 +91,18 @@ COMPILED = flags.DEFINE_string(
     os.path.join(os.environ.get('XDG_CACHE_HOME') or '~/.cache', 'gan_jax', 'compiled'),
     "Where compiled programs are kept for the next start; '' for nowhere.",
 )
+COORDINATOR = flags.DEFINE_string(
+    'coordinator', None, 'HOST:PORT of process 0 where several, started one by one, play one run.'
+)
+NUM_PROCESSES = flags.DEFINE_integer('num_processes', None, 'How many they are.')
+PROCESS_ID = flags.DEFINE_integer('process_id', None, 'Which of them this is, from 0.')
+RENDEZVOUS = flags.DEFINE_integer(
+    'rendezvous_seconds', rendezvous.PATIENCE, 'How long they wait for each other.', 1
+)
+REQUEUE = flags.DEFINE_bool(
+    'requeue', False, 'A training that a signal stops ends with code 75, for schedulers.'
+)
+launcher.define(flags.FLAGS)
 REPLICA = flags.DEFINE_integer('replica', 0, "Which of a run's seeds, from 0.", lower_bound=0)
 BEST = flags.DEFINE_bool('best', False, 'The best checkpoint, not the newest.')
 METRICS = flags.DEFINE_list('metrics', None, 'Which metrics (--mode=evaluate).')
@@ -113,7 +137,9 @@ FAKE = flags.DEFINE_string('fake', None, 'What is compared with --real (--mode=e
 
 def fail(message: str, code: int) -> NoReturn:
     """Ends with one line on standard error."""
-    print(f'gan_jax: {" ".join(message.split())}', file=sys.stderr)
+    print(f'gan_jax: {" ".join(message.split())}', file=sys.stderr, flush=True)
+    if rendezvous.several():
+        rendezvous.fail(code, message)
     sys.exit(code)
 
 
@@ -164,8 +190,11 @@ def check_flags(mode: str) -> None:
         )
 
 
-def run(mode: str) -> None:
-    """Does what the mode says.
+def run(mode: str) -> int:
+    """Does what the mode says, with the other processes where there are any.
+
+    Returns:
+      The exit code.
 
     Raises:
       UserError: if a flag that it needs is missing or one is not read, and whatever it raises
@@ -175,17 +204,23 @@ def run(mode: str) -> None:
     sets = mode == 'evaluate' and (REAL.value or FAKE.value)
     if not CONFIG.value and (mode == 'train' or not (WORKDIR.value or sets)):
         raise UserError('--config is missing; try --config=configs/dcgan.py')
+    if not SWEEP.value:  # its trials are the runs that several processes may play
+        where = (COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
+        rendezvous.start(rendezvous.place(*where, os.environ), RENDEZVOUS.value)
     file = overrides.find(CONFIG.value) if CONFIG.value else 'evaluation'
     workdir = pathlib.Path(WORKDIR.value or f'runs/{pathlib.Path(file).stem}')
     best, replica = BEST.value, REPLICA.value
     if mode == 'train':
         words = [(x, y) for x, _, y in (change.partition('=') for change in CHANGES.value)]
         if SWEEP.value:
-            return sweep(words, epath.Path(workdir))
+            sweep(words, epath.Path(workdir))
+            return 0
         config = overrides.apply(overrides.load(CONFIG.value or ''), words)
         experiment = train.train(config, workdir)
         if experiment is not None:
             report.write_report(workdir, experiment=experiment)
+        elif REQUEUE.value or rendezvous.several():
+            return STOPPED
     elif mode == 'animate':
         sample.animate(workdir, replica)
     elif mode == 'report':
@@ -217,6 +252,7 @@ def run(mode: str) -> None:
             raise UserError('--real and --fake go together; give both')
         else:
             evaluate.evaluate_sets(workdir, REAL.value, FAKE.value, num=num, changes=changes)
+    return 0
 
 
 def sweep(changes: Sequence[tuple[str, str]], folder: epath.Path) -> None:
@@ -254,7 +290,8 @@ def main(argv: Sequence[str]) -> None:
     try:
         if len(argv) > 1:
             raise UserError(f'{argv[1]!r} is not a flag; did you mean --config.{argv[1]}?')
-        run(MODE.value)
+        code = run(MODE.value)
+        rendezvous.finish()
     except UserError as error:
         fail(str(error), 2)
     except train.Diverged as error:
@@ -264,12 +301,21 @@ def main(argv: Sequence[str]) -> None:
             print(f'gan_jax: {line}', file=sys.stderr)
         sys.exit(1)
     except trials.Interrupted as error:
-        fail(f'{error}: all trials ended; the same command goes on from there', 128 + error.number)
+        code = STOPPED if REQUEUE.value else 128 + error.number
+        fail(f'{error}: all trials ended; the same command goes on from there', code)
     except OSError as error:
-        print(f'gan_jax: {errors.of_system(error)}', file=sys.stderr, flush=True)
+        line = errors.of_system(error)
+        print(f'gan_jax: {line}', file=sys.stderr, flush=True)
         with contextlib.suppress(OSError):
             sys.stdout.flush()
+        if rendezvous.several():
+            rendezvous.fail(3, line)
         os._exit(3)  # a thread of Orbax's would wait minutes for a folder that cannot be made
+    except Exception as error:
+        if rendezvous.several():
+            rendezvous.fail_of(error)
+        raise
+    sys.exit(code)
 
 
 if __name__ == '__main__':

@@ -6,7 +6,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import NoReturn
 
-from gan_jax.runtime import files
+from gan_jax.runtime import rendezvous, supervision
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -17,12 +17,13 @@ def end(number: int) -> NoReturn:
     Nothing can catch this: an exception has been swallowed by callbacks of libraries, and the run
     went on.
     """
-    files.remove_unfinished()
     line = (
-        f'gan_jax: ended by {signal.Signals(number).name}; the same command begins again, from the '
-        f'last checkpoint if there is one\n'
+        f'ended by {signal.Signals(number).name}; the same command begins again, from the last '
+        f'checkpoint if there is one'
     )
-    os.write(2, line.encode())
+    supervision.say(line)
+    if rendezvous.several():
+        rendezvous.fail(128 + number, line)
     os._exit(128 + number)
 
 
@@ -77,16 +78,25 @@ class Interrupt:
         self._handlers: dict[int, object] = {}
 
     def receive(self, number: int) -> bool:
-        """Whether it is the first signal; keeps its name."""
+        """Whether it is the first signal; keeps its name, and tells other processes."""
         first = self.name is None
         if first:
             self.name = signal.Signals(number).name
+            rendezvous.notify()
         return first
 
     def stops_at(self, step: int) -> bool:
-        """Whether the run is to be saved after this step and to end."""
-        del step
-        return self.name is not None
+        """Whether the run is to be saved after this step and to end: asked once per dispatch.
+
+        Several processes agree, and stop after one same step; one that has no other left simply
+        comes to the end of the run.
+        """
+        if not rendezvous.several():
+            return self.name is not None
+        if rendezvous.reached_stop():
+            self.name = self.name or 'a signal to another process'
+            return True
+        return False
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.receive(number)

@@ -8,6 +8,7 @@ import time
 import methods
 import pytest
 
+from gan_jax.runtime import preemption
 from gan_jax.runtime.preemption import Interrupt
 
 
@@ -27,6 +28,35 @@ def test_the_first_signal_asks_and_the_second_acts_as_usual(number):
             assert usual == [1]
     finally:
         signal.signal(number, before)
+
+
+def test_alone_a_run_stops_at_the_step_after_the_signal():
+    with Interrupt() as interrupt:
+        assert not interrupt.stops_at(3)
+        interrupt.receive(signal.SIGTERM)
+        assert interrupt.stops_at(4)
+
+
+def test_several_stop_when_all_do_whoever_was_told(monkeypatch):
+    agreed, told = [False, False, True], []
+    monkeypatch.setattr(preemption.rendezvous, 'several', lambda: True)
+    monkeypatch.setattr(preemption.rendezvous, 'reached_stop', lambda: agreed.pop(0))
+    monkeypatch.setattr(preemption.rendezvous, 'notify', lambda: told.append(1))
+    interrupt = Interrupt()
+    assert not interrupt.stops_at(1)
+    assert interrupt.receive(signal.SIGTERM)
+    assert told == [1]
+    assert not interrupt.stops_at(2)  # the others have not heard of it
+    assert interrupt.stops_at(3)
+    assert interrupt.name == 'SIGTERM'
+
+
+def test_one_of_several_that_was_not_told_itself_says_so(monkeypatch):
+    monkeypatch.setattr(preemption.rendezvous, 'several', lambda: True)
+    monkeypatch.setattr(preemption.rendezvous, 'reached_stop', lambda: True)
+    interrupt = Interrupt()
+    assert interrupt.stops_at(1)
+    assert interrupt.name == 'a signal to another process'
 
 
 # Each moment in a fork of its own, which is signalled once it says so.
