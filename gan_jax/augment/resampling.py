@@ -230,7 +230,5 @@ def _banded(side: int) -> np.ndarray:
     places = np.arange(side)
     matrices = np.zeros((4, side, side))
     for k in range(bank.shape[1]):
-        np.add.at(
-            matrices, (slice(None), places, _mirrored(places + k - half, side)), bank[:, k, None]
-        )
+        matrices += bank[:, k, None, None] * np.eye(side)[_mirrored(places + k - half, side)]
     return matrices
