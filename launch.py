@@ -40,7 +40,7 @@ from gan_jax.config import overrides  # noqa: E402
 from gan_jax.config.bounds import HUGE, check_number  # noqa: E402
 from gan_jax.config.checks import check_name  # noqa: E402
 from gan_jax.errors import UserError  # noqa: E402
-from gan_jax.runtime import preemption, process  # noqa: E402
+from gan_jax.runtime import buckets, preemption, process  # noqa: E402
 
 CONFIG = flags.DEFINE_string(
     'config', None, 'The run, a file in configs/; --config.a.b=value changes a key of it.'
@@ -142,7 +142,7 @@ def run(mode: str) -> None:
     if not CONFIG.value and (mode == 'train' or not (WORKDIR.value or sets)):
         raise UserError('--config is missing; try --config=configs/dcgan.py')
     file = overrides.find(CONFIG.value) if CONFIG.value else 'evaluation'
-    workdir = pathlib.Path(WORKDIR.value or f'runs/{pathlib.Path(file).stem}')
+    workdir = buckets.at(WORKDIR.value or f'runs/{pathlib.Path(file).stem}')
     best, replica = BEST.value, REPLICA.value
     if mode == 'train':
         words = [(x, y) for x, _, y in (change.partition('=') for change in CHANGES.value)]

@@ -5,6 +5,8 @@ not see a byte that was flipped on the disk, and has no way back from a file tha
 CRC of each array and of each record is kept beside them; on start the steps are tried from the
 newest, and one that fails is named and put aside. Orbax itself is asked for arrays only: it would
 read other files of every step at once, and fail where one is damaged.
+On a bucket, where nothing is renamed at once, it puts an object in a step's folder at the end:
+without that there is no checkpoint.
 """
 
 import contextlib
@@ -14,7 +16,6 @@ import json
 import math
 import os
 import pathlib
-import shutil
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,14 +29,18 @@ from absl import logging
 from flax import serialization
 
 from gan_jax.errors import UserError, number_of, one_line
+from gan_jax.runtime import buckets, files
 
 LATEST = 2  # so many are kept, and the best
 LOOKS = 3  # how often a reader looks at what seems damaged before it says so,
 PAUSE = 0.5  # after so many seconds: a trainer may be deleting it
 RECORDS = ('progress', 'config')
+COMMITTED = 'commit_success.txt'  # Orbax's name of what it puts last on a bucket
 METRIC = 'metrics'  # Orbax's name of the record of what the best is chosen by
 # These say nothing of what is on the disk.
-_NO_DAMAGE = (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_NO_DAMAGE = (
+    errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, buckets.UNREACHED
+)  # fmt: skip
 T = TypeVar('T')
 
 
@@ -192,8 +197,10 @@ class Checkpoints:
 
     def _steps(self) -> list[int]:
         """The steps there are that are not known to be damaged, from the newest."""
-        names = [x.name for x in self._directory.glob('[0-9]*') if x.name.isdigit()]
-        return sorted({int(name) for name in names} - self._damaged, reverse=True)
+        folders = [x for x in self._directory.glob('[0-9]*') if x.name.isdigit()]
+        if buckets.is_bucket(self._directory):
+            folders = [x for x in folders if (x / COMMITTED).exists()]
+        return sorted({int(x.name) for x in folders} - self._damaged, reverse=True)
 
     def best_step(self) -> int | None:
         """The step that is the best by the metric; None if none was evaluated."""
@@ -215,7 +222,8 @@ class Checkpoints:
           OSError: if it cannot be read for another reason, such as a permission.
         """
         folder = self._directory / str(step)
-        for look in range(LOOKS if self._read_only else 1):
+        again = self._read_only or buckets.is_bucket(folder)
+        for look in range(LOOKS if again else 1):
             try:
                 return read(folder)
             except UserError:
@@ -226,7 +234,7 @@ class Checkpoints:
                 number = number_of(error)
                 if number in _NO_DAMAGE:
                     raise OSError(number, os.strerror(number), str(folder)) from error
-                if self._read_only and look < LOOKS - 1:
+                if again and look < LOOKS - 1:
                     time.sleep(PAUSE)
                 elif folder.exists() or not self._read_only:
                     self._put_aside(step, one_line(error))
@@ -238,9 +246,7 @@ class Checkpoints:
         logging.error('checkpoint %s is damaged (%s); dropped', folder, reason)
         self._damaged.add(step)
         if not self._read_only:
-            aside = self._directory / f'damaged_{step}'
-            shutil.rmtree(aside, ignore_errors=True)
-            folder.rename(aside)
+            files.move_folder(folder, self._directory / f'damaged_{step}')
 
     def save(
         self,
@@ -292,7 +298,9 @@ class Checkpoints:
         """Orbax's manager, which reads none of the files."""
         if self._manager is None:
             self._kept = _Kept(self._metrics())
+            mode = 'commit_file' if buckets.is_bucket(self._directory) else 'auto'
             options = ocp.CheckpointManagerOptions(
+                atomicity_options=ocp.options.AtomicityOptions(ocp.options.AtomicityMode(mode)),
                 preservation_policy=self._kept,
                 best_fn=lambda metrics: metrics['value'],
                 best_mode='min',
@@ -307,6 +315,8 @@ class Checkpoints:
         try:
             yield
         except Exception as error:  # arrays are written by a library that tells of it in words
+            if buckets.is_bucket(self._directory):
+                raise buckets.of_system(error, self._directory) from error
             number = number_of(error)
             if number is None:
                 raise

@@ -1,4 +1,5 @@
 import contextlib
+import socket
 import subprocess
 import sys
 
@@ -22,7 +23,10 @@ def test_a_folder_is_held_until_the_process_ends_however_it_ends(tmp_path):
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert holder.stdout.readline() == 'held\n'
-    refused = pytest.raises(UserError, match=r'another process trains in .*run; .*--workdir')
+    who = rf'host {socket.gethostname()}, process {holder.pid}, since 20\d\d-.* UTC'
+    refused = pytest.raises(
+        UserError, match=rf'another process trains in .*run \({who}\); .*--workdir'
+    )
     with refused, lock.alone(tmp_path / 'run'):
         pass
     holder.kill()
