@@ -8,6 +8,7 @@ python tests/emulator.py PORT BUCKET
 """
 
 import contextlib
+import importlib.util
 import socket
 import subprocess
 import sys
@@ -31,9 +32,7 @@ def environment(port):
 def missing():
     """Why it cannot be started here; nothing if it can."""
     for package in ('gcsfs', 'gcp_storage_emulator'):
-        try:
-            __import__(package)
-        except ImportError:
+        if importlib.util.find_spec(package) is None:
             return f'{package} is not installed: pip install gcsfs gcp-storage-emulator'
     return ''
 

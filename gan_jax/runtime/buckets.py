@@ -130,26 +130,26 @@ class Bucket(gpath.PosixGPath):
         """Itself."""
         return self
 
+    def _kind(self) -> str:
+        try:
+            return self._storage.info(str(self))['type']
+        except FileNotFoundError:
+            return ''
+
     @_told
     def exists(self) -> bool:
         """Whether there is such an object, or any below it."""
-        return self._storage.exists(str(self))
+        return bool(self._kind())
 
     @_told
     def is_dir(self) -> bool:
         """Whether there are objects below it."""
-        try:
-            return self._storage.info(str(self))['type'] == 'directory'
-        except FileNotFoundError:
-            return False
+        return self._kind() == 'directory'
 
     @_told
     def is_file(self) -> bool:
         """Whether there is such an object."""
-        try:
-            return self._storage.info(str(self))['type'] == 'file'
-        except FileNotFoundError:
-            return False
+        return self._kind() == 'file'
 
     @_told
     def iterdir(self) -> Iterator['Bucket']:
