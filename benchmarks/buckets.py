@@ -1,7 +1,7 @@
 """A run on a bucket is what it is on a disk: killed, resumed, damaged, read, and started twice.
 
     pip install gcsfs gcp-storage-emulator
-    python -m benchmarks.buckets [--kills 3] [--pairs 20]
+    python -m benchmarks.buckets [--kills 3] [--pairs 20] [--only resumed,read,damaged,over,twice]
 
 The bucket is an emulator on this machine (tests/emulator.py). Printed is a line for each thing that
 is shown, with what was found; the exit code is 1 if one is not as it should be.
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 
+import fsspec
 import numpy as np
 
 from gan_jax.runtime import buckets, checkpoint, lock, metric_writer
@@ -141,14 +142,19 @@ def read(bucket):
     tell('evaluation.json holds figures', bool(judged['figures']))
 
 
-def damaged(folder, bucket):
-    workdir = bucket / 'whole'
+def flip_a_bit(workdir):
+    """Changes one bit of the largest object of the newest checkpoint's arrays."""
     state = workdir / 'checkpoints' / str(STEPS) / 'state'
-    largest = max(state._storage.find(str(state), detail=True).values(), key=lambda x: x['size'])
-    file = buckets.at(f'gs://{largest["name"]}')
+    objects = fsspec.filesystem('gs').find(str(state), detail=True)
+    file = buckets.at(f'gs://{max(objects, key=lambda x: objects[x]["size"])}')
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(bytes(content))
+
+
+def damaged(folder, bucket):
+    workdir = bucket / 'whole'
+    flip_a_bit(workdir)
     code, out = finish(start('--mode=sample', '--num=16', f'--workdir={workdir}'))
     tell(
         'a flipped bit is found and the step before is sampled',
@@ -221,19 +227,26 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--kills', type=int, default=3)
     parser.add_argument('--pairs', type=int, default=20)
+    parser.add_argument('--only', default='resumed,read,damaged,over,twice')
     args = parser.parse_args()
+    only = args.only.split(',')
     if emulator.missing():
         sys.exit(emulator.missing())
     with emulator.started() as environment, tempfile.TemporaryDirectory() as folder:
         os.environ.update(environment)
         disk, bucket = pathlib.Path(folder), buckets.at(f'gs://{emulator.BUCKET}')
         os.environ['XDG_CACHE_HOME'] = str(disk / 'cache')
-        resumed(disk, bucket, args.kills)
-        read(bucket)
-        damaged(disk, bucket)
+        if 'resumed' in only:
+            resumed(disk, bucket, args.kills)
+        if 'read' in only:
+            read(bucket)
+        if 'damaged' in only:
+            damaged(disk, bucket)
         for place in (disk, bucket):
-            taken_over(place)
-            twice(place, args.pairs)
+            if 'over' in only:
+                taken_over(place)
+            if 'twice' in only:
+                twice(place, args.pairs)
     sys.exit(bool(failures))
 
 
