@@ -99,6 +99,23 @@ def of_system(error: Exception, path: pathlib.PurePath) -> OSError:
     return OSError(UNREACHED, words, str(path))
 
 
+@contextlib.contextmanager
+def _putting(path: 'Bucket') -> Iterator[None]:
+    """As `telling`; of an object that is put only its bucket can be missing.
+
+    Raises:
+      UserError: if it is.
+    """
+    with telling(path):
+        try:
+            yield
+        except FileNotFoundError:
+            bucket = '/'.join(str(path).split('/')[:3])
+            raise UserError(
+                f'there is no bucket {bucket}, or none that you may see; make it, or name another'
+            ) from None
+
+
 def _told(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def apply(self: 'Bucket', *args: Any, **kwargs: Any) -> Any:
@@ -158,8 +175,11 @@ class Bucket(gpath.PosixGPath):
 
     @_told
     def glob(self, pattern: str) -> Iterator['Bucket']:
-        """What is below it and matches."""
-        return iter([*super().glob(pattern)])
+        """What is below it and matches; nothing where nothing is."""
+        try:
+            return iter([*super().glob(pattern)])
+        except FileNotFoundError:
+            return iter(())
 
     def mkdir(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: there are no folders."""
@@ -183,29 +203,29 @@ class Bucket(gpath.PosixGPath):
         """All that it holds, as text."""
         return self.read_bytes().decode(encoding or 'utf-8')
 
-    @_told
     def write_bytes(self, data: bytes) -> int:
         """Puts the whole object in the place of what is there."""
-        self._storage.pipe_file(str(self), bytes(data))
+        with _putting(self):
+            self._storage.pipe_file(str(self), bytes(data))
         return len(data)
 
     def write_text(self, data: str, *args: Any, **kwargs: Any) -> int:
         """As `write_bytes`, as UTF-8."""
         return self.write_bytes(data.encode())
 
-    @_told
     def create(self, data: bytes) -> bool:
         """Puts an object where there is none: of many who try at once one is told that it did."""
-        try:
-            self._storage.pipe_file(str(self), bytes(data), mode='create')
-        except FileExistsError:  # perhaps by a try of ours whose answer was lost
-            return self._storage.cat_file(str(self)) == bytes(data)
+        with _putting(self):
+            try:
+                self._storage.pipe_file(str(self), bytes(data), mode='create')
+            except FileExistsError:  # perhaps by a try of ours whose answer was lost
+                return self._storage.cat_file(str(self)) == bytes(data)
         return True
 
-    @_told
     def put(self, file: pathlib.Path) -> None:
         """Puts a file of this machine's in the place of what is there."""
-        self._storage.put_file(str(file), str(self))
+        with _putting(self):
+            self._storage.put_file(str(file), str(self))
 
     @_told
     def modified(self) -> float:

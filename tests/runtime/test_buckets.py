@@ -8,7 +8,7 @@ import pytest
 from etils import epath
 
 from gan_jax.errors import UserError, of_system
-from gan_jax.runtime import buckets, files
+from gan_jax.runtime import buckets, files, lock
 
 
 def storage():
@@ -115,7 +115,6 @@ def test_a_file_is_put_whole_or_not_at_all(bucket):
         (ConnectionResetError(104, 'reset'), errno.ECONNABORTED),
         (TimeoutError(), errno.ECONNABORTED),
         (ValueError('Bad Request'), errno.ECONNABORTED),
-        (FileNotFoundError('b/o'), errno.ENOENT),
     ],
 )
 def test_what_a_storage_raises_is_an_error_of_the_system_in_one_line(
@@ -132,6 +131,23 @@ def test_what_a_storage_raises_is_an_error_of_the_system_in_one_line(
         assert told.value.errno == number
         assert of_system(told.value).startswith('gs://bucket/a: ')
         assert '\n' not in of_system(told.value)
+
+
+def test_a_bucket_that_is_not_there_is_a_mistake_in_one_line(bucket, monkeypatch, tmp_path):
+    monkeypatch.setattr(storage(), 'down', FileNotFoundError('b/o'))
+    (tmp_path / 'file').write_text('')
+    told = pytest.raises(UserError, match=r'^there is no bucket gs://bucket, .*; make it, or name')
+    for act in (
+        lambda x: x.write_bytes(b''), lambda x: x.create(b''), lambda x: x.put(tmp_path / 'file'),
+        lambda x: files.check_writable(x, 'make it writable'),
+    ):  # fmt: skip
+        with told:
+            act(bucket / 'run' / 'a')
+    with told, lock.alone(bucket / 'run'):
+        pass
+    assert not [*(bucket / 'run').glob('*')]
+    with pytest.raises(FileNotFoundError, match='gs://bucket/run/a'):
+        (bucket / 'run' / 'a').read_bytes()
 
 
 def test_a_network_that_is_down_does_not_say_that_nothing_is_there(bucket, monkeypatch):
