@@ -51,7 +51,7 @@ from gan_jax.config import overrides  # noqa: E402
 from gan_jax.config.bounds import HUGE, check_number  # noqa: E402
 from gan_jax.config.checks import check_name  # noqa: E402
 from gan_jax.errors import UserError  # noqa: E402
-from gan_jax.runtime import preemption, process, rendezvous  # noqa: E402
+from gan_jax.runtime import buckets, preemption, process, rendezvous  # noqa: E402
 from gan_jax.sweeps import engines, halving, search, start, trials  # noqa: E402
 
 CONFIG = flags.DEFINE_string(
@@ -208,7 +208,7 @@ def run(mode: str) -> int:
         where = (COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
         rendezvous.start(rendezvous.place(*where, os.environ), RENDEZVOUS.value)
     file = overrides.find(CONFIG.value) if CONFIG.value else 'evaluation'
-    workdir = pathlib.Path(WORKDIR.value or f'runs/{pathlib.Path(file).stem}')
+    workdir = buckets.at(WORKDIR.value or f'runs/{pathlib.Path(file).stem}')
     best, replica = BEST.value, REPLICA.value
     if mode == 'train':
         words = [(x, y) for x, _, y in (change.partition('=') for change in CHANGES.value)]

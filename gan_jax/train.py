@@ -152,6 +152,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
             with progress_lib.lines('making the pictures'):
                 processes.on_first(lambda: [x.result() for x in pictures])
             pictures.clear()
+            log.flush()
             progress = {'data': batches.get_state(), 'means': means.sums}
             progress |= {'examples': len(dataset), 'cores': process.cores()}
             try:

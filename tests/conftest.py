@@ -20,6 +20,7 @@ os.environ['PJRT_NPROC'] = '16'
 os.environ['JAX_PLATFORMS'] = 'cpu'
 
 import command_line  # noqa: E402
+import in_memory  # noqa: E402
 import jax  # noqa: E402
 import programs  # noqa: E402
 import pytest  # noqa: E402
@@ -73,6 +74,13 @@ def server():
     started = command_line.Server()
     yield started
     started.close()
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """A bucket in memory, as a path."""
+    yield in_memory.bucket(monkeypatch)
+    in_memory.backend.fsspec_backend._get_filesystem.cache_clear()
 
 
 @pytest.fixture(scope='session', autouse=True)

@@ -17,8 +17,8 @@ from gan_jax.config.checks import imported
 from gan_jax.errors import UserError, one_line
 from gan_jax.evaluation import evaluator, extractors
 from gan_jax.modalities import Modality
+from gan_jax.runtime import buckets, checkpoint, parallel, replicas
 from gan_jax.runtime import cache as cache_lib
-from gan_jax.runtime import checkpoint, parallel, replicas
 from gan_jax.sampling import sampler, translation
 
 
@@ -114,7 +114,7 @@ class Experiment:
         """
         if not self.config['init_from']:
             return self.init()
-        return self.init(_trained(pathlib.Path(self.config['init_from']), self))
+        return self.init(_trained(buckets.at(self.config['init_from']), self))
 
     def sources(self, dataset: data.Dataset, places: np.ndarray) -> translation.Sources:
         """Sources of a data set's examples, always the same."""
@@ -253,7 +253,7 @@ def build(config: Mapping[str, Any]) -> Experiment:
     make_game = check(config)
     init_config = {}
     if config['init_from']:
-        init_config = saved.read_config(pathlib.Path(config['init_from']))
+        init_config = saved.read_config(buckets.at(config['init_from']))
     fed = inputs.load_fed(config)
     dataset = inputs.as_shown(config, fed)
     settings = modalities.settings_of(dataset)

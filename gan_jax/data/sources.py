@@ -13,7 +13,7 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
-from gan_jax.data import pictures, synthetic
+from gan_jax.data import pictures, remote, synthetic
 from gan_jax.errors import NoSplit, UserError, one_line, printable
 
 Record = tuple[Image.Image | np.ndarray, int]
@@ -167,7 +167,7 @@ def is_image(name: str, passed: collections.Counter[str]) -> bool:
     return False
 
 
-def tell_passed(dataset: str, root: pathlib.Path, passed: collections.Counter[str]) -> None:
+def tell_passed(dataset: str, root: object, passed: collections.Counter[str]) -> None:
     """Logs what `is_image` has counted, if anything."""
     if passed:
         logging.info(
@@ -203,12 +203,16 @@ def image_files(dataset: str, root: pathlib.Path) -> list[pathlib.Path]:
     except OSError as error:
         raise UserError(f'config.dataset={dataset}: {error}; make it readable') from error
     if not files:
-        raise UserError(
-            f'config.dataset={dataset}: {root} holds no images; put files there that end in '
-            f'{", ".join(sorted(pictures.suffixes()))}, in any nesting'
-        )
+        raise _no_images(dataset, root)
     tell_passed(dataset, root, passed)
     return files
+
+
+def _no_images(dataset: str, root: object) -> UserError:
+    return UserError(
+        f'config.dataset={dataset}: {root} holds no images; put files there that end in '
+        f'{", ".join(sorted(pictures.suffixes()))}, in any nesting'
+    )
 
 
 def folder(path: str, split: str = 'train') -> Source:
@@ -217,23 +221,57 @@ def folder(path: str, split: str = 'train') -> Source:
     The class is the first folder on the way to a file, '' if there is none.
 
     Args:
-      path: the folder; ~ is the home.
+      path: the folder; ~ is the home. Or a place on a bucket, such as gs://bucket/pictures.
       split: 'train' only; name another folder for another split.
 
     Raises:
       UserError: if it is not there, not a folder, or has no image files.
     """
+    dataset = f'{FOLDER}{path}'
+    _only_train(dataset, split)
+    if remote.is_remote(path):
+        return _of_files(dataset, *_image_objects(dataset, path))
     root = pathlib.Path(path).expanduser()
-    _only_train(f'{FOLDER}{path}', split)
-    files = image_files(f'{FOLDER}{path}', root)
-    names = [printable(file.relative_to(root)) for file in files]
-    classes = [pathlib.Path(name).parts[0] if os.sep in name else '' for name in names]
+    files = image_files(dataset, root)
+    names = [file.relative_to(root).as_posix() for file in files]
+    return _of_files(dataset, names, lambda indices: [(i, files[i]) for i in indices])
+
+
+def _of_files(
+    dataset: str, names: list[str], fetch: Callable[[Sequence[int]], Sequence[Any]]
+) -> Source:
+    """Pictures by their names; `fetch` gives (index, file or what it holds) of each."""
+    names = [printable(name) for name in names]
+    classes = [name.split('/')[0] if '/' in name else '' for name in names]
     class_names = tuple(sorted(set(classes)))
     labels = [class_names.index(name) for name in classes]
     return Source(
-        printable(f'{FOLDER}{path}'), len(files), class_names, _as_they_are,
-        lambda i: (pictures.opened(files[i]), labels[i]), names.__getitem__, labels=labels,
+        printable(dataset), len(names), class_names, fetch,
+        lambda found: (pictures.opened(found[1]), labels[found[0]]),
+        names.__getitem__, labels=labels,
     )  # fmt: skip
+
+
+def _image_objects(
+    dataset: str, path: str
+) -> tuple[list[str], Callable[[Sequence[int]], Sequence[Any]]]:
+    """The pictures under a path on a bucket, as `_of_files` takes them."""
+    found, fetch = remote.listed(f'config.dataset={dataset}', path)
+    passed: collections.Counter[str] = collections.Counter()
+    names = [
+        x
+        for x in found
+        if not any(y.startswith('.') for y in x.split('/')[:-1])
+        and is_image(x.rsplit('/', 1)[-1], passed)
+    ]
+    if not names:
+        raise _no_images(dataset, path)
+    tell_passed(dataset, path, passed)
+
+    def some(indices: Sequence[int]) -> Sequence[Any]:
+        return [*zip(indices, fetch([names[i] for i in indices]), strict=True)]
+
+    return names, some
 
 
 def _prepare_command(name: str, data_dir: str | None) -> str:
@@ -268,7 +306,7 @@ def _not_found(name: str, data_dir: str | None) -> UserError:
     )
 
 
-def _prepared(name: str, data_dir: str | None) -> Any:
+def _prepared(name: str, split: str, data_dir: str | None) -> Any:
     """The TFDS builder of a set that lies prepared on disk as array_record.
 
     It is found by its files alone: tfds.builder would ask a server about a set that has none.
@@ -280,6 +318,8 @@ def _prepared(name: str, data_dir: str | None) -> Any:
     except ValueError:
         raise _not_found(name, data_dir) from None
     where = os.path.expanduser(data_dir) if data_dir else None
+    if where and remote.is_remote(where):
+        where = str(remote.prepared(name, split, where))
     find = functools.partial(tfds.core.read_only_builder.builder_from_files, name, data_dir=where)
     try:
         builder = find()
@@ -305,7 +345,7 @@ def tfds_images(name: str, split: str = 'train', data_dir: str | None = None) ->
     Args:
       name: as TFDS has it: 'mnist', 'name/config', 'name:1.0.0'.
       split: a split or a slice of one.
-      data_dir: the folder of the prepared sets; None is TFDS's own.
+      data_dir: the folder of the prepared sets, perhaps on a bucket; None is TFDS's own.
 
     Raises:
       UserError: if the set is unknown, not prepared, prepared in another format, or has no such
@@ -313,7 +353,7 @@ def tfds_images(name: str, split: str = 'train', data_dir: str | None = None) ->
     """
     import tensorflow_datasets as tfds
 
-    builder = _prepared(name, data_dir)
+    builder = _prepared(name, split, data_dir)
     image_key, image = _feature(builder.info.features, tfds.features.Image, 'image')
     label_key, label = _feature(builder.info.features, tfds.features.ClassLabel, 'label')
     if image is None or image.np_dtype != np.uint8:

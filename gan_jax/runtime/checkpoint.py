@@ -9,6 +9,9 @@ read other files of every step at once, and fail where one is damaged.
 Of several processes all save and restore together, and the first one decides: which step is sound,
 what is put aside, what is kept. Every device has all of a state, so the first process has, too, and
 Orbax has it write the arrays.
+
+On a bucket, where nothing is renamed at once, it puts an object in a step's folder at the end:
+without that there is no checkpoint.
 """
 
 import contextlib
@@ -17,7 +20,6 @@ import errno
 import json
 import os
 import pathlib
-import shutil
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -31,15 +33,18 @@ from absl import logging
 from flax import serialization
 
 from gan_jax.errors import UserError, number_of, one_line
+from gan_jax.runtime import buckets, files, processes
 from gan_jax.runtime import manager as manager_lib
-from gan_jax.runtime import processes
 
 LOOKS = 3  # how often a reader looks at what seems damaged before it says so,
 PAUSE = 0.5  # after so many seconds: a trainer may be deleting it
 RECORDS = ('progress', 'config')
+COMMITTED = 'commit_success.txt'  # Orbax's name of what it puts last on a bucket
 METRIC = 'metrics'  # Orbax's name of the record of what the best is chosen by
 # These say nothing of what is on the disk.
-_NO_DAMAGE = (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_NO_DAMAGE = (
+    errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, buckets.UNREACHED
+)  # fmt: skip
 T = TypeVar('T')
 
 
@@ -179,8 +184,10 @@ class Checkpoints:
 
     def _steps(self) -> list[int]:
         """The steps there are that are not known to be damaged, from the newest."""
-        names = [x.name for x in self._directory.glob('[0-9]*') if x.name.isdigit()]
-        return sorted({int(name) for name in names} - self._damaged, reverse=True)
+        folders = [x for x in self._directory.glob('[0-9]*') if x.name.isdigit()]
+        if buckets.is_bucket(self._directory):
+            folders = [x for x in folders if (x / COMMITTED).exists()]
+        return sorted({int(x.name) for x in folders} - self._damaged, reverse=True)
 
     def best_step(self) -> int | None:
         """The step that is the best by the metric; None if none was evaluated."""
@@ -202,7 +209,8 @@ class Checkpoints:
           OSError: if it cannot be read for another reason, such as a permission.
         """
         folder = self._directory / str(step)
-        for look in range(LOOKS if self._read_only else 1):
+        again = self._read_only or buckets.is_bucket(folder)
+        for look in range(LOOKS if again else 1):
             try:
                 return read(folder)
             except UserError:
@@ -213,7 +221,7 @@ class Checkpoints:
                 number = number_of(error)
                 if number in _NO_DAMAGE:
                     raise OSError(number, os.strerror(number), str(folder)) from error
-                if self._read_only and look < LOOKS - 1:
+                if again and look < LOOKS - 1:
                     time.sleep(PAUSE)
                 elif folder.exists() or not self._read_only:
                     self._put_aside(step, one_line(error))
@@ -225,9 +233,7 @@ class Checkpoints:
         logging.error('checkpoint %s is damaged (%s); dropped', folder, reason)
         self._damaged.add(step)
         if not self._read_only:
-            aside = self._directory / f'damaged_{step}'
-            shutil.rmtree(aside, ignore_errors=True)
-            folder.rename(aside)
+            files.move_folder(folder, self._directory / f'damaged_{step}')
 
     def save(
         self,
@@ -287,6 +293,8 @@ class Checkpoints:
         try:
             yield
         except Exception as error:  # arrays are written by a library that tells of it in words
+            if buckets.is_bucket(self._directory):
+                raise buckets.of_system(error, self._directory) from error
             number = number_of(error)
             if number is None:
                 raise

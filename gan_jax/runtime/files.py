@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import secrets
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,11 +19,13 @@ import numpy as np
 from PIL import Image
 
 from gan_jax.errors import UserError, one_line
+from gan_jax.runtime import buckets
 
 MISSING = 'missing'  # the key of reasons why numbers are null
 # What no other place need help against.
 NOT_OF_THE_PLACE = (
-    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE,
+    buckets.UNREACHED,
 )  # fmt: skip
 _TEMPORARY = re.compile(r'tmp_[0-9a-f]{16}(\.\w{1,8})?')
 _STALE = 24 * 3600  # seconds; nothing is written for so long
@@ -34,7 +37,8 @@ def replace(file: pathlib.Path, write: Callable[[pathlib.Path], object]) -> None
     """Has `write` write a temporary file beside `file`, then puts it in its place.
 
     The temporary file's name is nobody else's, and all of it is on the disk before it takes the
-    place. Several writers of one file do not meet: the last one's stays. The folder is made.
+    place. Several writers of one file do not meet: the last one's stays. The folder is made. On a
+    bucket the temporary file is this machine's, and one put of the whole object takes the place.
 
     Args:
       file: the file; a symbolic link is replaced, not followed.
@@ -43,6 +47,12 @@ def replace(file: pathlib.Path, write: Callable[[pathlib.Path], object]) -> None
     Raises:
       OSError: if it cannot be written; it names `file`. Nothing is left beside it then.
     """
+    if isinstance(file, buckets.Bucket):
+        with tempfile.TemporaryDirectory() as folder:
+            whole = pathlib.Path(folder) / f'whole{file.suffix}'
+            write(whole)
+            file.put(whole)
+        return
     with naming(file, over=True):
         file.parent.mkdir(parents=True, exist_ok=True)
         if file.parent not in _swept:
@@ -64,6 +74,15 @@ def replace(file: pathlib.Path, write: Callable[[pathlib.Path], object]) -> None
             _unfinished.discard(temporary)
         with contextlib.suppress(OSError):  # not every file system can
             _sync(file.parent)
+
+
+def move_folder(folder: pathlib.Path, place: pathlib.Path) -> None:
+    """Renames a folder; what is at its new place goes."""
+    if isinstance(place, buckets.Bucket):
+        place.rmtree(missing_ok=True)
+    else:
+        shutil.rmtree(place, ignore_errors=True)
+    folder.rename(place)
 
 
 def remove_unfinished() -> None:
@@ -99,6 +118,8 @@ def _sync(path: pathlib.Path) -> None:
 
 def sweep(folder: pathlib.Path, seconds: float = 0) -> None:
     """Removes the temporary files of killed processes, as old as this or older."""
+    if buckets.is_bucket(folder):  # there are none
+        return
     for file in folder.glob('tmp_*'):
         with contextlib.suppress(OSError):
             if _TEMPORARY.fullmatch(file.name) and time.time() - file.stat().st_mtime >= seconds:
@@ -188,6 +209,11 @@ def check_writable(folder: pathlib.Path, remedy: str, names: Iterable[str] = ())
       OSError: if there is no space, or the disk fails.
     """
     try:
+        if isinstance(folder, buckets.Bucket):
+            probe = folder / f'tmp_{secrets.token_hex(8)}'
+            probe.write_bytes(b'')
+            probe.unlink()
+            return
         with naming(folder, over=True):
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):

@@ -7,7 +7,7 @@ from typing import Any
 
 import orbax.checkpoint as ocp
 
-from gan_jax.runtime import processes
+from gan_jax.runtime import buckets, processes
 
 LATEST = 2  # so many are kept, and the best
 
@@ -43,7 +43,9 @@ class Manager(ocp.CheckpointManager):
     def __init__(self, directory: pathlib.Path, kept: Kept):
         """The directory is there already."""
         several = processes.count() > 1
+        mode = 'commit_file' if buckets.is_bucket(directory) else 'auto'
         options = ocp.CheckpointManagerOptions(
+            atomicity_options=ocp.options.AtomicityOptions(ocp.options.AtomicityMode(mode)),
             preservation_policy=kept,
             best_fn=lambda metrics: metrics['value'],
             best_mode='min',

@@ -5,6 +5,8 @@ import json
 import math
 import pathlib
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,9 +17,12 @@ from absl import logging
 from tensorboardX import event_file_writer, summary
 from tensorboardX.proto import event_pb2
 
-from gan_jax.runtime import files, progress
+from gan_jax.runtime import buckets, files, progress
 
 FLUSH = 120.0  # seconds between which TensorBoard is shown something new
+# Between two puts of a metrics.jsonl on a bucket: seconds, or more if that is less than so many
+# bytes a second. So what is put in all grows with a run's time, not with the square of its lines.
+PAUSE, RATE = 10.0, 100_000
 # Keys of metrics.jsonl that say how fast a run was, not what it computed.
 TIMING = ('seconds', 'examples_per_second', 'data_wait')
 
@@ -106,6 +111,91 @@ def _wrong(record: Any) -> str:
     return ''
 
 
+class _Lines:
+    """The lines of a file, each on the disk as soon as it is written."""
+
+    def __init__(self, file: pathlib.Path, kept: bytes | None):
+        """The file is to hold `kept` first; None is what it holds."""
+        self._file = file
+        if kept is not None:
+            files.replace(file, lambda part: part.write_bytes(kept))
+        self._stream = file.open('ab')
+
+    def write(self, line: bytes) -> None:
+        with files.naming(self._file):
+            self._stream.write(line)
+            self._stream.flush()
+
+    def flush(self) -> None:
+        """Has all be where a resume finds it; it is."""
+
+    def close(self) -> None:
+        with files.naming(self._file):
+            self._stream.close()
+
+
+class _Object:
+    """The lines of an object on a bucket, to which nothing can be added: it is put anew, whole.
+
+    Not at each line, see RATE; lines after the last checkpoint, which a resume writes again, may be
+    missing if the process is killed.
+    """
+
+    def __init__(self, file: pathlib.Path, kept: bytes | None):
+        self._file, self._content = file, bytearray(kept or b'')
+        self._put = 0 if kept is None else -1  # the length that was put
+        self._when = -float('inf')
+        self.flush()
+
+    def write(self, line: bytes) -> None:
+        self._content += line
+        if time.monotonic() - self._when >= max(PAUSE, len(self._content) / RATE):
+            self.flush()
+
+    def flush(self) -> None:
+        """Has all be where a resume finds it."""
+        if len(self._content) != self._put:
+            self._file.write_bytes(bytes(self._content))
+            self._put, self._when = len(self._content), time.monotonic()
+
+    close = flush
+
+
+class _EventObjects:
+    """tensorboardX's EventsWriter on a bucket: each flush puts an object with what is new.
+
+    TensorBoard reads the files of a folder one after the other, in the order of their names.
+    """
+
+    def __init__(self, workdir: pathlib.Path):
+        self._workdir, self._count, self._lock = workdir, 0, threading.Lock()
+        self._folder = tempfile.TemporaryDirectory()
+        self._writer: event_file_writer.EventsWriter | None = None
+
+    def write_event(self, event: event_pb2.Event) -> None:
+        with self._lock:
+            if self._writer is None:
+                prefix, suffix = f'{self._folder.name}/events', f'.{self._count:06d}'
+                self._writer = event_file_writer.EventsWriter(prefix, suffix)
+                self._count += 1
+            self._writer.write_event(event)
+
+    def flush(self) -> None:
+        with self._lock:
+            if self._writer is None:
+                return
+            self._writer.close()
+            self._writer = None
+            for file in pathlib.Path(self._folder.name).iterdir():
+                content = file.read_bytes()
+                (self._workdir / file.name).write_bytes(content)
+                file.unlink()
+
+    def close(self) -> None:
+        self.flush()
+        self._folder.cleanup()
+
+
 class _Events:
     """TensorBoard's events, written where they are given, and safe to give from several threads.
 
@@ -116,7 +206,11 @@ class _Events:
     def __init__(self, workdir: pathlib.Path, purge_step: int):
         self._folder = workdir
         with files.naming(workdir):
-            self._writer = event_file_writer.EventsWriter(str(workdir / 'events'))
+            self._writer: Any = (
+                _EventObjects(workdir)
+                if buckets.is_bucket(workdir)
+                else event_file_writer.EventsWriter(str(workdir / 'events'))
+            )
         self._flushed = 0.0
         self._write(purge_step, file_version='brain.Event:2')
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
@@ -156,16 +250,13 @@ class Log:
         Raises:
           OSError: if it cannot be read or written; so do all that write.
         """
-        self._file = workdir / 'metrics.jsonl'
-        if self._file.exists():
-            lines, problems = _read_lines(self._file)
+        file, kept = workdir / 'metrics.jsonl', None
+        if file.exists():
+            lines, problems = _read_lines(file)
             if problems:
-                logging.warning(
-                    '%s: %s; %d of its lines dropped', self._file, problems[0], len(problems)
-                )
-            kept = [line + b'\n' for line, record in lines if record['step'] <= step]
-            files.replace(self._file, lambda file: file.write_bytes(b''.join(kept)))
-        self._stream = self._file.open('a')
+                logging.warning('%s: %s; %d of its lines dropped', file, problems[0], len(problems))
+            kept = b''.join(line + b'\n' for line, record in lines if record['step'] <= step)
+        self._lines = (_Object if buckets.is_bucket(workdir) else _Lines)(file, kept)
         self._events = _Events(workdir, step + 1)
         self._examples = examples
         self._last = self._start = time.monotonic()
@@ -225,9 +316,7 @@ class Log:
     ) -> None:
         """Writes metrics under a step; those that are not finite as null, with the reasons."""
         record = {'step': step, **metrics, files.MISSING: missing}
-        with files.naming(self._file):
-            self._stream.write(files.json_text(record) + '\n')
-            self._stream.flush()
+        self._lines.write(f'{files.json_text(record)}\n'.encode())
         for name in metrics.keys() - not_finite(metrics):
             self._events.scalar(step, name, metrics[name])
 
@@ -235,12 +324,15 @@ class Log:
         """Shows a picture [height, width, channels] in TensorBoard."""
         self._events.image(step, name, image)
 
+    def flush(self) -> None:
+        """Has all that was written be where a resume finds it: before a checkpoint is saved."""
+        self._lines.flush()
+
     def close(self) -> None:
         """Flushes all."""
         with contextlib.ExitStack() as stack:  # each, though another fails
             stack.callback(self._events.close)
-            stack.enter_context(files.naming(self._file))
-            stack.callback(self._stream.close)
+            stack.callback(self._lines.close)
             if self._bar is not None:
                 self._bar.close()
 

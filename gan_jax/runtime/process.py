@@ -135,11 +135,15 @@ def leave_out_closed_loops() -> None:
 def worth_reading(record: python_logging.LogRecord) -> bool:
     """Our own lines, errors, and JAX's warnings: libraries tell at length of every file.
 
-    Orbax logs the traceback of what it raises, too.
+    Orbax and gcsfs log the traceback of what they raise, too.
     """
     file = pathlib.Path(record.pathname)
     least = python_logging.ERROR
-    for library, level in (('jax', python_logging.WARNING), ('orbax', python_logging.CRITICAL)):
+    for library, level in (
+        ('jax', python_logging.WARNING),
+        ('orbax', python_logging.CRITICAL),
+        ('gcsfs', python_logging.CRITICAL),
+    ):
         if library in file.parts:
             least = level
     return record.levelno >= least or file.is_relative_to(PACKAGE)

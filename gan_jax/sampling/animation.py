@@ -1,5 +1,6 @@
 """Pictures one after the other, as an animated GIF."""
 
+import io
 import pathlib
 from collections.abc import Iterable, Sequence
 
@@ -20,7 +21,7 @@ def whole(files: Iterable[pathlib.Path]) -> list[pathlib.Path]:
         try:
             if not file.is_file():
                 raise ValueError
-            with Image.open(file, formats=['PNG']) as image:
+            with Image.open(io.BytesIO(file.read_bytes()), formats=['PNG']) as image:
                 image.load()
             good.append(file)
         except Exception:  # foreign bytes: anything may be raised
@@ -78,12 +79,12 @@ def animate(files: Sequence[pathlib.Path], file: pathlib.Path, milliseconds: int
 
 
 def _open(file: pathlib.Path) -> Image.Image:
-    with Image.open(file) as image:
+    with Image.open(io.BytesIO(file.read_bytes())) as image:
         return image.convert('RGB')
 
 
 def _size(file: pathlib.Path) -> tuple[int, int]:
-    with Image.open(file) as image:
+    with Image.open(io.BytesIO(file.read_bytes())) as image:
         return image.size
 
 

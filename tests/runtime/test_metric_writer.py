@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from tensorboardX.proto import event_pb2
 
 from gan_jax.runtime import metric_writer as log_lib
 from gan_jax.runtime import progress
@@ -159,3 +160,68 @@ def test_numbers_that_are_not_finite_are_null_with_the_reason_beside_them(tmp_pa
     }  # fmt: skip
     assert 'NaN' not in line
     assert 'Infinity' not in line
+
+
+def steps_in(file):
+    return [json.loads(line)['step'] for line in file.read_bytes().splitlines()]
+
+
+def test_on_a_bucket_all_lines_are_there_when_a_checkpoint_is_saved(bucket):
+    log = log_lib.Log(bucket / 'run', 0, 9, 4)
+    file = bucket / 'run' / 'metrics.jsonl'
+    log.write(1, {'loss': 1.0})
+    assert steps_in(file) == [1]  # one sees that it began
+    log.write(2, {'loss': 1.0})
+    assert steps_in(file) == [1]
+    log.flush()
+    assert steps_in(file) == [1, 2]
+    log.write(3, {'loss': 1.0})
+    log.close()
+    assert steps_in(file) == [1, 2, 3]
+    later = log_lib.Log(bucket / 'run', 2, 9, 4)  # from a checkpoint of step 2
+    assert steps_in(file) == [1, 2]
+    later.write(3, {'loss': 2.0})
+    later.close()
+    assert log_lib.read_metrics(file)[0][-1] == {'step': 3, 'loss': 2.0}
+
+
+def test_what_is_put_on_a_bucket_in_all_grows_with_the_time_not_with_the_square(
+    bucket, monkeypatch
+):
+    clock, puts = [0.0], []
+    monkeypatch.setattr(log_lib.time, 'monotonic', lambda: clock[0])
+    monkeypatch.setattr(log_lib, 'RATE', 1000)
+    monkeypatch.setattr(type(bucket), 'write_bytes', lambda file, data: puts.append(len(data)))
+    lines = log_lib._Object(bucket / 'metrics.jsonl', None)
+    for _ in range(1000):  # a line every 2 seconds
+        lines.write(b'x' * 100)
+        clock[0] += 2.0
+    lines.close()
+    assert puts[-1] == 100_000
+    assert sum(puts) < 2000 * 1000 + 2 * 100_000
+    assert len(puts) < 2000 / log_lib.PAUSE + 2
+    assert sum(puts) < 0.05 * sum(range(100, 100_001, 100))  # what a put a line would be
+
+
+def test_on_a_bucket_each_flush_puts_the_events_that_are_new(bucket, monkeypatch):
+    monkeypatch.setattr(log_lib, 'FLUSH', 0.0)
+    log = log_lib.Log(bucket / 'run', 4, 9, 4)
+    log.write(5, {'loss': 1.0, 'other': 2.0})
+    log.image(5, 'samples', np.zeros((2, 2, 3), np.uint8))
+    log.close()
+    objects = sorted((bucket / 'run').glob('events.out.*'))
+    events = [event for file in objects for event in parsed(file.read_bytes())]
+    assert len(objects) > 3
+    assert all(next(parsed(x.read_bytes())).file_version == 'brain.Event:2' for x in objects)
+    tags = [x.summary.value[0].tag for x in events if x.HasField('summary')]
+    assert sorted(tags) == ['loss', 'other', 'samples']
+    starts = [x.step for x in events if x.HasField('session_log')]
+    assert starts == [5]  # what was after step 4 is dropped
+
+
+def parsed(content):
+    """The events of a file: each a length, its CRC, so many bytes, their CRC."""
+    while content:
+        length = int.from_bytes(content[:8], 'little')
+        yield event_pb2.Event.FromString(content[12 : 12 + length])
+        content = content[16 + length :]
