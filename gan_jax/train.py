@@ -90,12 +90,14 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
       Diverged: if a metric or the state is not finite.
       OSError: if something cannot be written; the checkpoints before it are as they were.
     """
-    # ---- Build -------------------------------------------------------------------------------
-    with progress_lib.lines('reading the data'):
-        experiment = build(processes.on_first(lambda: saved.as_begun(workdir, config)))
-    config, dataset, game = experiment.config, experiment.dataset, experiment.game
     with contextlib.ExitStack() as stack:
-        processes.on_first(lambda: _take(workdir, config, stack))
+        # ---- Build ---------------------------------------------------------------------------
+        begun = processes.on_first(lambda: _hold(workdir, stack, workdir.exists()))
+        with progress_lib.lines('reading the data'):
+            experiment = build(processes.on_first(lambda: saved.as_begun(workdir, config)))
+        config, dataset, game = experiment.config, experiment.dataset, experiment.game
+        processes.on_first(lambda: _hold(workdir, stack, not begun))
+        processes.on_first(lambda: _prepare(workdir, config))
         steps, several, seeds = config['steps'], config['steps_per_dispatch'], experiment.seeds
 
         def step_fn(state, batch):
@@ -218,13 +220,25 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
     return experiment if step == steps else None
 
 
-def _take(workdir: pathlib.Path, config: Mapping[str, Any], stack: contextlib.ExitStack) -> None:
-    """Makes the work directory this run's, until the stack's end.
+def _hold(workdir: pathlib.Path, stack: contextlib.ExitStack, now: bool) -> bool:
+    """Keeps other trainers out until the stack's end: `now`, or later.
+
+    Where there is no work directory yet, none is made before the config and the data are sound.
 
     Raises:
-      UserError: if another one trains there, or has trained there by another config.
+      UserError: if another one trains there.
     """
-    stack.enter_context(lock.alone(workdir))
+    if now:
+        stack.enter_context(lock.alone(workdir))
+    return now
+
+
+def _prepare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
+    """Makes the work directory this run's.
+
+    Raises:
+      UserError: if another config made it, or it cannot be written.
+    """
     files.sweep(workdir / 'samples')  # where nobody else writes
     saved.prepare(workdir, config)
 
