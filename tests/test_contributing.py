@@ -105,7 +105,7 @@ def test_a_network(named):
 
 
 def test_an_augmentation():
-    namespace = run(recipe('def contrast('), augment)
+    namespace = run(recipe('def contrast('), augment.basic)
     namespace['_LIMITS']['contrast'] = 1
     try:
         images = jnp.full((3, 4, 4, 1), 0.5)

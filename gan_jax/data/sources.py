@@ -30,8 +30,7 @@ class Source:
     """Labelled images that are read in two steps: many at a time as they lie, then each parsed.
 
     Attributes:
-      name: the data set's name.
-      size: the number of records.
+      name, size: the data set's name and its number of records.
       class_names: the classes; a label is a place in it.
       fetch: indices -> as many things to parse; reading many at once may be far quicker.
       parse: one of them -> (picture, perhaps not yet decoded, or array [h, w, 1 or 3], uint8 or
