@@ -85,7 +85,8 @@ def _flocked(stack: contextlib.ExitStack, folder: pathlib.Path, content: bytes) 
         return False
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = stack.enter_context(pathlib.Path(folder, FILE).open('a+b', buffering=0))
+        place = pathlib.Path(folder, FILE)
+        file = stack.enter_context(place.open('a+b', buffering=0))
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise _refusal(folder, folder / FILE) from None
