@@ -27,7 +27,7 @@ def step_of(game, config):
 
 
 # These take nearly as long to compile as all others together.
-SLOW = ('cyclegan', 'sngan')
+SLOW = ('cyclegan', 'gan-ada', 'sngan')
 ROWS = [pytest.param(row, marks=pytest.mark.slow if row in SLOW else ()) for row in methods.METHODS]
 
 
