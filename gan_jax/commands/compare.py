@@ -153,6 +153,14 @@ class Ranked:
                 values = sorted({str(x.get(key)) for x in rests})
                 if len(values) > 1:
                     hints.append(f'the evaluations differ in {key}: {", ".join(values)}')
+        for place, group in enumerate(self.groups):
+            counts = Counter(seed for run in group.runs for seed in run.seeds)
+            twice = ', '.join(str(seed) for seed, n in sorted(counts.items()) if n > 1)
+            if twice:
+                hints.append(
+                    f'rank {place + 1} has seed {twice} in several runs; each counts as a seed of '
+                    f'its own, so the standard error is too small'
+                )
         single = sum(len(x.values) == 1 for x in self.groups)
         if single:
             hints.append(
