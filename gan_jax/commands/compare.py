@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import pathlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -340,7 +341,7 @@ def _pictures(ranked: Ranked, places: Sequence[int]) -> list[tuple[str, bytes]]:
             (ranked.figure.cost(points[-1][1]), run, seed)
             for run in ranked.groups[i].runs
             for seed in run.seeds
-            if (points := run.of_seed(ranked.figure.name, seed))
+            if (points := run.of_seed(ranked.figure.name, seed)) and math.isfinite(points[-1][1])
         ]
         for _, run, seed in sorted(ends, key=lambda x: x[0]):
             suffix = replicas.suffix(seed, len(run.seeds))
