@@ -204,7 +204,7 @@ def run(mode: str) -> int:
     sets = mode == 'evaluate' and (REAL.value or FAKE.value)
     if not CONFIG.value and (mode == 'train' or not (WORKDIR.value or sets)):
         raise UserError('--config is missing; try --config=configs/dcgan.py')
-    if not SWEEP.value:  # its trials are the runs that several processes may play
+    if SWEEP.value is None:  # its trials are the runs that several processes may play
         where = (COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
         rendezvous.start(rendezvous.place(*where, os.environ), RENDEZVOUS.value)
     file = overrides.find(CONFIG.value) if CONFIG.value else 'evaluation'
@@ -212,7 +212,7 @@ def run(mode: str) -> int:
     best, replica = BEST.value, REPLICA.value
     if mode == 'train':
         words = [(x, y) for x, _, y in (change.partition('=') for change in CHANGES.value)]
-        if SWEEP.value:
+        if SWEEP.value is not None:
             sweep(words, epath.Path(workdir))
             return 0
         config = overrides.apply(overrides.load(CONFIG.value or ''), words)
@@ -267,16 +267,16 @@ def sweep(changes: Sequence[tuple[str, str]], folder: epath.Path) -> None:
     ]
     given: dict[str, Any] = {
         'changes': changes,
-        'engine': SWEEP.value or start.LOCAL,
+        'engine': SWEEP.value,
         'options': engines.Options(SLOTS.value, RETRIES.value, tuple(WORDS.value)),
         'flags': [x.serialize() for x in present if x.name not in ours],
     }
     name = CONFIG.value or ''
-    if SEARCH.value and HALVING.value:
+    if SEARCH.value and HALVING.value is not None:
         raise UserError('--search and --halving do not go together; leave one of them out')
     if SEARCH.value:
         search.start(name, folder, num=TRIALS.value, figure=FIGURE.value, **given)
-    elif HALVING.value:
+    elif HALVING.value is not None:
         rungs = halving.read_rungs(HALVING.value, KEEP.value, FIGURE.value)
         start.start(name, folder, rungs=rungs, **given)
     else:

@@ -7,7 +7,8 @@ learning rate; one is killed with SIGKILL when it has saved its first checkpoint
 launcher is killed with SIGKILL and, when its trials have ended with it, started again by the same
 command. Printed are the second launcher's exit code and last lines, and for each trial its state,
 how often its command was started, and the step from which each start went on: a finished trial
-has one start more for each time that it was killed, or its launcher, and no step is lost between.
+has one start more for each time that it was killed, or its launcher. With its launcher it saves and
+loses no step; killed itself, it goes on from its last checkpoint.
 """
 
 import argparse

@@ -115,12 +115,17 @@ class TestMethod:
         batch = parallel.shard({k: v[None] for k, v in methods.batch(config).items()}, 1)
         state, _ = update(state, batch)
         traced = len(traces)
-        jax.monitoring.register_event_duration_secs_listener(
-            lambda event, *_, **__: compilations.append(event) if 'compile' in event else None
-        )
-        for _ in range(2):
-            state, _ = update(state, batch)
-        jax.monitoring.clear_event_listeners()
+
+        def listen(event, *_, **__):
+            if 'compile' in event:
+                compilations.append(event)
+
+        jax.monitoring.register_event_duration_secs_listener(listen)
+        try:
+            for _ in range(2):
+                state, _ = update(state, batch)
+        finally:
+            jax.monitoring.unregister_event_duration_listener(listen)
         assert len(traces) == traced > 0
         assert not compilations
 

@@ -72,6 +72,19 @@ def test_two_sets_are_evaluated_without_the_flags_of_a_run(flag):
     assert bool(said) == (flag in NOT_OF_SETS)
 
 
+@pytest.mark.parametrize(
+    ('word', 'said'),
+    [('--sweep=', '--sweep= is no engine'), ('--halving=', '--halving= must be two or more')],
+)
+def test_a_flag_that_names_nothing_is_not_taken_for_none(word, said, tmp_path):
+    with flagsaver.flagsaver():
+        words = ('--config=configs/ring8.py', f'--workdir={tmp_path / "new"}', '--sweep=print')
+        launch.parse(['launch.py', *words, word])
+        with pytest.raises(UserError, match=said):
+            launch.run('train')
+    assert not [*tmp_path.iterdir()]
+
+
 def test_what_is_of_sweeps_alone_is_read_beside_them():
     assert refusal('--slots=2') == '--slots is only read beside --sweep; leave it out'
     assert refusal('--retries=2') == '--retries is only read beside --sweep; leave it out'

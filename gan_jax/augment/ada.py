@@ -56,7 +56,7 @@ def _shift(x: Any, y: Any) -> chex.Array:
 
 
 def _turn(angle: chex.Array) -> chex.Array:
-    """By an angle, from x to y: clockwise as resampling are shown."""
+    """By an angle, from x to y: clockwise as images are shown."""
     sin, cos = jnp.sin(angle), jnp.cos(angle)
     return _matrix([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
 

@@ -39,7 +39,7 @@ def check_images(images: chex.Array) -> None:
 def _periodic(x: chex.Array, axis: int) -> chex.Array:
     """One period of an axis that is mirrored at its ends again and again, at twice the resolution.
 
-    Sample 2 i + 5 of the result is about x[i] at (a wavelet's phase).
+    Sample 2 i of the result is about x[i].
     """
     inner = jax.lax.slice_in_dim(x, 1, x.shape[axis] - 1, axis=axis)
     period = jnp.concatenate([x, jnp.flip(inner, axis)], axis)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import pathlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -153,6 +154,14 @@ class Ranked:
                 values = sorted({str(x.get(key)) for x in rests})
                 if len(values) > 1:
                     hints.append(f'the evaluations differ in {key}: {", ".join(values)}')
+        for place, group in enumerate(self.groups):
+            counts = Counter(seed for run in group.runs for seed in run.seeds)
+            twice = ', '.join(str(seed) for seed, n in sorted(counts.items()) if n > 1)
+            if twice:
+                hints.append(
+                    f'rank {place + 1} has seed {twice} in several runs; each counts as a seed of '
+                    f'its own, so the standard error is too small'
+                )
         single = sum(len(x.values) == 1 for x in self.groups)
         if single:
             hints.append(
@@ -332,7 +341,7 @@ def _pictures(ranked: Ranked, places: Sequence[int]) -> list[tuple[str, bytes]]:
             (ranked.figure.cost(points[-1][1]), run, seed)
             for run in ranked.groups[i].runs
             for seed in run.seeds
-            if (points := run.of_seed(ranked.figure.name, seed))
+            if (points := run.of_seed(ranked.figure.name, seed)) and math.isfinite(points[-1][1])
         ]
         for _, run, seed in sorted(ends, key=lambda x: x[0]):
             suffix = replicas.suffix(seed, len(run.seeds))

@@ -1,6 +1,7 @@
 """Augmentations of all that a discriminator is shown, as an adversary holds them."""
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,19 +23,25 @@ def _each(channels: int, change: Callable[..., chex.Array]) -> Callable[..., Any
     """(keys, examples, ...) -> examples, all images of an example changed alike.
 
     A discriminator may be shown several images behind one another, a source and its translation,
-    or a tree of them.
+    or a tree of them. What of a source is no image, a mask or a sketch beside colours, is changed
+    as grey images are.
     """
 
     def one(images: chex.Array, rng: chex.PRNGKey, *more: Any) -> chex.Array:
-        if images.shape[-1] == channels:
-            return change(rng, images, *more)
-        parts = jnp.split(images, images.shape[-1] // channels, -1)
+        parts = jnp.split(images, _ends(images.shape[-1], channels), -1)
         return jnp.concatenate([change(rng, part, *more) for part in parts], -1)
 
     def apply(rng: chex.PRNGKey, examples: Any, *more: Any) -> Any:
         return jax.tree.map(lambda x: one(x, rng, *more), examples)
 
     return apply
+
+
+def _ends(total: int, channels: int) -> list[int]:
+    """Where images end, in the channels of a source and of the image that stands last."""
+    whole, rest = divmod(total - channels, channels)
+    sizes = [*[channels] * whole, *[1] * rest]
+    return list(itertools.accumulate(sizes))
 
 
 def diffaugment(
@@ -82,8 +89,12 @@ def ada(
       start: p at first.
 
     Raises:
-      ValueError: if the pipeline has an unknown letter.
+      ValueError: if the pipeline has an unknown letter, or p cannot move or begin so.
     """
+    if interval < 1 or images < 1:
+        raise ValueError(f'interval={interval} and images={images} must be at least 1')
+    if not 0 <= start <= 1:
+        raise ValueError(f'start={start} is a probability, from 0 to 1')
     change, rate = ada_lib.make(pipeline), ada_lib.Rate(target, interval, images, start)
     each = _each(channels, change)
     now = functools.partial(rate.p, batch=batch_size)

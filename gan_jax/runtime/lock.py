@@ -16,6 +16,7 @@ import secrets
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -116,6 +117,24 @@ def _refusal(folder: pathlib.Path, file: pathlib.Path) -> UserError:
     return UserError(
         f'another process trains in {folder} ({who}); wait for its end, or give another --workdir'
     )
+
+
+def is_held(folder: pathlib.Path) -> bool:
+    """Whether a process trains there, as far as can be seen without disturbing one that begins.
+
+    A lock of the system's is seen on Linux, if a process of this machine has it.
+    """
+    with contextlib.suppress(OSError):
+        if not buckets.is_bucket(folder):
+            number = os.stat(folder / FILE).st_ino
+            locks = pathlib.Path('/proc/locks').read_text().splitlines()
+            words = [line.split() for line in locks]
+            if any('FLOCK' in x and x[5].endswith(f':{number}') for x in words if len(x) > 5):
+                return True
+    with contextlib.suppress(OSError):
+        objects = [x for x in _objects(folder).values() if not _died_here(x)]
+        return any(time.time() - _modified(x, 0) < STALE for x in objects)
+    return False
 
 
 # ---- An object that is written again and again ---------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from absl import logging
 
+from gan_jax.errors import one_line
 from gan_jax.runtime import names
 from gan_jax.sweeps.trials import FAILED, FINISHED, RUNNING, STOPPED, WAITING, Trial, outcome
 
@@ -219,10 +220,15 @@ class Table:
             before = self._rows.get(trial.name)
             if before is not None and before.state == FINISHED:
                 continue
-            found = outcome(trial)
             progress = before.progress if before is not None else Progress()
-            if found.state != WAITING:
-                progress = read(trial, progress)
+            try:
+                found = outcome(trial)
+                if found.state != WAITING:
+                    progress = read(trial, progress)
+            except OSError as error:  # a bucket that was not reached: trials go on all the same
+                line = f'{trial.name} was not looked at: {one_line(error)}'
+                logging.log_every_n_seconds(logging.WARNING, '%s', EVERY, line)
+                continue
             took = None
             if found.state == RUNNING:
                 self._begun.setdefault(trial.name, self._looked)
@@ -237,6 +243,8 @@ class Table:
     def _tell(self) -> None:
         self._told = time.monotonic()
         rows = [*self._rows.values()]
+        if not rows:
+            return
         last = summary(rows, self._slots)
         if not self._terminal:
             running = [row.said() for row in rows if row.state == RUNNING]

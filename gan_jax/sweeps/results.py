@@ -14,7 +14,7 @@ from gan_jax.config.checks import check_name
 from gan_jax.config.defaults import MAY_CHANGE
 from gan_jax.errors import UserError, one_line
 from gan_jax.evaluation import evaluator, figures
-from gan_jax.runtime import metric_writer, names, replicas
+from gan_jax.runtime import buckets, lock, metric_writer, names, replicas
 from gan_jax.sweeps import trials
 
 Points = list[tuple[int, float]]
@@ -124,9 +124,12 @@ def read(workdir: pathlib.Path, name: str) -> Run:
     steps = 1 if config is None else config['steps']
     trial = trials.Trial(name, {}, epath.Path(workdir), (), steps)
     found = trials.outcome(trial)
-    if found.state == trials.WAITING:
+    if found.state == trials.WAITING:  # or begun without a sweep
         begun = (workdir / saved.CONFIG).exists()
-        found = found._replace(state=trials.STOPPED if begun else NOT_BEGUN)
+        now = trials.RUNNING if begun and lock.is_held(workdir) else trials.STOPPED
+        found = found._replace(state=now if begun else NOT_BEGUN)
+    elif found.state == trials.RUNNING and buckets.is_bucket(workdir) and not lock.is_held(workdir):
+        found = found._replace(state=trials.STOPPED)  # killed, and its launcher too
     step = max([trials.newest_step(trial), *(x['step'] for x in records)])
     said = found.line.removeprefix(trials.TOLD)
     return Run(name, workdir, config, found.state, said, step, _curves(records), problems=problems)

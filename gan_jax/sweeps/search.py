@@ -84,8 +84,9 @@ def start(
         except trials.Unfinished as error:
             unfinished += str(error).splitlines()
         if not _tell(optuna, study, planned, figure):
-            return
-    _say(study)
+            break
+    else:
+        _say(study)
     if unfinished:
         raise trials.Unfinished('\n'.join(unfinished))
 
@@ -154,9 +155,10 @@ def _tell(optuna: ModuleType, study: Any, planned: dict[int, Trial], figure: str
         values, reason = results.in_training(runs[number], by)
         if reason or state == trials.FAILED:
             logging.warning('%s: %s', trial.name, reason or runs[number].said)
-            study.tell(number, state=optuna.trial.TrialState.FAIL)
+            told = {'state': optuna.trial.TrialState.FAIL}
         else:
-            study.tell(number, results.mean_and_error([*values.values()])[0])
+            told = {'values': results.mean_and_error([*values.values()])[0]}
+        study.tell(number, **told, skip_if_finished=True)  # a launcher beside this one may have
     return ended
 
 

@@ -43,7 +43,8 @@ CHECKPOINTS = 'checkpoints'
 CHILD = str(pathlib.Path(__file__).with_name('child.py'))
 TOLD = 'gan_jax: '  # how the line begins with which launch.py ends
 HELD = 'another process trains in'  # what it says of a work directory in use
-SAVED = (0, 75, 128 + signal.SIGINT, 128 + signal.SIGTERM)  # of launch.py, when it was stopped
+# Exit codes of launch.py when it was stopped; by the signal itself, before it listens.
+SAVED = (0, 75, *(x for n in (signal.SIGINT, signal.SIGTERM) for x in (128 + n, -n)))
 LOOK = 0.1  # seconds between two looks at a process,
 PAUSE = 2.0  # at a directory in use, and before a broken trial is tried again
 
@@ -204,7 +205,8 @@ def conclude(trials: Sequence[Trial]) -> None:
     for trial in trials:
         found = outcome(trial)
         if found.state != FINISHED:
-            line = found.line.removeprefix(TOLD) or 'it was not started'
+            none = 'it was not started' if found.state == WAITING else 'how it ended is not known'
+            line = found.line.removeprefix(TOLD) or none
             lines.append(f'{trial.name} {found.state}: {line} ({trial.workdir / LOG})')
     if lines:
         raise Unfinished('\n'.join(lines))

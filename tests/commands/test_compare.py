@@ -102,6 +102,23 @@ def test_one_seed_and_replicas_and_a_figure_by_name(tmp_path):
     assert '* 1 of 2 groups have one seed' in (tmp_path / 'compare.md').read_text()
 
 
+def test_the_picture_is_of_a_seed_that_has_the_figure(tmp_path):
+    several = by_hand.config(num_replicas=2)
+    by_hand.write(tmp_path / 'a', several, {0: [1.0, None], 1: [2.0, 2.0]})
+    compare.compare(tmp_path)
+    page = test_page.Page((tmp_path / 'compare.html').read_text())
+    assert [x for _, x in page.texts if '; seed ' in x] == ['1. a; seed 1 at step 100']
+
+
+def test_a_seed_that_a_group_has_twice_is_told(tmp_path):
+    """As sweeps.seeds(2) of runs of two seeds each gives them."""
+    for seed in range(2):
+        settings = by_hand.config(seed=seed, num_replicas=2)
+        by_hand.write(tmp_path / str(seed), settings, {seed: [1.0], seed + 1: [2.0]})
+    compare.compare(tmp_path)
+    assert '* rank 1 has seed 1 in several runs' in (tmp_path / 'compare.md').read_text()
+
+
 def test_runs_are_found_at_any_depth_and_links_are_followed_once(tmp_path):
     by_hand.write(tmp_path / 'x' / 'y' / 'run', by_hand.config(), [1.0])
     (tmp_path / 'x' / 'loop').symlink_to(tmp_path)

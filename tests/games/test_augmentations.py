@@ -33,3 +33,32 @@ def test_images_that_are_judged_together_are_changed_alike(name):
     np.testing.assert_array_equal(pairs[..., :1], alone)
     tree = made.apply(RNGS, {'one': IMAGES, 'other': IMAGES}, state)
     np.testing.assert_array_equal(tree['one'], tree['other'])
+
+
+@pytest.mark.parametrize('name', ['ada', 'diffaugment'])
+@pytest.mark.parametrize('before', [(), (1,), (3,), (3, 1)])
+def test_of_a_source_what_is_no_image_is_changed_as_grey_ones_are(name, before):
+    """A sketch before colours, and an image with its mask: the last three channels are judged."""
+    options = {'start': 1.0, 'target': 1.0} if name == 'ada' else {}
+    colour, grey = (
+        getattr(augmentations, name)(batch_size=4, channels=n, **options) for n in (3, 1)
+    )
+    state = colour.init()
+    image = jnp.concatenate([IMAGES, -IMAGES, IMAGES / 2], -1)
+    of = {1: (IMAGES, grey), 3: (image, colour)}
+    shown = jnp.concatenate([*(of[n][0] for n in before), image], -1)
+    expected = [of[n][1].apply(RNGS, of[n][0], state) for n in (*before, 3)]
+    np.testing.assert_array_equal(colour.apply(RNGS, shown, state), jnp.concatenate(expected, -1))
+
+
+@pytest.mark.parametrize(
+    ('options', 'said'),
+    [
+        ({'interval': 0}, 'interval=0 and images=500000 must be at least 1'),
+        ({'images': 0}, 'interval=4 and images=0 must be at least 1'),
+        ({'start': 1.5}, 'start=1.5 is a probability'),
+    ],
+)
+def test_a_rate_that_is_none_is_refused(options, said):
+    with pytest.raises(ValueError, match=said):
+        augmentations.ada(batch_size=4, channels=1, **options)

@@ -34,6 +34,26 @@ def held_elsewhere(folder, number=1):
     (folder / f'lock_{number}').write_bytes(json.dumps(ELSEWHERE).encode())
 
 
+@pytest.mark.skipif(sys.platform != 'linux', reason='only Linux tells')
+@pytest.mark.parametrize('kind', ['flock', 'objects'])
+def test_whether_a_folder_is_held_is_seen_without_holding_it(tmp_path, monkeypatch, kind):
+    if kind == 'objects':
+        monkeypatch.setattr(lock, 'fcntl', None)
+    assert not lock.is_held(tmp_path / 'run')
+    with lock.alone(tmp_path / 'run'):
+        assert lock.is_held(tmp_path / 'run')
+    assert not lock.is_held(tmp_path / 'run')
+
+
+def test_a_folder_is_held_by_what_writes_from_elsewhere(tmp_path, bucket, monkeypatch):
+    for folder in (tmp_path, bucket / 'run'):
+        held_elsewhere(folder)
+        assert lock.is_held(folder)
+        with monkeypatch.context() as patch:
+            patch.setattr(lock, 'STALE', -1.0)
+            assert not lock.is_held(folder)
+
+
 @pytest.mark.parametrize('kind', ['flock', 'objects'])
 def test_a_folder_is_held_until_the_process_ends_however_it_ends(tmp_path, monkeypatch, kind):
     if kind == 'objects':

@@ -72,6 +72,21 @@ def test_each_trial_has_devices_of_its_own(tmp_path, two_slots):
     assert not [*tmp_path.glob('device_*')]
 
 
+def test_when_the_table_breaks_the_trials_are_told_to_end(tmp_path, two_slots, monkeypatch):
+    code = 'signal.signal(signal.SIGTERM, lambda *_: os._exit(0)); time.sleep(60)'
+    several = [stand_ins.trial(tmp_path, code, name=f'a={i}') for i in range(3)]
+
+    def broken(table):
+        raise RuntimeError('no table')
+
+    monkeypatch.setattr(local.Table, 'show', broken)
+    start = time.monotonic()
+    with pytest.raises(RuntimeError, match='no table'):
+        local.run(several, Options(retries=0))
+    assert time.monotonic() - start < 30
+    assert 'finished' not in [trials.state(x) for x in several]
+
+
 def test_one_failure_does_not_stop_the_rest(tmp_path, two_slots):
     bad = stand_ins.trial(tmp_path, 'fail("gan_jax: no data", 2)', name='bad')
     lost = stand_ins.trial(tmp_path, '', name='lost')

@@ -156,6 +156,23 @@ def test_a_trial_is_timed_from_its_start_to_its_end(tmp_path, said, monkeypatch)
     assert said[-1] == '2 trials: 1 finished, 1 waiting; about 50 s left'
 
 
+def test_a_bucket_that_is_not_reached_for_a_moment_is_looked_at_again(tmp_path, said, monkeypatch):
+    trial, warned = make(tmp_path), []
+    record(trial, 'failed', 'broken')
+    monkeypatch.setattr(live.logging, 'log_every_n_seconds', lambda *x: warned.append(x[-1]))
+
+    def unreached(trial):
+        raise OSError('no answer')
+
+    with monkeypatch.context() as patch, Table([trial], 1) as table:
+        patch.setattr(live, 'outcome', unreached)
+        table.show()
+        patch.undo()
+        table.show()
+    assert warned == ['a=1 was not looked at: no answer']
+    assert said == ['a=1 failed, step 300/400, modes 6.5: broken', '1 trial: 1 failed']
+
+
 def test_each_minute_is_a_line(tmp_path, said, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(live.time, 'monotonic', lambda: now[0])

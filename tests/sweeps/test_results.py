@@ -2,11 +2,13 @@
 
 import json
 import math
+import sys
 
 import pytest
 import trials_by_hand as by_hand
 
 from gan_jax.errors import UserError
+from gan_jax.runtime import lock
 from gan_jax.sweeps import results
 
 RATE = 'optimizers__generator__learning_rate'
@@ -99,6 +101,14 @@ def test_runs_without_the_figure_are_there_with_a_reason(tmp_path):
     assert [x.runs[0].state for x in groups] == [
         'finished', 'finished', 'stopped', 'finished', 'failed', 'not begun', 'stopped'
     ]  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='only Linux tells')
+def test_a_run_that_no_sweep_began_is_running_while_its_work_directory_is_held(tmp_path):
+    by_hand.write(tmp_path / 'a', by_hand.config(), [3.0], finished=False)
+    with lock.alone(tmp_path / 'a'):
+        assert results.read(tmp_path / 'a', 'a').state == 'running'
+    assert results.read(tmp_path / 'a', 'a').state == 'stopped'
 
 
 def test_damaged_lines_are_left_out_and_told_of(tmp_path):

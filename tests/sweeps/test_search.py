@@ -55,7 +55,8 @@ def begin(tmp_path, monkeypatch):
     file = tmp_path / 'own.py'
     file.write_text(CONFIG)
     engine = Engine()
-    monkeypatch.setattr(start, 'ready', lambda name, options: engine)
+    playing = [engine]
+    monkeypatch.setattr(start, 'ready', lambda name, options: playing[-1])
 
     def run(num, text=CONFIG, figure=None, name='ray', folder=tmp_path / 'sweep'):
         file.write_text(text)
@@ -65,6 +66,7 @@ def begin(tmp_path, monkeypatch):
         )  # fmt: skip
         return engine
 
+    run.engine = playing.append
     return run
 
 
@@ -94,6 +96,29 @@ def test_killed_in_a_round_it_goes_on_with_what_was_asked(begin, tmp_path):
     begin(4)
     assert engine.rounds[1] == engine.rounds[2]
     assert len({name for names in engine.rounds for name in names}) == 4
+
+
+def test_that_a_trial_was_not_finished_is_not_lost_when_a_round_has_no_end(begin):
+    def one_is_stopped(given, options):
+        raise trials.Unfinished(f'{given[0].name} stopped: ended at step 3 of 50')
+
+    begin.engine(one_is_stopped)
+    with pytest.raises(trials.Unfinished, match='ended at step 3 of 50'):
+        begin(2)
+
+
+def test_what_a_launcher_beside_this_one_has_told_is_not_told_again(begin, tmp_path):
+    engine = begin(1)
+    import optuna
+
+    def beside(given, options):
+        engine(given, options)
+        file = str(tmp_path / 'sweep' / 'optuna.log')
+        storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(file))
+        optuna.load_study(study_name='modes', storage=storage).tell(1, 0.5)
+
+    begin.engine(beside)
+    begin(2)
 
 
 def test_what_search_gives_is_checked_and_may_be_mended(begin, tmp_path):

@@ -95,6 +95,26 @@ def test_what_was_stopped_from_outside_goes_on(tmp_path):
     assert trials.run(trial, 0) == Outcome(FINISHED, 0, '', 2)
 
 
+def test_what_a_signal_ends_before_it_listens_was_stopped_and_has_not_failed(tmp_path):
+    trial = make(tmp_path, 'signal.raise_signal(signal.SIGTERM)')
+    assert trials.run(trial, 0) == Outcome(STOPPED, -15, 'ended at step 0 of 5', 1)
+
+
+def test_of_each_trial_that_is_not_finished_a_line_says_why(tmp_path):
+    waiting = make(tmp_path, '')
+    running = waiting._replace(workdir=tmp_path / 'b', name='b')
+    running.workdir.mkdir()
+    (running.workdir / 'trial.json').write_text('{"state": "running"}')
+    with (running.workdir / 'trial.lock').open('ab') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(trials.Unfinished) as error:
+            trials.conclude([waiting, running])
+    assert str(error.value).splitlines() == [
+        f'a=1 waiting: it was not started ({waiting.workdir}/log.txt)',
+        f'b running: how it ended is not known ({running.workdir}/log.txt)',
+    ]
+
+
 LISTENS = """
 def stop(number, frame):
     save(starts)

@@ -46,13 +46,17 @@ def run(trials: Sequence[Trial], options: Options) -> None:
     with Table(trials, len(slots)) as table, Interrupt() as interrupt:
         with ThreadPoolExecutor(len(slots)) as pool:
             played = [pool.submit(play, trial) for trial in trials]
-            while not all(x.done() for x in played):
-                if interrupt.name is not None and not stop.is_set():
-                    stop.set()
-                    for one in played:
-                        one.cancel()
-                table.show()
-                time.sleep(LOOK)
+            try:
+                while not all(x.done() for x in played):
+                    if interrupt.name is not None and not stop.is_set():
+                        stop.set()
+                        for one in played:
+                            one.cancel()
+                    table.show()
+                    time.sleep(LOOK)
+            except BaseException:
+                stop.set()  # the pool waits for them
+                raise
         table.show()
     for one in played:
         if not one.cancelled():

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import textwrap
+import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -61,7 +62,7 @@ def run(trials: Sequence[Trial], options: Options) -> None:
 
     Raises:
       UserError: if the work directory is no bucket, nothing says on what the trials run, or they
-        are to be launched and SkyPilot is not installed.
+        are to be launched and SkyPilot is not installed, or does not launch them.
     """
     chosen = settings.read('sky', Settings(), options.words)
     if not chosen.accelerators:
@@ -85,7 +86,12 @@ def run(trials: Sequence[Trial], options: Options) -> None:
     left = elsewhere.unfinished(elsewhere.portable(trials))
     script = write(left, folder, sweep, options.retries, chosen)
     if chosen.launch:
-        subprocess.run(['sh', str(script)], check=True)
+        code = subprocess.run(['sh', str(script)], check=False).returncode
+        if code:
+            raise UserError(
+                f'sh {script} ended with code {code}, and not all are launched; `sky jobs queue` '
+                f'shows those that are'
+            )
         logging.info('%d jobs are launched; `sky jobs queue` shows them', len(left))
     else:
         logging.info('%d task files are written; launch them: sh %s', len(left), script)
@@ -96,9 +102,12 @@ def write(
 ) -> pathlib.Path:
     """Writes a task file for each trial, and gives the script that launches them all."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = []
+    lines, taken = [], set[str]()
     for trial in trials:
         name = job_name(f'{sweep}-{trial.name}')
+        if name.casefold() in taken:  # where names differ only in what SkyPilot does not take
+            name = f'{name}-{zlib.crc32(trial.name.encode()):08x}'
+        taken.add(name.casefold())
         file = folder / f'{name}.yaml'
         file.write_text(task(trial, name, retries, chosen), encoding='utf-8')
         lines.append(f'sky jobs launch --yes --detach-run {shlex.quote(str(file))}\n')

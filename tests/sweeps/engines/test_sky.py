@@ -89,6 +89,24 @@ def test_launch_runs_the_script(tmp_path, monkeypatch):
     assert len(said) == 2
 
 
+def test_that_sky_launches_nothing_is_a_line(tmp_path, monkeypatch):
+    command = tmp_path / 'sky'
+    command.write_text('#!/bin/sh\nexit 5\n')
+    command.chmod(0o755)
+    monkeypatch.setenv('PATH', f'{tmp_path}{os.pathsep}{os.environ["PATH"]}')
+    with pytest.raises(UserError, match=r'launch.sh ended with code 5, and not all are launched'):
+        run(TPU, f'folder={tmp_path}', 'launch=true')
+
+
+def test_trials_whose_names_differ_in_what_skypilot_does_not_take_have_a_file_each(tmp_path):
+    one = trial('gs://bucket/lr')
+    run(
+        TPU, f'folder={tmp_path}',
+        trials=[one._replace(name='x=1e+20'), one._replace(name='x=1e-20')],
+    )  # fmt: skip
+    assert len([*tmp_path.glob('*.yaml')]) == 2
+
+
 @pytest.mark.parametrize(
     ('words', 'root', 'line'),
     [
