@@ -62,10 +62,10 @@ def start_if_asked(argv: Sequence[str]) -> None:
     define(values)
     try:
         rest = values(list(argv), known_only=True)
-        words = [x.lstrip('-').partition('=')[0] for x in rest]
-        if not any(values[name].present for name in FLAGS) or 'sweep' in words:
+        others = {x.lstrip('-').partition('=')[0]: x for x in rest if x.startswith('-')}
+        if not any(values[name].present for name in FLAGS) or 'sweep' in others:
             return  # a sweep hands these flags on to its trials
-        asked = [x for x in rest if x.lstrip('-').partition('=')[0] in NOT_BESIDE]
+        asked = [others[x] for x in NOT_BESIDE if x in others]
         if asked:
             raise UserError(f'{asked[0]} and --processes exclude each other; leave one of them out')
         num = values['processes'].value or 1
@@ -196,6 +196,8 @@ class _Team:
 
     def close(self) -> None:
         """Passes on the rest; all have ended."""
+        for process in self.processes:
+            process.wait()
         for reader in self._readers:
             reader.join()
         self.pass_on(0)

@@ -208,6 +208,16 @@ def test_the_rest_of_the_command_line_is_handed_on(monkeypatch):
     assert (len(environments), restarts) == (1, 2)
 
 
+@pytest.mark.parametrize('words', [['--workdir', 'sweep'], ['--workdir', 'process_id']])
+def test_a_value_is_no_flag(monkeypatch, words):
+    calls = []
+    monkeypatch.setattr(launcher, 'launch', lambda *arguments: calls.append(arguments) or 0)
+    with pytest.raises(SystemExit) as end:
+        launcher.start_if_asked(['launch.py', '--processes=2', *words])
+    assert end.value.code == 0
+    assert calls[0][0][1:] == ['launch.py', *words]
+
+
 RUN = (
     '--config=configs/ring8.py', '--config.steps_per_dispatch=1', '--config.batch_size=8',
     '--config.generator.width=4', '--config.discriminator.width=4', '--config.num_samples=4',
