@@ -40,7 +40,7 @@ def pmap_steps(step: Callable, devices: Sequence[jax.Device] | None = None) -> C
 
     Args:
       step: (state, batch) -> (state, metrics), pure, averaging over AXIS.
-      devices: the devices to use; all local ones by default.
+      devices: the devices to use; by default all, of all processes.
 
     Returns:
       (state, batches) -> (state, metrics): the state replicated (its buffers are donated), the

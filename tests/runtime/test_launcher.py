@@ -154,6 +154,16 @@ def test_a_signal_reaches_all_and_ends_the_restarts(start, number):
     assert 'process 1: heard by 1' in said
 
 
+def test_a_signal_before_a_process_can_hear_it_is_no_death(start):
+    run = start('say("ready %d" % index); time.sleep(60)', restarts=3)
+    run.wait_for('process 1: ready 1')
+    os.kill(run.pid, signal.SIGTERM)
+    code, said = run.end()
+    assert code == 143
+    assert said.endswith(') was ended by SIGTERM at its start\n')
+    assert 'start all again' not in said
+
+
 def test_virtual_devices_are_added_to_what_xla_is_told():
     environment = {**CPU, 'XLA_FLAGS': '--xla_a=1 --xla_force_host_platform_device_count=8'}
     assert (
