@@ -47,9 +47,10 @@ class _Watch:
     def _run(self) -> None:
         while True:
             for number in os.read(self._hear, 1):
-                if number in SIGNALS and (
-                    self.interrupt is None or not self.interrupt.receive(number)
-                ):
+                # A scheduler may signal the last of several since the first has left with a code.
+                if number not in SIGNALS or rendezvous.over():
+                    continue
+                if self.interrupt is None or not self.interrupt.receive(number):
                     end(number)
 
 

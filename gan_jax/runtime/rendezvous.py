@@ -230,6 +230,11 @@ def several() -> bool:
     return _peers is not None
 
 
+def over() -> bool:
+    """Whether all have come to the end of what they do."""
+    return _peers is not None and _peers.over.is_set()
+
+
 def notify() -> None:
     """Tells all processes, at the first signal, to save at one same step."""
     if _notify is not None:
