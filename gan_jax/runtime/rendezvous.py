@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import jax
@@ -126,7 +126,7 @@ def start(where: Place | None, patience: int = PATIENCE) -> None:
       patience: seconds in which all must have come.
 
     Raises:
-      UserError: if JAX cannot begin.
+      UserError: if JAX cannot begin, or one has more devices than another.
     """
     global _peers
     launcher = os.environ.get(supervision.LAUNCHED)
@@ -168,6 +168,7 @@ def start(where: Place | None, patience: int = PATIENCE) -> None:
     if state.process_id != 0:
         logging.set_verbosity(logging.WARNING)
     logging.info('process %d of %d: %s', state.process_id, state.num_processes, peers.names)
+    _check_devices([len(jax.local_devices(i)) for i in range(state.num_processes)], peers.names)
 
 
 def _wait(come: threading.Event, where: Place, patience: int) -> None:
@@ -223,6 +224,16 @@ def _check_port(where: Place) -> None:
             f'--coordinator={where.coordinator}: process 0 cannot listen at port {port}: '
             f'{os.strerror(error.errno or 0)}; give all processes another one'
         ) from error
+
+
+def _check_devices(counts: Sequence[int], names: Mapping[int, str]) -> None:
+    """Raises UserError unless all have as many devices: a batch is split evenly."""
+    for i, count in enumerate(counts):
+        if count != counts[0]:
+            raise UserError(
+                f'process {i} ({names[i]}) has {count} devices and process 0 ({names[0]}) '
+                f'{counts[0]}; give all of them as many'
+            )
 
 
 def several() -> bool:
