@@ -16,7 +16,7 @@ from gan_jax.config import saved
 from gan_jax.errors import UserError, printable
 from gan_jax.evaluation import table
 from gan_jax.report import comparison, elements
-from gan_jax.runtime import files, metric_writer, names, progress, replicas
+from gan_jax.runtime import files, metric_writer, names, processes, progress, replicas
 from gan_jax.sampling import animation
 from gan_jax.sweeps import halving, plan, results, trials
 from gan_jax.sweeps.results import Figure, Group, Run
@@ -50,20 +50,25 @@ def compare(folder: pathlib.Path, figure: str | None = None) -> list[Group]:
         raise UserError(
             f'{folder} holds no runs: no folder below it has a {saved.CONFIG}; give --workdir=...'
         )
-    files.check_writable(folder, 'make it writable', [CSV, MARKDOWN, PAGE])
+    outputs = [CSV, MARKDOWN, PAGE]
+    processes.on_first(lambda: files.check_writable(folder, 'make it writable', outputs))
     by = results.choose_figure(runs, figure)
     # On its rungs the steps are no setting that somebody chose.
     ranked = Ranked(runs, by, besides=('steps',) if any(halved.values()) else ())
     for run in runs:
         for problem in run.problems:
             logging.warning('%s: %s', run.name, problem)
+    processes.on_first(lambda: _put(folder, ranked))
+    return ranked.groups
+
+
+def _put(folder: pathlib.Path, ranked: 'Ranked') -> None:
     _write(folder / CSV, ranked.csv())
     _write(folder / MARKDOWN, ranked.markdown())
     with progress.lines('making the page'):
         _write(folder / PAGE, comparison.render(_content(folder, ranked)))
     _print(ranked.text())
     logging.info('wrote %s, %s and %s in %s', CSV, MARKDOWN, PAGE, folder)
-    return ranked.groups
 
 
 def find(folder: pathlib.Path) -> list[pathlib.Path]:

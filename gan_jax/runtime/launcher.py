@@ -62,10 +62,10 @@ def start_if_asked(argv: Sequence[str]) -> None:
     define(values)
     try:
         rest = values(list(argv), known_only=True)
-        words = [x.lstrip('-').partition('=')[0] for x in rest]
-        if not any(values[name].present for name in FLAGS) or 'sweep' in words:
+        others = {x.lstrip('-').partition('=')[0]: x for x in rest if x.startswith('-')}
+        if not any(values[name].present for name in FLAGS) or 'sweep' in others:
             return  # a sweep hands these flags on to its trials
-        asked = [x for x in rest if x.lstrip('-').partition('=')[0] in NOT_BESIDE]
+        asked = [others[x] for x in NOT_BESIDE if x in others]
         if asked:
             raise UserError(f'{asked[0]} and --processes exclude each other; leave one of them out')
         num = values['processes'].value or 1
@@ -87,7 +87,8 @@ def environments_of(
 
     Args:
       num: how many processes.
-      devices: how many devices each has; None for one virtual one, or its share of the GPUs.
+      devices: how many devices each has; None for its share of the GPUs, or where there are none
+        for as many as `environment` says.
       environment: the launcher's.
 
     Raises:
@@ -196,6 +197,8 @@ class _Team:
 
     def close(self) -> None:
         """Passes on the rest; all have ended."""
+        for process in self.processes:
+            process.wait()
         for reader in self._readers:
             reader.join()
         self.pass_on(0)
@@ -295,15 +298,19 @@ def _follow(team: _Team) -> int:
             return max(ended.values())
     index = min(failed, key=lambda i: (failed[i] >= 0, failed[i] == DIED))
     code = failed[index]
-    died = code < 0 or code > 128 + max(SIGNALS)
+    stopped = -code in SIGNALS  # so early that it could not say so itself
+    died = not stopped and (code < 0 or code > 128 + max(SIGNALS))
     until = time.monotonic() + MOMENT
     while team.running() and time.monotonic() < until:
         team.pass_on(0.1)
     team.send(signal.SIGKILL)  # they wait for one that is gone, and can save nothing
     team.close()
+    who = f'process {index} (pid {team.processes[index].pid})'
+    if stopped:
+        say(f'{who} was ended by {signal.Signals(-code).name} at its start')
+        return 128 - code
     if not died:
         return code
-    who = f'process {index} (pid {team.processes[index].pid})'
     how = f'was killed by {signal.Signals(-code).name}' if code < 0 else f'ended with code {code}'
     others = ', and the others were ended' if len(team.processes) > 1 else ''
     say(f'{who} {how}{others}; {SENTENCE}')

@@ -40,7 +40,7 @@ def pmap_steps(step: Callable, devices: Sequence[jax.Device] | None = None) -> C
 
     Args:
       step: (state, batch) -> (state, metrics), pure, averaging over AXIS.
-      devices: the devices to use; all local ones by default.
+      devices: the devices to use; by default all, of all processes.
 
     Returns:
       (state, batches) -> (state, metrics): the state replicated (its buffers are donated), the
@@ -107,12 +107,19 @@ def distribute(batches: Mapping[str, np.ndarray]) -> dict[str, Any]:
     count, local = processes.count(), jax.local_device_count()
     if count == 1:
         return shard(batches, local)
-    # In the order of pmap, which first_example counts on.
-    exchange, sharding = _exchange(tuple(tuple(jax.local_devices(i)) for i in range(count)))
+    exchange, sharding = _exchange(_in_order())
     parts = {name: _parts(x, count, local) for name, x in batches.items()}
     return exchange(
         {name: jax.make_array_from_process_local_data(sharding, x) for name, x in parts.items()}
     )
+
+
+def _in_order() -> tuple[tuple[jax.Device, ...], ...]:
+    """Each process's devices, in the order of pmap, which first_example counts on.
+
+    `jax.devices()` may have another: it goes by the places of chips, not by processes.
+    """
+    return tuple(tuple(jax.local_devices(i)) for i in range(processes.count()))
 
 
 def _parts(x: np.ndarray, processes: int, devices: int) -> np.ndarray:
@@ -152,7 +159,7 @@ def replicate(tree: Any, devices: Sequence[jax.Device] | None = None) -> Any:
 
     Placed just as pmap places what it returns: otherwise its second call would compile again.
     """
-    mesh = jax.sharding.Mesh(np.array(devices or jax.devices()), (AXIS,))
+    mesh = jax.sharding.Mesh(np.array(devices or _in_order()).ravel(), (AXIS,))
     sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(AXIS))
     local = len(mesh.local_devices)
 

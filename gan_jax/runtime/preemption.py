@@ -3,12 +3,14 @@
 import os
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import NoReturn
 
 from gan_jax.runtime import rendezvous, supervision
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SAME = 1.0  # seconds in which a signal may come by way of a launcher, too
 
 
 def end(number: int) -> NoReturn:
@@ -47,9 +49,10 @@ class _Watch:
     def _run(self) -> None:
         while True:
             for number in os.read(self._hear, 1):
-                if number in SIGNALS and (
-                    self.interrupt is None or not self.interrupt.receive(number)
-                ):
+                # A scheduler may signal the last of several since the first has left with a code.
+                if number not in SIGNALS or rendezvous.over():
+                    continue
+                if self.interrupt is None or not self.interrupt.receive(number):
                     end(number)
 
 
@@ -75,15 +78,19 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.name: str | None = None
+        self._came = 0.0
         self._handlers: dict[int, object] = {}
 
     def receive(self, number: int) -> bool:
-        """Whether it is the first signal; keeps its name, and tells other processes."""
-        first = self.name is None
-        if first:
-            self.name = signal.Signals(number).name
+        """Whether it is the first signal; keeps its name, and tells other processes.
+
+        A scheduler may send it to each process there is, and a launcher sends it on to the others.
+        """
+        if self.name is None:
+            self.name, self._came = signal.Signals(number).name, time.monotonic()
             rendezvous.notify()
-        return first
+            return True
+        return supervision.LAUNCHED in os.environ and time.monotonic() < self._came + SAME
 
     def stops_at(self, step: int) -> bool:
         """Whether the run is to be saved after this step and to end: asked once per dispatch.

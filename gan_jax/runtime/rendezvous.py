@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import jax
@@ -126,7 +126,7 @@ def start(where: Place | None, patience: int = PATIENCE) -> None:
       patience: seconds in which all must have come.
 
     Raises:
-      UserError: if JAX cannot begin.
+      UserError: if JAX cannot begin, or one has more devices than another.
     """
     global _peers
     launcher = os.environ.get(supervision.LAUNCHED)
@@ -168,6 +168,7 @@ def start(where: Place | None, patience: int = PATIENCE) -> None:
     if state.process_id != 0:
         logging.set_verbosity(logging.WARNING)
     logging.info('process %d of %d: %s', state.process_id, state.num_processes, peers.names)
+    _check_devices([len(jax.local_devices(i)) for i in range(state.num_processes)], peers.names)
 
 
 def _wait(come: threading.Event, where: Place, patience: int) -> None:
@@ -225,9 +226,24 @@ def _check_port(where: Place) -> None:
         ) from error
 
 
+def _check_devices(counts: Sequence[int], names: Mapping[int, str]) -> None:
+    """Raises UserError unless all have as many devices: a batch is split evenly."""
+    for i, count in enumerate(counts):
+        if count != counts[0]:
+            raise UserError(
+                f'process {i} ({names[i]}) has {count} devices and process 0 ({names[0]}) '
+                f'{counts[0]}; give all of them as many'
+            )
+
+
 def several() -> bool:
     """Whether this process was started as one of several."""
     return _peers is not None
+
+
+def over() -> bool:
+    """Whether all have come to the end of what they do."""
+    return _peers is not None and _peers.over.is_set()
 
 
 def notify() -> None:

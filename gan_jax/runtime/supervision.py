@@ -50,6 +50,7 @@ class Peers:
 
     Attributes:
       names: {index: host and process id}.
+      over: set once all have come to their end: nobody is to be missed any more.
     """
 
     def __init__(self, client: Any, index: int, count: int, coordinator: str) -> None:
@@ -67,7 +68,7 @@ class Peers:
         client.key_value_set(f'gan_jax/name/{index}', f'{socket.gethostname()}, pid {os.getpid()}')
         client.wait_at_barrier('gan_jax/named', 1000 * 60)
         self.names = self._entries('name')
-        self._over = threading.Event()  # nobody is to be missed any more
+        self.over = threading.Event()
         self._failing = threading.Event()
 
     def watch(self) -> None:
@@ -92,7 +93,7 @@ class Peers:
         last.
         """
         self._client.wait_at_barrier('gan_jax/done', 1000 * 3600)
-        self._over.set()
+        self.over.set()
         until = time.monotonic() + GRACE
         while self._index == 0 and time.monotonic() < until and len(self._alive()) > 1:
             time.sleep(0.1)
@@ -122,7 +123,7 @@ class Peers:
 
     def _ask(self) -> None:
         """Asks who ended and who is alive."""
-        while not self._over.wait(EVERY):
+        while not self.over.wait(EVERY):
             try:
                 ended = self._entries('ended')
                 others = self._alive()
@@ -139,7 +140,7 @@ class Peers:
     def _look(self) -> None:
         """Looks whether the coordinator is there."""
         seen = time.monotonic()
-        while not self._over.wait(EVERY / 2):
+        while not self.over.wait(EVERY / 2):
             try:
                 with socket.create_connection(self._coordinator, 3):
                     seen = time.monotonic()
@@ -151,7 +152,7 @@ class Peers:
 
     def _gone(self, index: int, what: str) -> None:
         time.sleep(EVERY)  # perhaps all is over, and it left first
-        if not self._over.is_set() and not self._failing.is_set():
+        if not self.over.is_set() and not self._failing.is_set():
             line = f'{self._named(index)} {what}, so this one ends, too; {SENTENCE}'
             self._end(DIED, line)
 

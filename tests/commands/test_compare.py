@@ -10,6 +10,7 @@ from report import test_page
 
 from gan_jax.commands import compare
 from gan_jax.errors import UserError
+from gan_jax.runtime import processes
 
 RATE = 'optimizers__generator__learning_rate'
 VALUES = {1e-4: (4.0, 6.0, 8.0), 1e-3: (7.0, 7.0, 7.0)}
@@ -25,6 +26,14 @@ def sweep(tmp_path):
     settings = by_hand.config(eval_every=0, **{RATE: 0.1})
     by_hand.write(tmp_path / 'alone', settings, [], finished=False)
     return tmp_path
+
+
+def test_of_several_processes_the_first_one_writes(sweep, monkeypatch, capsys):
+    monkeypatch.setattr(processes, 'on_first', lambda function: None)  # as it is in the others
+    groups = compare.compare(sweep)
+    assert [x.values for x in groups] == [[7.0] * 3, [4.0, 6.0, 8.0], []]
+    assert not list(sweep.glob('compare.*'))
+    assert capsys.readouterr().out == ''
 
 
 def rows(folder):

@@ -154,6 +154,16 @@ def test_a_signal_reaches_all_and_ends_the_restarts(start, number):
     assert 'process 1: heard by 1' in said
 
 
+def test_a_signal_before_a_process_can_hear_it_is_no_death(start):
+    run = start('say("ready %d" % index); time.sleep(60)', restarts=3)
+    run.wait_for('process 1: ready 1')
+    os.kill(run.pid, signal.SIGTERM)
+    code, said = run.end()
+    assert code == 143
+    assert said.endswith(') was ended by SIGTERM at its start\n')
+    assert 'start all again' not in said
+
+
 def test_virtual_devices_are_added_to_what_xla_is_told():
     environment = {**CPU, 'XLA_FLAGS': '--xla_a=1 --xla_force_host_platform_device_count=8'}
     assert (
@@ -206,6 +216,16 @@ def test_the_rest_of_the_command_line_is_handed_on(monkeypatch):
     ((command, environments, restarts),) = calls
     assert command[1:] == ['launch.py', '--config', 'x.py', '--config.a=1', '--mode=sample']
     assert (len(environments), restarts) == (1, 2)
+
+
+@pytest.mark.parametrize('words', [['--workdir', 'sweep'], ['--workdir', 'process_id']])
+def test_a_value_is_no_flag(monkeypatch, words):
+    calls = []
+    monkeypatch.setattr(launcher, 'launch', lambda *arguments: calls.append(arguments) or 0)
+    with pytest.raises(SystemExit) as end:
+        launcher.start_if_asked(['launch.py', '--processes=2', *words])
+    assert end.value.code == 0
+    assert calls[0][0][1:] == ['launch.py', *words]
 
 
 RUN = (

@@ -121,6 +121,15 @@ def test_two_processes_exchange_what_they_hold():
     several.play(play_distribute, devices=4)
 
 
+def test_a_state_is_placed_in_the_order_of_processes(monkeypatch):
+    """Which is that of pmap; on a slice of TPUs `jax.devices()` goes by the places of chips."""
+    by_process = [tuple(jax.devices()[i::2]) for i in range(2)]
+    monkeypatch.setattr(processes, 'count', lambda: 2)
+    monkeypatch.setattr(jax, 'local_devices', lambda index: by_process[index])
+    state = parallel.replicate(np.float32(1.0))
+    assert [x.device for x in state.addressable_shards] == [*by_process[0], *by_process[1]]
+
+
 # ---- Devices ---------------------------------------------------------------------------------
 def test_mean_is_over_devices_leaf_by_leaf():
     tree = {'a': jnp.arange(8.0), 'b': jnp.ones((8, 2, 3)) * jnp.arange(8.0)[:, None, None]}

@@ -8,7 +8,7 @@ import time
 import methods
 import pytest
 
-from gan_jax.runtime import preemption
+from gan_jax.runtime import preemption, supervision
 from gan_jax.runtime.preemption import Interrupt
 
 
@@ -28,6 +28,16 @@ def test_the_first_signal_asks_and_the_second_acts_as_usual(number):
             assert usual == [1]
     finally:
         signal.signal(number, before)
+
+
+def test_what_a_launcher_sends_on_is_no_second_signal(monkeypatch):
+    interrupt = Interrupt()
+    assert interrupt.receive(signal.SIGTERM)
+    assert not interrupt.receive(signal.SIGTERM)
+    monkeypatch.setenv(supervision.LAUNCHED, '1')
+    assert interrupt.receive(signal.SIGTERM)
+    monkeypatch.setattr(preemption, 'SAME', 0.0)
+    assert not interrupt.receive(signal.SIGTERM)
 
 
 def test_alone_a_run_stops_at_the_step_after_the_signal():

@@ -42,6 +42,15 @@ def test_flags_and_the_environment_say_the_same():
     assert place('[::1]:1234', 2, 0, JAX_PROCESS_ID='1') == Place('[::1]:1234', 2, 0)
 
 
+def test_all_have_as_many_devices():
+    names = {0: 'one, pid 1', 1: 'two, pid 2'}
+    rendezvous._check_devices([4, 4], names)
+    with pytest.raises(UserError) as error:
+        rendezvous._check_devices([4, 3], names)
+    said = 'process 1 (two, pid 2) has 3 devices and process 0 (one, pid 1) 4; give all of them as'
+    assert str(error.value) == f'{said} many'
+
+
 @pytest.mark.parametrize('arguments', [(), (None, 1), (None, 1, 0), ('localhost:1234', 1, 0)])
 def test_a_process_without_others_is_alone(arguments):
     assert place(*arguments) is None

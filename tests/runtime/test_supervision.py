@@ -15,7 +15,7 @@ from command_line import ENVIRONMENT
 from gan_jax.runtime import supervision
 
 PLAY = """
-import os, sys, time
+import os, signal, sys, time
 import jax, numpy as np
 from gan_jax.runtime import preemption, rendezvous, supervision
 
@@ -58,6 +58,10 @@ if what == 'last':  # a signal comes when one of them has no step left
             assert not interrupt.stops_at(step)
     time.sleep(2 * index)
 rendezvous.finish()
+if what == 'over':
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.5)
+    code = 75
 sys.exit(code)
 """
 
@@ -115,6 +119,11 @@ def test_the_others_end_with_the_line_of_one_that_failed(index):
     assert codes == [2, 2]
     assert last[index] == 'gan_jax: why'
     assert re.fullmatch(rf'gan_jax: process {index} \(.*\) ended: why', last[1 - index])
+
+
+@pytest.mark.slow
+def test_a_signal_after_the_end_of_all_changes_no_code():
+    assert Pair('over').end()[0] == [75, 75]
 
 
 @pytest.mark.slow
