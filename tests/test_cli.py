@@ -244,10 +244,12 @@ def test_of_two_trainers_of_one_run_the_later_ends_with_one_line(tmp_path, serve
     first.send_signal(signal.SIGTERM)
     assert finish(first)[0] == 0
     assert code == 2
-    assert printed.splitlines()[-1] == (
-        f'gan_jax: another process trains in {tmp_path}; wait for its end, or give another '
-        f'--workdir'
+    line = printed.splitlines()[-1]
+    who, _, remedy = line.removeprefix(f'gan_jax: another process trains in {tmp_path} ').partition(
+        ';'
     )
+    assert re.fullmatch(rf'\(host \S+, process {first.pid}, since [-0-9]+ [:0-9]+ UTC\)', who)
+    assert remedy == ' wait for its end, or give another --workdir'
 
 
 @pytest.mark.parametrize(

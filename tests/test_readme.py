@@ -45,7 +45,8 @@ def shortened(command, home):
     words = words[2:]
     if any(word.startswith('--config=') for word in words):
         short = SHORT | (SHORT_OF_POINTS if '--config=configs/ring8.py' in words else {})
-        short['eval_every'] = 5 if any('eval_every' in word for word in words) else 0
+        watched = any('eval_every' in word for word in words)
+        short['eval_every'] = short['log_every'] if watched else 0
         names = {f'--config.{key}': value for key, value in short.items()}
         words = [word for word in words if word.split('=')[0] not in names]
         words += [f'{name}={value}' for name, value in names.items()]
@@ -56,6 +57,8 @@ def shortened(command, home):
     elif '--mode=evaluate' in words and not any(word.startswith('--num=') for word in words):
         words.append('--num=32')
     words = [re.sub(r'^--num=.*', '--num=32', word) for word in words]
+    # Twelve trainings one after the other would take minutes; tests/sweeps has some.
+    words = ['--sweep=print' if word == '--sweep' else word for word in words]
     words = [word.replace('image_size=64', 'image_size=32') for word in words]
     places = {
         '--input=FOLDER': f'--input={home / "in"}',
