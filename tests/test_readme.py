@@ -59,6 +59,8 @@ def shortened(command, home):
     words = [re.sub(r'^--num=.*', '--num=32', word) for word in words]
     # Twelve trainings one after the other would take minutes; tests/sweeps has some.
     words = ['--sweep=print' if word == '--sweep' else word for word in words]
+    if '--mode=compare' in words:  # what was trained before, on this page
+        words = ['--mode=compare', '--workdir=runs', '--figure=sliced_wasserstein']
     words = [word.replace('image_size=64', 'image_size=32') for word in words]
     places = {
         '--input=FOLDER': f'--input={home / "in"}',
