@@ -1,4 +1,5 @@
 import _thread
+import signal
 import sys
 import threading
 import types
@@ -180,8 +181,12 @@ def test_a_task_that_is_cancelled_has_its_trial_save(run, tmp_path):
             threading.Event().wait(0.02)
         _thread.interrupt_main()
 
-    threading.Thread(target=interrupt).start()
-    outcome = sys.modules['gan_jax.sweeps.engines.ray']._play(one, 0, '')
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # as it is in Ray's workers
+    try:
+        threading.Thread(target=interrupt).start()
+        outcome = sys.modules['gan_jax.sweeps.engines.ray']._play(one, 0, '')
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (outcome.state, trials_lib.newest_step(one)) == ('stopped', 2)
 
 
