@@ -73,7 +73,7 @@ def test_noise_has_one_deviation_an_image_and_cutout_one_hole():
     assert (holes.sum((1, 2)) == sizes[0] * sizes[1]).all()
 
 
-@pytest.mark.parametrize('channels', [1, 3])
+@pytest.mark.parametrize('channels', [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_with_p_0_nothing_changes_and_with_p_1_all_do(channels):
     images = jnp.asarray(IMAGES[..., :channels])
     apply = jax.jit(ada.make('bgcfno'))
@@ -104,6 +104,7 @@ def test_quarter_turns_can_be_undone_of_a_distribution_below_p_1():
     np.testing.assert_allclose(sorted(eigenvalues.real), [1 - p, 1 - p, 1 - p, 1], atol=1e-9)
 
 
+@pytest.mark.slow
 def test_gradients_pass():
     apply = ada.make('gc')
 
