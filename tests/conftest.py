@@ -51,6 +51,9 @@ gc.set_threshold(50_000, 20, 20)
 
 # Longest first, so that no process ends with one of them while the other is done.
 HEAVIEST = (
+    'test_bad_values.py',
+    'test_readme.py',
+    'test_standard_errors.py',
     'test_cli.py',
     'test_conformance.py',
     'test_train.py',
