@@ -30,6 +30,8 @@ import pathlib
 import platform
 import statistics
 import time
+import types
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -42,13 +44,14 @@ import torch.nn.functional as F
 from jax import lax
 
 from benchmarks import torch_networks as torch_nets
+from benchmarks import torch_stylegan2
 from gan_jax import game as game_lib
 from gan_jax import keys, latents, objectives
 from gan_jax.games import gan
 from gan_jax.games.adversary import Adversary
 from gan_jax.games.network import of_module
-from gan_jax.networks import dcgan, mlp, sngan
-from gan_jax.networks.layers import linear
+from gan_jax.networks import dcgan, mlp, sngan, stylegan2
+from gan_jax.networks.layers import equalized, linear
 from gan_jax.runtime import files, parallel, process
 
 RESULTS = pathlib.Path(__file__).parent / 'results'
@@ -66,6 +69,7 @@ class Case(NamedTuple):
       options: what the library's networks are given beside their defaults.
       pace: steps in a round for each one asked for; short steps need more of them.
       dispatch: the library's steps to a dispatch; a round must be a multiple of it.
+      styles: what the generator alone is given.
     """
 
     networks: Any
@@ -75,17 +79,30 @@ class Case(NamedTuple):
     options: dict[str, Any]
     pace: float = 1.0
     dispatch: int = 5
+    styles: Mapping[str, Any] = types.MappingProxyType({})
 
 
 DCGAN = (torch_nets.DCGANGenerator, torch_nets.DCGANDiscriminator)
 MLP = (torch_nets.MLPGenerator, torch_nets.MLPDiscriminator)
 SNGAN = (torch_nets.SNGANGenerator, torch_nets.SNGANDiscriminator)
+WIDTHS = {'channel_base': 1024, 'channel_max': 32}  # 32 channels at 32 pixels, 16 at 64
+STYLES = {'style_size': 64, 'mapping_layers': 2}
+STYLEGAN2 = (
+    functools.partial(torch_stylegan2.StyleGAN2Generator, **STYLES, **WIDTHS),
+    functools.partial(torch_stylegan2.StyleGAN2Discriminator, **WIDTHS),
+)
 AXIS = {'axis_name': parallel.AXIS}
 CASES = {
     'mlp_gan': Case(mlp, MLP, (28, 28, 1), 100, {}, pace=10),
     'dcgan_32': Case(dcgan, DCGAN, (32, 32, 3), 100, AXIS),
     'dcgan_64': Case(dcgan, DCGAN, (64, 64, 3), 100, AXIS),
     'sngan_32': Case(sngan, SNGAN, (32, 32, 3), 128, AXIS, pace=0.2, dispatch=1),
+    **{
+        f'stylegan2_{n}': Case(
+            stylegan2, STYLEGAN2, (n, n, 3), 64, AXIS | WIDTHS, pace=0.2, dispatch=1, styles=STYLES
+        )
+        for n in (32, 64)
+    },
 }
 
 
@@ -95,16 +112,24 @@ def images(case):
     return rng.uniform(-1, 1, (BATCHES, BATCH, *case.shape)).astype(np.float32)
 
 
+@contextlib.contextmanager
+def patched(convolve):
+    """Layers that are traced in here take this convolution; their own if it is None."""
+    with contextlib.ExitStack() as stack:
+        for module in (linear, equalized) if convolve else ():
+            stack.enter_context(mock.patch.object(module, 'convolve', convolve))
+        yield
+
+
 class JaxSide:
     """The library; with `convolve`, on that convolution."""
 
     def __init__(self, case, convolve=None):
         self.case = case
-        patch = functools.partial(mock.patch.object, linear, 'convolve', convolve)
         # The layers look the function up whenever they are traced: at init, at the first step.
-        self.tracing = patch if convolve else contextlib.nullcontext
+        self.tracing = functools.partial(patched, convolve)
         game = gan.make(
-            generator=of_module(case.networks.Generator(case.shape, **case.options)),
+            generator=of_module(case.networks.Generator(case.shape, **case.options, **case.styles)),
             discriminator=of_module(case.networks.Discriminator(case.shape, **case.options)),
             adversary=Adversary(objectives.non_saturating),
             prior=lambda rng: {'latent': latents.normal(rng, case.latent)},

@@ -83,6 +83,32 @@ def test_derivatives_in_64_bits():
         check_grads(apply, (params, x), order=2, modes=['rev'], rtol=1e-4)
 
 
+@pytest.mark.parametrize('shape', [(8, 3), (8, 2, 5, 3)])
+def test_strided_groups_are_every_nth_example(shape):
+    x = features(*shape)
+    y = np.asarray(jax.jit(layers.strided_stddev)(x))
+    np.testing.assert_array_equal(y[..., :3], x)
+    for first in (0, 1):
+        want = x[first::2].std(axis=0).mean()
+        np.testing.assert_allclose(y[first::2, ..., 3], want, rtol=1e-5)
+
+
+@pytest.mark.parametrize('devices', [2, 4])
+def test_strided_groups_span_the_devices(devices):
+    x = features(8, 2, 2, 3)
+
+    def loss(x, axis=None):
+        return jnp.sum(jnp.sin(layers.strided_stddev(x, 4, axis)))
+
+    def share(x):
+        return layers.strided_stddev(x, 4, 'devices'), jax.grad(loss)(x, 'devices')
+
+    y, gradient = jax.pmap(share, 'devices')(x.reshape(devices, -1, 2, 2, 3))
+    np.testing.assert_allclose(y.reshape(8, 2, 2, 4), layers.strided_stddev(x), rtol=1e-6)
+    want = jax.jit(jax.grad(loss))(x)
+    np.testing.assert_allclose(gradient.reshape(x.shape), want, rtol=1e-4, atol=1e-6)
+
+
 def discriminated(x, kernel, kernels, size):
     rows = (np.float64(x) @ np.float64(kernel)).reshape(len(x), kernels, size)
     found = np.zeros((len(x), kernels))

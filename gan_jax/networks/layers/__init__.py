@@ -1,11 +1,17 @@
 """Layers that several architecture families share."""
 
 from gan_jax.networks.layers.dropout import dropout
+from gan_jax.networks.layers.equalized import (
+    EqualizedConv,
+    EqualizedDense,
+    modulated_conv2d,
+)
 from gan_jax.networks.layers.linear import Conv, ConvTranspose, Dense, GroupedConv, LinearMaxout
 from gan_jax.networks.layers.minibatch import (
     MinibatchDiscrimination,
     append_minibatch,
     minibatch_stddev,
+    strided_stddev,
 )
 from gan_jax.networks.layers.normalization import (
     NORMS,
@@ -19,6 +25,7 @@ from gan_jax.networks.layers.normalization import (
 )
 from gan_jax.networks.layers.padding import reflect
 from gan_jax.networks.layers.spectral import SpectralConv, SpectralDense
+from gan_jax.networks.layers.upfirdn import setup_filter, upfirdn2d
 
 __all__ = [
     'NORMS',
@@ -26,6 +33,8 @@ __all__ = [
     'Conv',
     'ConvTranspose',
     'Dense',
+    'EqualizedConv',
+    'EqualizedDense',
     'GroupNorm',
     'GroupedConv',
     'InstanceNorm',
@@ -37,8 +46,12 @@ __all__ = [
     'append_minibatch',
     'dropout',
     'minibatch_stddev',
+    'modulated_conv2d',
     'needs_bias',
     'normal_around_one',
     'normalize',
     'reflect',
+    'setup_filter',
+    'strided_stddev',
+    'upfirdn2d',
 ]

@@ -45,8 +45,7 @@ def minibatch_stddev(x: chex.Array, group_size: int = 4) -> jax.Array:
     s = mean over pixels and features of sqrt(var + 1e-8), with var the biased variance over the
     examples of the group; all its examples and pixels get the same s. Groups are consecutive
     examples, of a size that `group_size_of` chooses: where each device's share of a batch is a
-    multiple of `group_size`, one device equals many. (StyleGAN2's code takes every (batch /
-    group_size)th example.)
+    multiple of `group_size`, one device equals many. `strided_stddev` has StyleGAN2's groups.
 
     Source: Progressive Growing of GANs for Improved Quality, Stability, and Variation (Karras et
     al., 2018), section 3; in groups, as in Analyzing and Improving the Image Quality of StyleGAN
@@ -66,10 +65,52 @@ def minibatch_stddev(x: chex.Array, group_size: int = 4) -> jax.Array:
     chex.assert_rank(x, {2, 4})
     size = group_size_of(x.shape[0], group_size)
     groups = wide(x).reshape(-1, size, *x.shape[1:])
+    return _with_feature(x, jnp.repeat(_spread(groups, 1), size))
+
+
+def strided_stddev(x: chex.Array, group_size: int = 4, axis_name: str | None = None) -> jax.Array:
+    """`minibatch_stddev` of groups of every (batch / size)th example, over all devices.
+
+    Of a batch of 8 in groups of 4, examples 0, 2, 4 and 6 are one group and 1, 3, 5 and 7 the
+    other. The groups are of the whole batch, so one device equals many.
+
+    Source: the authors' code of Analyzing and Improving the Image Quality of StyleGAN (Karras et
+    al., 2020).
+
+    Args:
+      x: features [batch, c] or [batch, height, width, c], of this device.
+      group_size: how many examples are compared, at least 2; see `group_size_of`.
+      axis_name: the axis of devices over which the batch is spread; None if x is all of it.
+
+    Returns:
+      x with one feature more, of x's type; computed in float32.
+
+    Raises:
+      AssertionError: if x has another rank.
+      ValueError: if `group_size` is less than 2.
+    """
+    chex.assert_rank(x, {2, 4})
+    whole = wide(x)
+    if axis_name is not None:
+        whole = lax.all_gather(whole, axis_name, tiled=True)
+    size = group_size_of(len(whole), group_size)
+    means = jnp.tile(_spread(whole.reshape(size, -1, *x.shape[1:]), 0), size)
+    if axis_name is not None:
+        first = lax.axis_index(axis_name) * len(x)
+        means = lax.dynamic_slice_in_dim(means, first, len(x))
+    return _with_feature(x, means)
+
+
+def _spread(groups: jax.Array, axis: int) -> jax.Array:
+    """The mean standard deviation of each group, whose examples lie along `axis`, 0 or 1."""
     # The constant keeps the root's derivatives finite where the examples of a group are equal.
-    deviations = jnp.sqrt(jnp.var(groups, axis=1) + 1e-8)
-    means = jnp.mean(deviations, axis=range(1, x.ndim))
-    feature = jnp.repeat(means, size).reshape(-1, *(1,) * (x.ndim - 1))
+    deviations = jnp.sqrt(jnp.var(groups, axis=axis) + 1e-8)
+    return jnp.mean(deviations, axis=range(1, deviations.ndim))
+
+
+def _with_feature(x: jax.Array, values: jax.Array) -> jax.Array:
+    """x with one feature more, each example's value [batch] at all its pixels."""
+    feature = values.reshape(-1, *(1,) * (x.ndim - 1))
     feature = jnp.broadcast_to(feature, (*x.shape[:-1], 1))
     return jnp.concatenate([x, feature.astype(x.dtype)], -1)
 
