@@ -22,6 +22,7 @@ Params = Mapping[str, Any]
 Metrics = dict[str, chex.Array]
 Aux = Mapping[str, Any]
 Batch = Mapping[str, chex.Array]
+COPIED = jax.tree_util.DictKey('buffers')  # a collection that averages do not average
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -143,8 +144,8 @@ class Game(NamedTuple):
       functions: what the trained players are good for, each there only if the game can do it:
         prior: (keys [n], **options) -> inputs, a dict of arrays [n, ...] with 'latent';
         sample: (params, aux, inputs) -> examples [n, ...] as networks see them;
-        score: (params, aux, batch) -> logits [n];
-        verdict: (params, aux, batch) -> the discriminator's whole answer;
+        score, verdict: (params, aux, batch) -> logits [n], the discriminator's whole answer;
+        map, synthesize: (params, aux, inputs) -> styles; (params, aux, styles) -> examples;
         a_to_b, b_to_a: (params, aux, sources [n, ...]) -> examples [n, ...];
         classify, encode: (params, aux, examples).
       simultaneous: whether each turn meets the other players as they were before the step.
@@ -218,8 +219,7 @@ def init(
       seed: the seed of all randomness.
       batch: a batch like those to come; only shapes and types matter.
       decays: step -> decay, for each player whose running average is kept.
-      trained: (params, aux) of players that take the place of those that the game begins with,
-        each with its part of aux.
+      trained: (params, aux) of players that take the place of the game's own.
 
     Raises:
       KeyError: if a player has no optimizer.
@@ -368,9 +368,11 @@ def _average(player: Player, aux: Aux, name: str, step: chex.Array) -> Player:
         return player
     decay = player.decay(step)
     current = {'params': player.params, 'aux': aux.get(name, {})}
-    return player.replace(
-        ema=jax.tree.map(lambda old, new: new + decay * (old - new), player.ema, current)
-    )
+
+    def join(path, old, new):
+        return new if COPIED in path and path[0].key == 'aux' else new + decay * (old - new)
+
+    return player.replace(ema=jax.tree_util.tree_map_with_path(join, player.ema, current))
 
 
 def current(state: State) -> tuple[Params, Aux]:
@@ -381,7 +383,7 @@ def current(state: State) -> tuple[Params, Aux]:
 def averaged(state: State) -> tuple[Params, Aux]:
     """Parameters and aux, with the running averages in place of those players' who keep them.
 
-    A player's batch statistics are averaged with its parameters, so that they fit them.
+    Batch statistics are averaged with the parameters that they fit; 'buffers' are copied.
     """
     params, aux = current(state)
     for name, player in state.players.items():

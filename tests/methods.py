@@ -39,6 +39,7 @@ def shrunk(name, **changes):
     for player in ('generator', 'discriminator'):
         small = {'width': 4, 'max_width': 8, 'hidden': 8, 'features': [16, 8]}
         small |= {'depth': 3, 'layers': 1, 'blocks': 1}
+        small |= {'channel_base': 64, 'channel_max': 8, 'style_size': 8, 'mapping_layers': 2}
         network = dict(config[player])
         config[player] = network | {key: x for key, x in small.items() if key in network}
     if 'latent' in config:
@@ -80,6 +81,9 @@ CURES = {
     'historical_averaging': 0.1,
 }
 MULTI_SCALE = {'name': 'patchgan.MultiScale', 'scales': 2, 'width': 4}
+GENTLE_ADA = {'augmentation': {'name': 'ada', 'pipeline': 'b', 'start': 0.8}}
+STYLES = {'cures': GENTLE_ADA, 'penalties': {'r1': {'weight': 1.0, 'every': 2}}}
+STYLES |= {'path_length': {'weight': 2.0, 'every': 2}}
 DISCRIMINATION = {'minibatch': 'discrimination'}
 
 # Every method, by config and changes to it. A new method is one more row. Objectives and penalties
@@ -91,6 +95,7 @@ METHODS = {
     'dcgan': ('dcgan', {}),
     'sngan': ('sngan', {}),
     'ring8': ('ring8', {'discriminator': DISCRIMINATION}),
+    'stylegan2': ('stylegan2_digits', STYLES),
     'pix2pix': ('pix2pix_emoji', {'feature_matching': 1.0, 'discriminator': MULTI_SCALE}),
     # L1's kinks, of which a cycle has thousands, make much of a rounding; squares have none.
     'cyclegan': ('cyclegan', {'pool_size': 20, 'distance': 'l2'}),

@@ -174,6 +174,24 @@ def test_the_running_average_follows_parameters_and_the_players_part_of_aux():
     assert state.players['b'].ema is None
 
 
+def test_a_running_average_copies_what_is_called_buffers():
+    """Of aux alone: parameters of that name are averaged."""
+
+    def loss(params, aux, batch, rng):
+        seen = jax.tree.map(lambda x: x + 1.0, aux['a'])
+        return params['a']['buffers'], ({**aux, 'a': seen}, {})
+
+    def init_with_buffers(rng, batch):
+        zero = jnp.float32(0.0)
+        return {'a': {'buffers': zero}}, {'a': {'part': {'buffers': {'x': zero}, 'mean': zero}}}
+
+    game = Game(init_with_buffers, (Turn('a', loss),), {})
+    state, _ = update(game, state_of(game, decays={'a': lambda step: jnp.float32(0.75)}))
+    params, aux = game_lib.averaged(state)
+    assert aux['a'] == {'part': {'buffers': {'x': 1.0}, 'mean': 0.25}}
+    np.testing.assert_allclose(params['a']['buffers'], 0.25 * -0.1, rtol=1e-6)
+
+
 def test_turns_of_one_name_are_refused():
     game = Game(init, (bilinear(1.0, 'a'), bilinear(-1.0, 'a')), {})
     with pytest.raises(ValueError, match='names of their own'):

@@ -115,8 +115,12 @@ def fitting(what: str, call: Callable[[], Any], advice: str = '') -> Any:
         raise UserError(f'{what}: {one_line(error)}{more}') from error
 
 
-def submodules(package: ModuleType, *, with_: str = '') -> list[str]:
-    """The names of a package's modules; only those that have an attribute `with_`, if given."""
-    names = [module.name for module in pkgutil.iter_modules(package.__path__) if not module.ispkg]
+def submodules(package: ModuleType, *, with_: str = '', packages: bool = False) -> list[str]:
+    """The names of a package's modules, packages among them or not.
+
+    Only of those that have an attribute `with_`, if given.
+    """
+    found = pkgutil.iter_modules(package.__path__)
+    names = [module.name for module in found if packages or not module.ispkg]
     loaded = {name: importlib.import_module(f'{package.__name__}.{name}') for name in names}
     return [name for name in names if not with_ or hasattr(loaded[name], with_)]

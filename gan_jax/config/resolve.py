@@ -26,10 +26,11 @@ from gan_jax import (
     losses,
     networks,
     optimizers,
+    penalties,
 )
 from gan_jax.config import adversaries, optimizing
 from gan_jax.config.adversaries import BuiltIn, Later
-from gan_jax.config.bounds import HUGE, check_number
+from gan_jax.config.bounds import HUGE, SHARE, check_number, real, table, whole
 from gan_jax.config.checks import (
     arguments,
     check_arguments,
@@ -47,13 +48,20 @@ from gan_jax.game import Game
 from gan_jax.games import wrappers
 from gan_jax.games.network import of_module
 from gan_jax.games.pix2pix import Term
+from gan_jax.games.stylegan2 import PathLength
 from gan_jax.restoration import heads
 from gan_jax.runtime import parallel
 
 BUILT_IN = ('adversary',)  # what a game is given that is no key of a config
 CALLED = {'prior': 'latent'}  # arguments of games that a config calls otherwise
 FIELDS = ('shape', 'dtype', 'axis_name', 'classes')  # of networks, that a config cannot set
+NO_FAMILIES = (
+    'layers',
+    'features',
+    'torch_files',
+)  # packages of networks that hold none to be named
 LABEL = 'label'
+PATH_LENGTH = {'weight': real(), 'every': whole(1), 'decay': SHARE, 'shrink': whole(1, HUGE)}
 
 
 def game_module(name: str) -> ModuleType:
@@ -68,11 +76,13 @@ def game_keys(name: str) -> list[str]:
 
 def _network_classes() -> dict[str, type[nn.Module]]:
     classes = {}
-    for family in submodules(networks):
+    for family in submodules(networks, packages=True):
+        if family in NO_FAMILIES:
+            continue
         module = importlib.import_module(f'{networks.__name__}.{family}')
         for name, value in vars(module).items():
-            own = isinstance(value, type) and value.__module__ == module.__name__
-            if own and issubclass(value, nn.Module):
+            network = isinstance(value, type) and issubclass(value, nn.Module)
+            if network and f'{value.__module__}.'.startswith(f'{module.__name__}.'):
                 classes[f'{family}.{name}'] = value
     return classes
 
@@ -183,6 +193,26 @@ def _feature_matching(what: str, value: Any) -> Later:
     return _at_once((term,) if value else ())
 
 
+def _share(what: str, value: Any) -> Later:
+    check_number(what, value, float, 0, 1)
+    return _at_once(value)
+
+
+def _path_length(what: str, value: Any) -> Later:
+    table(what, value)
+    if not value:
+        return _at_once(None)
+    check_keys(what, value, PATH_LENGTH)
+    if 'weight' not in value:
+        raise UserError(f'{what}.weight is missing; {what}={{}} is no path length')
+    for key, given in value.items():
+        PATH_LENGTH[key](f'{what}.{key}', given)
+    own = {key: x for key, x in value.items() if key != 'decay'}
+    decay = {key: x for key, x in value.items() if key == 'decay'}
+    function = functools.partial(penalties.path_length, axis_name=parallel.AXIS, **decay)
+    return _at_once(PathLength(function, **own))
+
+
 _RESOLVE = {
     'generator': _network,
     'discriminator': _network,
@@ -193,6 +223,8 @@ _RESOLVE = {
     'reconstruction': _reconstruction,
     'perceptual': _perceptual,
     'feature_matching': _feature_matching,
+    'path_length': _path_length,
+    'style_mixing': _share,
 }
 
 
@@ -246,7 +278,9 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
             )
         if adversary is not None:
             kwargs['adversary'] = adversary._replace(augmentation=shown(built_in))
-        return _wrapped(config['cures'], make(**kwargs))
+        advice = 'do the networks fit this game?'
+        game = fitting('config.game', functools.partial(make, **kwargs), advice)
+        return _wrapped(config['cures'], game)
 
     return build
 

@@ -50,7 +50,7 @@ def make(
       score, verdict: (params, aux, batch) -> logits [n], the discriminator's answer; a
       discriminator of packs is shown packs of one example repeated.
     """
-    generate = functools.partial(_generate, Role(generator, 'generator'))
+    generated = functools.partial(generate, Role(generator, 'generator'))
     opponent = Opponent(Role(discriminator, 'discriminator'), adversary)
     asked = generator.asks | discriminator.asks
 
@@ -68,11 +68,11 @@ def make(
 
     def show(params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
         told = conditions(batch)
-        fake, aux = generate(params, aux, {**prior(rng), **told}, rng=rng)
+        fake, aux = generated(params, aux, {**prior(rng), **told}, rng=rng)
         return {'': Scene(batch['real'], fake, told)}, fake, aux
 
     def sample(params: Params, aux: Aux, inputs: Mapping[str, Any]) -> Any:
-        return generate(params, aux, inputs, train=False)[0]
+        return generated(params, aux, inputs, train=False)[0]
 
     def judge(params: Params, aux: Aux, batch: Batch) -> verdict.Verdict:
         shown = adversary.repeated(batch['real'])
@@ -86,7 +86,7 @@ def make(
     return Game(init, turns, functions, simultaneous)
 
 
-def _generate(role: Role, params: Params, aux: Aux, inputs: Mapping[str, Any], **options: Any):
+def generate(role: Role, params: Params, aux: Aux, inputs: Mapping[str, Any], **options: Any):
     """The generator's answer to a latent and what it asks for beside it."""
     named = {name: x for name, x in inputs.items() if name != 'latent'}
     return role(params, aux, inputs['latent'], **named, **options)

@@ -25,21 +25,34 @@ class Network(NamedTuple):
       apply: (params, collections, *inputs, rng, train, **named) -> (output, collections). In
         training the collections come back new, batch statistics are the batch's own, and where
         keys [batch] are given, dropout draws from them.
-      asks: the names of the inputs that it takes; of what is named it is given these alone.
+      asks: the names of the inputs that it takes; of what is named it is given these alone. A
+        module may say by a property `asks` what of a batch or a prior it takes as it is configured.
+      module: what it is made of; None if it has no other methods.
     """
 
     init: Callable[..., tuple[Any, Any]]
     apply: Callable[..., tuple[Any, Any]]
     asks: frozenset[str]
+    module: Any = None
+
+    def method(self, name: str) -> 'Network':
+        """The same network by another of its methods, with the same parameters.
+
+        Raises:
+          AttributeError: if it has no such method.
+        """
+        return of_module(self.module, name)
 
 
-def of_module(module: nn.Module) -> Network:
-    """The functions of a flax module whose `__call__` takes inputs and perhaps `train` and `rng`.
+def of_module(module: nn.Module, method: str = '__call__') -> Network:
+    """The functions of a flax module by a method that takes inputs and perhaps `train` and `rng`.
 
     Raises:
+      AttributeError: if the module has no such method.
       TypeError: the functions, if an input that the module needs is not given.
     """
-    parameters = inspect.signature(type(module).__call__).parameters
+    parameters = inspect.signature(getattr(type(module), method)).parameters
+    asks = frozenset(parameters) - {*OURS}
 
     def options(train: bool, rng: chex.PRNGKey | None, named: Mapping[str, Any]) -> dict[str, Any]:
         drawn = None if rng is None else keys.of_name(rng, 'dropout')
@@ -47,17 +60,18 @@ def of_module(module: nn.Module) -> Network:
         return {name: x for name, x in given.items() if name in parameters}
 
     def init(rng: chex.PRNGKey, *inputs: Any, **named: Any) -> tuple[Any, Any]:
-        variables = dict(module.init(rng, *inputs, **options(True, None, named)))
+        variables = dict(module.init(rng, *inputs, method=method, **options(True, None, named)))
         return variables.pop('params', {}), variables
 
     def apply(params, collections, *inputs, rng=None, train=True, **named):
         variables = {'params': params, **collections}
-        given = options(train, rng, named)
+        given = {'method': method, **options(train, rng, named)}
         if not train:
             return module.apply(variables, *inputs, **given), collections
         return module.apply(variables, *inputs, mutable=list(collections), **given)
 
-    return Network(init, apply, frozenset(parameters) - {*OURS})
+    asks &= getattr(module, 'asks', asks)
+    return Network(init, apply, asks, module)
 
 
 class Role(NamedTuple):

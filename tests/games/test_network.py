@@ -136,3 +136,52 @@ def test_each_role_begins_with_a_key_of_its_own():
     assert len({*drawn}) == 4
     again = jax.tree.leaves(begin(jax.random.key(0), cast[::-1])[0])
     assert sorted(map(float, again)) == sorted(drawn)  # not of its place among the others
+
+
+class TwoHalves(nn.Module):
+    """x -> 3 (w x + label), where `told` a label."""
+
+    told: bool = False
+
+    @property
+    def asks(self):
+        return frozenset({'label'} if self.told else ())
+
+    def setup(self):
+        self.first = Plain()
+        self.calls = self.variable('statistics', 'calls', jnp.zeros, ())
+
+    def begin(self, x, train, label=None):
+        if train and not self.is_initializing():
+            self.calls.value += 1.0
+        return self.first(x) + (label[:, None].astype(jnp.float32) if self.told else 0.0)
+
+    def end(self, half, factor=3.0):
+        return factor * half
+
+    def __call__(self, x, train, label=None):
+        return self.end(self.begin(x, train, label))
+
+
+def test_a_networks_other_methods_share_its_parameters_and_collections():
+    whole = of_module(TwoHalves())
+    first, last = Role(whole.method('begin'), 'one'), Role(whole.method('end'), 'one')
+    params, aux = begin(jax.random.key(0), [(Role(whole, 'one'), X, {})])
+    half, after = first(params, aux, X, label=LABEL)
+    np.testing.assert_array_equal(half, 2 * X)
+    assert after['one'] == {'statistics': {'calls': 1.0}}
+    made, same = last(params, after, half, label=LABEL)  # which it does not ask for
+    np.testing.assert_array_equal(made, 6 * X)
+    assert same == after
+    np.testing.assert_array_equal(last(params, after, half, factor=1.0, train=False)[0], half)
+    np.testing.assert_array_equal(Role(whole, 'one')(params, aux, X, label=LABEL)[0], made)
+    with pytest.raises(AttributeError, match='middle'):
+        whole.method('middle')
+
+
+def test_a_module_may_say_what_it_asks_for():
+    for told in (False, True):
+        whole = of_module(TwoHalves(told))
+        asked = {'label'} if told else set()
+        assert whole.asks == whole.method('begin').asks == asked
+        assert whole.method('end').asks == set()
