@@ -14,6 +14,7 @@ GROUPS = ('data', 'augment', 'cures', 'evaluation')  # dicts of common keys
 # Keys with which a run may go on although they differ from those it was begun with.
 MAY_CHANGE = ('steps', *INTERVALS, 'data.data_dir', 'data.memory_gb')
 
+NO_DATA = 'none'  # the data set of a run that was made of weights alone
 RENAMED_GAMES = {'paired': 'pix2pix'}  # what version 0.1 called them
 
 
@@ -58,8 +59,8 @@ def default() -> ml_collections.ConfigDict:
     config.corruption = ml_collections.ConfigDict()  # what makes sources of images, for restoration
     config.baseline = ml_collections.ConfigDict()  # what translations are evaluated beside
     config.modality = ml_collections.ConfigDict()  # what the data are; found with them
-    config.init_from = config_dict.placeholder(str)  # a work directory whose players are taken
-    config.init_config = ml_collections.ConfigDict()  # the config of that run, for the record
+    config.init_from = config_dict.placeholder(str)  # a run, an export or a pickle: its players
+    config.init_config = ml_collections.ConfigDict()  # the config of that, for the record
     config.precision = 'float32'  # what networks compute in; or bfloat16
     config.game = 'gan'
     config.objective = 'non_saturating'

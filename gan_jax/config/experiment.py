@@ -12,7 +12,7 @@ import optax
 
 from gan_jax import data, keys, modalities
 from gan_jax import game as game_lib
-from gan_jax.config import defaults, fit, inputs, resolve, saved, training, validate
+from gan_jax.config import defaults, fit, inputs, resolve, saved, trained, training, validate
 from gan_jax.config.checks import imported
 from gan_jax.errors import UserError, one_line
 from gan_jax.evaluation import evaluator, extractors
@@ -110,11 +110,25 @@ class Experiment:
         """The state that a new run starts from, with the players of `init_from` if there are any.
 
         Raises:
-          UserError: if that run has no checkpoint, or none of its players fit.
+          UserError: if that is a run without a checkpoint, or none of its players fit.
         """
         if not self.config['init_from']:
             return self.init()
-        return self.init(_trained(buckets.at(self.config['init_from']), self))
+        return self.init(self._trained())
+
+    def _trained(self) -> tuple[Any, Any]:
+        """(params, aux) of the players of `init_from` that this game has, too."""
+        where = buckets.at(self.config['init_from'])
+        wanted = jax.eval_shape(self.game.init, jax.random.key(0), self.example)
+        is_run = trained.is_run(where)
+        given = restore(where).variables(0) if is_run else trained.read(where, wanted)
+        return trained.fitted(where, given, wanted)
+
+    def check_weights(self) -> None:
+        """Raises UserError if `init_from` names weights that cannot be read or do not fit."""
+        where = self.config['init_from']
+        if where and not trained.is_run(buckets.at(where)):
+            self._trained()
 
     def sources(self, dataset: data.Dataset, places: np.ndarray) -> translation.Sources:
         """Sources of a data set's examples, always the same."""
@@ -253,7 +267,7 @@ def build(config: Mapping[str, Any]) -> Experiment:
     make_game = check(config)
     init_config = {}
     if config['init_from']:
-        init_config = saved.read_config(buckets.at(config['init_from']))
+        init_config = trained.record(buckets.at(config['init_from']))
     fed = inputs.load_fed(config)
     dataset = inputs.as_shown(config, fed)
     settings = modalities.settings_of(dataset)
@@ -267,6 +281,7 @@ def build(config: Mapping[str, Any]) -> Experiment:
     }
     experiment = _assembled(resolved, make_game)
     experiment.__dict__.update(fed=fed, dataset=dataset)  # read already
+    experiment.check_weights()
     training.check(experiment, parallel.num_devices())
     return experiment
 
@@ -366,25 +381,3 @@ def open_checkpoints(workdir: pathlib.Path, read_only: bool = False) -> checkpoi
     return checkpoint.Checkpoints(
         workdir / saved.CHECKPOINTS, read_only=read_only, former_path=saved.former_path
     )
-
-
-def _trained(workdir: pathlib.Path, experiment: Experiment) -> tuple[Any, Any]:
-    """(params, aux) of another run's players that this experiment has, too."""
-    run = restore(workdir)
-    params, aux = run.variables(0)
-    wanted = jax.eval_shape(experiment.game.init, jax.random.key(0), experiment.example)
-    shared = sorted(params.keys() & wanted[0].keys())
-    if not shared:
-        raise UserError(
-            f'config.init_from={workdir} has the players {", ".join(sorted(params))}, and this '
-            f'game {", ".join(sorted(wanted[0]))}; name a run with one of these'
-        )
-    for name in shared:
-        for own, other in zip(wanted, (params, aux), strict=True):
-            shapes = [jax.tree.map(lambda x: x.shape, x.get(name, {})) for x in (own, other)]
-            if shapes[0] != shapes[1]:
-                raise UserError(
-                    f'config.init_from={workdir}: its {name} has other shapes than this one; give '
-                    f'both the same network'
-                )
-    return {name: params[name] for name in shared}, aux

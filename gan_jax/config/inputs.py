@@ -15,6 +15,7 @@ from gan_jax.config.checks import (
     functions_with,
     named,
 )
+from gan_jax.config.defaults import NO_DATA
 from gan_jax.data import sources
 from gan_jax.errors import NoSplit, UserError
 from gan_jax.game import Game
@@ -40,6 +41,11 @@ def load_fed(config: Mapping[str, Any]) -> data.Dataset:
     Raises:
       UserError: if it is missing, not prepared or too broken.
     """
+    if config['dataset'] == NO_DATA:
+        raise UserError(
+            'this run was made of weights alone and has no data set: name one beside --init_from, '
+            'such as --config.dataset=folder:PATH'
+        )
     options = dict(config['data'])
     size = options.pop('load_size') or config['image_size']
     return data.load(config['dataset'], image_size=size, share=own_share(), **options)

@@ -3,7 +3,7 @@
 import json
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gan_jax import modalities
@@ -83,13 +83,14 @@ def _flatten(tree: Any, prefix: str = 'config') -> dict[str, Any]:
     return flat
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], more: Sequence[str]) -> list[str]:
+    left_out = (*NOT_COMPARED, *(f'config.{key}' for key in more))
     free = {f'config.{key}' for key in MAY_CHANGE}
     before, after = _flatten(old), _flatten(new)
     return [
         f'{key}: {before.get(key)!r} there, {after.get(key)!r} now'
         for key in sorted({*before, *after} - free)
-        if before.get(key) != after.get(key) and not key.startswith(NOT_COMPARED)
+        if before.get(key) != after.get(key) and not key.startswith(left_out)
     ]
 
 
@@ -100,8 +101,13 @@ def as_begun(workdir: pathlib.Path, config: Mapping[str, Any]) -> Mapping[str, A
     return optimizing.as_begun(config, read_config(workdir))
 
 
-def prepare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
+def prepare(workdir: pathlib.Path, config: Mapping[str, Any], free: Sequence[str] = ()) -> None:
     """Makes the directory, or finds that it belongs to the same run; writes the config.
+
+    Args:
+      workdir: the work directory.
+      config: the resolved config.
+      free: keys that may differ from those of the run there, beside those of any run.
 
     Raises:
       UserError: if it cannot be written, or was made by another config.
@@ -124,7 +130,7 @@ def prepare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
     try:
         (workdir / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
         if (workdir / CONFIG).exists():
-            differences = _differences(read_config(workdir), config)
+            differences = _differences(read_config(workdir), config, free)
             if differences:
                 more = f' (and {len(differences) - 1} more)' if len(differences) > 1 else ''
                 raise UserError(

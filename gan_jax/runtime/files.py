@@ -10,10 +10,11 @@ import pathlib
 import re
 import secrets
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image
@@ -74,6 +75,44 @@ def replace(file: pathlib.Path, write: Callable[[pathlib.Path], object]) -> None
             _unfinished.discard(temporary)
         with contextlib.suppress(OSError):  # not every file system can
             _sync(file.parent)
+
+
+@contextlib.contextmanager
+def opened(path: str | os.PathLike, most: int) -> Iterator[IO[bytes]]:
+    """A file to be read, if it is one of a size that can be read.
+
+    Raises:
+      UserError: if there is none, it is no regular file, or it has more than `most` bytes.
+    """
+    try:
+        # A pipe that nobody writes to is opened at once, too.
+        number = os.open(path, os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0))
+        file = os.fdopen(number, 'rb')
+    except (OSError, ValueError) as error:  # no file has a name with a null byte
+        reason = getattr(error, 'strerror', None) or one_line(error)
+        raise UserError(f'{path} cannot be read: {reason}') from error
+    with file:
+        facts = os.fstat(file.fileno())
+        if not stat.S_ISREG(facts.st_mode):
+            raise UserError(f'{path} cannot be read: it is a device or a pipe, not a file')
+        if facts.st_size > most:
+            raise UserError(
+                f'{path} cannot be read: it has {facts.st_size} bytes, more than {most}'
+            )
+        yield file
+
+
+def contents(path: str | os.PathLike, most: int) -> bytes:
+    """All of a file, if it is one of a size that can be read.
+
+    Raises:
+      UserError: if there is none, it is no regular file, or it has more than `most` bytes.
+    """
+    with opened(path, most) as file:
+        try:
+            return file.read(os.fstat(file.fileno()).st_size)
+        except OSError as error:
+            raise UserError(f'{path} cannot be read: {error.strerror}') from error
 
 
 def move_folder(folder: pathlib.Path, place: pathlib.Path) -> None:

@@ -25,10 +25,12 @@ import numpy as np
 from jax import lax
 
 from gan_jax.errors import UserError
-from gan_jax.networks.features import Apply, FeatureNetwork, in_batches, torch_file
+from gan_jax.networks.features import Apply, FeatureNetwork, in_batches
 from gan_jax.networks.features.resizing import bilinear_tensorflow1
 from gan_jax.networks.layers.convolution import LAYOUT, convolve
+from gan_jax.networks.torch_files import state_dicts
 from gan_jax.runtime import cache as cache_lib
+from gan_jax.runtime import files
 
 # The SHA-256 of the published file. Its name has only the beginning, which is quickly forged.
 PUBLISHED = '6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2'
@@ -349,7 +351,7 @@ def load(
             f'there is no file {path}: fetch {FILE}, which the project mseitzer/pytorch-fid '
             f"published on GitHub as a file of its release 'fid_weights'"
         )
-    raw = torch_file.contents(path)
+    raw = files.contents(path, state_dicts.MOST_BYTES)
     digest = hashlib.sha256(raw).hexdigest()
     if digest != expected:
         raise UserError(
@@ -359,7 +361,7 @@ def load(
     folder = cache_lib.folder() if cache is None else pathlib.Path(cache)
     kept = folder and folder / f'inception_{FORM}_{digest}.npz'
     try:
-        params = cache_lib.kept(kept, lambda: convert(torch_file.parse(raw, path)))
+        params = cache_lib.kept(kept, lambda: convert(state_dicts.parse(raw, path)))
     except ValueError as error:
         raise UserError(f'{path} does not hold the weights of {FILE}: {error}') from error
     identity = f'{digest} {RESIZE} (x - 128) / 128 {FORM}'

@@ -5,12 +5,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from networks.features import pth
+from networks.torch_files import pth
 
 from gan_jax.errors import UserError
 from gan_jax.networks import features
-from gan_jax.networks.features import inception, torch_file
+from gan_jax.networks.features import inception
 from gan_jax.networks.features.resizing import bilinear_tensorflow1
+from gan_jax.networks.torch_files import state_dicts
 
 # A network of the same parts that is quick to compile, for what concerns files.
 SMALL = (
@@ -237,7 +238,7 @@ def test_a_file_is_loaded_and_named(file, tmp_path):
     network = load(file, cache=tmp_path, batch=2)
     images = np.random.default_rng(0).integers(0, 256, (3, 9, 8, 1), np.uint8)
     found, logits = network.apply(images)
-    params = inception.convert(torch_file.read(file))
+    params = inception.convert(state_dicts.read(file))
     pixels = jax.jit(inception.preprocess)(images)
     want = jax.jit(inception.features_and_logits)(params, pixels)
     np.testing.assert_allclose(found, want[0], rtol=1e-4, atol=1e-6)
@@ -282,7 +283,7 @@ def test_a_file_whose_digest_begins_alike_is_refused_before_anything_is_made_of_
     def touched(*_):
         raise AssertionError
 
-    monkeypatch.setattr(torch_file, 'parse', touched)
+    monkeypatch.setattr(state_dicts, 'parse', touched)
     monkeypatch.setattr(inception.cache_lib, 'kept', touched)
     digest = digest_of(file)
     other = digest[:digits] + ''.join('0' if x != '0' else '1' for x in digest[digits:])
@@ -295,7 +296,7 @@ def test_the_bytes_that_were_digested_are_those_that_are_read(file, tmp_path, mo
     """Although another file takes the place in between."""
     real, forged, swaps = hashlib.sha256, tmp_path / 'forged.pth', []
     pth.save(forged, {name: x + 1 for name, x in random_weights().items()})
-    want = inception.convert(torch_file.read(file))
+    want = inception.convert(state_dicts.read(file))
 
     def swapped(raw=b''):
         if len(raw) > 1000 and not swaps:
@@ -336,8 +337,8 @@ def test_other_weights_are_refused(small, tmp_path, change):
 def test_the_file_is_converted_once(file, tmp_path, monkeypatch):
     """In $XDG_CACHE_HOME; a damaged entry, such as a half-written one, is made again."""
     reads = []
-    real = torch_file.parse
-    monkeypatch.setattr(torch_file, 'parse', lambda *given: reads.append(given) or real(*given))
+    real = state_dicts.parse
+    monkeypatch.setattr(state_dicts, 'parse', lambda *given: reads.append(given) or real(*given))
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'xdg'))
     images = np.random.default_rng(0).integers(0, 256, (2, 21, 21, 3), np.uint8)
     found = [load(file, batch=2).apply(images) for _ in range(2)]

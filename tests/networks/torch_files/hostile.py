@@ -11,7 +11,7 @@ import socket
 import struct
 import zipfile
 
-from networks.features import pth
+from networks.torch_files import pth
 
 K = 1000
 TOUCH = 'touch {}'

@@ -11,10 +11,10 @@ import types
 import methods
 import numpy as np
 import pytest
-from networks.features import hostile, pth
+from networks.torch_files import hostile, pth
 
 from gan_jax.errors import UserError
-from gan_jax.networks.features import torch_file
+from gan_jax.networks.torch_files import state_dicts
 
 FORMS = pytest.mark.parametrize('form', pth.WRITERS)
 NUMBERS = np.arange(24, dtype='<f4')
@@ -27,7 +27,7 @@ def number_tensor(shape, strides, offset=0):
 
 def refused(path, *words):
     with pytest.raises(UserError) as caught:
-        torch_file.read(path)
+        state_dicts.read(path)
     message = str(caught.value)
     assert '\n' not in message
     for word in (str(path), *words):
@@ -44,7 +44,7 @@ def test_every_type_and_shape_comes_back(tmp_path, form, dtype):
         'nöne': np.zeros((0, 2), dtype),
     }
     pth.save(tmp_path / 'a.pth', arrays, form)
-    found = torch_file.read(tmp_path / 'a.pth')
+    found = state_dicts.read(tmp_path / 'a.pth')
     assert list(found) == list(arrays)
     for name, want in arrays.items():
         assert found[name].dtype == dtype
@@ -60,7 +60,7 @@ def test_offsets_strides_and_shared_storages(tmp_path, form):
         'expanded': number_tensor((2, 3), (0, 0), 23),
     }
     pth.WRITERS[form](tmp_path / 'a.pth', made, STORAGES)
-    found = torch_file.read(str(tmp_path / 'a.pth'))
+    found = state_dicts.read(str(tmp_path / 'a.pth'))
     np.testing.assert_array_equal(found['turned'], NUMBERS[5:17].reshape(4, 3).T)
     np.testing.assert_array_equal(found['slice'], NUMBERS.reshape(4, 6)[:, 1:4:2])
     np.testing.assert_array_equal(found['expanded'], np.full((2, 3), 23, 'f4'))
@@ -107,7 +107,7 @@ def test_what_pythons_own_pickler_writes_is_read(tmp_path, monkeypatch, protocol
     stream = io.BytesIO()
     Pickler(stream, protocol).dump(found)
     hostile.zipped(stream.getvalue(), {'archive/data/7': NUMBERS.tobytes()})(tmp_path)
-    read = torch_file.read(tmp_path / 'a.pth')
+    read = state_dicts.read(tmp_path / 'a.pth')
     assert list(read) == list(found)
     for x in read.values():
         np.testing.assert_array_equal(x, NUMBERS.reshape(3, 8))
@@ -116,7 +116,7 @@ def test_what_pythons_own_pickler_writes_is_read(tmp_path, monkeypatch, protocol
 def test_the_zips_folder_may_have_any_name(tmp_path):
     found = {'x': number_tensor((24,), (1,))}
     pth.write_zip(tmp_path / 'a.pth', found, STORAGES, folder='pt_inception-6726825d')
-    np.testing.assert_array_equal(torch_file.read(tmp_path / 'a.pth')['x'], NUMBERS)
+    np.testing.assert_array_equal(state_dicts.read(tmp_path / 'a.pth')['x'], NUMBERS)
 
 
 @FORMS
@@ -146,7 +146,7 @@ def test_what_is_no_tensor_is_refused_by_name_and_not_called(
 def test_a_truncated_file_is_refused(tmp_path, form):
     pth.save(tmp_path / 'a.pth', {'a': NUMBERS, 'b': NUMBERS}, form)
     whole = (tmp_path / 'a.pth').read_bytes()
-    torch_file.read(tmp_path / 'a.pth')
+    state_dicts.read(tmp_path / 'a.pth')
     for size in (0, 1, 2, 10, 30, len(whole) // 2, len(whole) - 100, len(whole) - 1):
         (tmp_path / 'a.pth').write_bytes(whole[:size])
         refused(tmp_path / 'a.pth', 'fetch it again')
@@ -260,9 +260,9 @@ def test_a_hostile_file_runs_nothing_and_is_refused_at_once(tmp_path, name):
 # Each in a process of its own, whose peak of memory is its own.
 MEASURE = """
 import os, pathlib, resource, sys, tempfile, time
-from networks.features import hostile
+from networks.torch_files import hostile
 from gan_jax.errors import UserError
-from gan_jax.networks.features import torch_file
+from gan_jax.networks.torch_files import state_dicts
 for name, write in (hostile.FILES | hostile.LARGE).items():
     with tempfile.TemporaryDirectory() as folder:
         writer = os.fork()  # what a file takes to be written is not counted
@@ -275,7 +275,7 @@ for name, write in (hostile.FILES | hostile.LARGE).items():
         start, child = time.monotonic(), os.fork()
         if not child:
             try:
-                torch_file.read(path)
+                state_dicts.read(path)
             except UserError:
                 os._exit(7)
             os._exit(1)

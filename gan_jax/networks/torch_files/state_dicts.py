@@ -6,8 +6,8 @@ older stream five pickles follow each other (a magic number, a protocol number, 
 machine, the dictionary, the storages' keys), and then each storage as an element count and its
 bytes.
 
-A file may mean to cost time or memory, and a pickle to run something (torch_pickle.py). So what a
-file says of itself is bounded before anything is built of it: its size, a zip's directory, what a
+A file may mean to cost time or memory, and a pickle to run something (pickles.py). So what a file
+says of itself is bounded before anything is built of it: its size, a zip's directory, what a
 pickle does, the tensors and their bytes.
 """
 
@@ -15,7 +15,6 @@ import io
 import math
 import os
 import pathlib
-import stat
 import zipfile
 from collections.abc import Mapping
 from typing import IO, Any
@@ -23,10 +22,9 @@ from typing import IO, Any
 import numpy as np
 
 from gan_jax.errors import UserError, one_line
-from gan_jax.networks.features import torch_pickle
-from gan_jax.networks.features.torch_pickle import DTYPES, Storage, Tensor, unpickle
-
-__all__ = ['DTYPES', 'contents', 'parse', 'read', 'read_stream']
+from gan_jax.networks.torch_files import pickles
+from gan_jax.networks.torch_files.pickles import DTYPES, Form, Global, Storage, Tensor, unpickle
+from gan_jax.runtime import files
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 
@@ -36,9 +34,45 @@ MOST_DIRECTORY = 2**20  # bytes of a zip's directory
 MOST_TENSORS = 10_000
 MOST_SHARED = 2  # the tensors' bytes in the file's: storages may be shared, but not endlessly
 
+_STORAGES = {f'torch {name}Storage': dtype for name, dtype in DTYPES.items()}
 
-def _check(tensor: Tensor) -> int:
-    """The bytes of the tensor in an array of its own."""
+
+def _storage(pid: Any) -> Storage:
+    match pid:
+        case ('storage', Global(name), str(key), _, int(size)) | (
+            'storage',
+            Global(name),
+            str(key),
+            _,
+            int(size),
+            None,
+        ):
+            if name in _STORAGES and size >= 0:
+                return Storage(key, _STORAGES[name], size)
+    raise ValueError('it refers to what is no storage')
+
+
+# The published Inception's has some 25,000 steps.
+FORM = Form(
+    'a dictionary of tensors',
+    calls={
+        'collections OrderedDict': pickles.ordered,
+        'torch._utils _rebuild_tensor': pickles.tensor,
+        'torch._utils _rebuild_tensor_v2': pickles.tensor,
+        'torch._utils _rebuild_parameter': pickles.parameter,
+    },
+    names=frozenset(_STORAGES),
+    reference=_storage,
+    built=pickles.without_attributes,
+)
+
+
+def check(tensor: Tensor) -> int:
+    """The bytes of a tensor in an array of its own.
+
+    Raises:
+      ValueError: if it does not lie in its storage.
+    """
     (_, dtype, size), offset, shape, strides = tensor
     if len(shape) != len(strides) or min((offset, *shape, *strides), default=0) < 0:
         raise ValueError(f'a tensor has offset {offset}, shape {shape}, strides {strides}')
@@ -48,7 +82,7 @@ def _check(tensor: Tensor) -> int:
     return math.prod(shape) * dtype.itemsize
 
 
-def _array(tensor: Tensor, data: bytes) -> np.ndarray:
+def array(tensor: Tensor, data: bytes | memoryview) -> np.ndarray:
     """The tensor in an array of its own, from its storage's bytes."""
     (_, dtype, size), offset, shape, strides = tensor
     if len(data) != size * dtype.itemsize:
@@ -71,7 +105,7 @@ def _tensors(found: Any, most: int) -> dict[str, Tensor]:
     for name, tensor in found.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
             raise ValueError(f'{name!r:.80} is a {type(tensor).__name__}, not a tensor with a name')
-        total += _check(tensor)
+        total += check(tensor)
     if total > MOST_SHARED * most:
         raise ValueError(f'its tensors are {total} bytes, the file {most}')
     return found
@@ -110,14 +144,15 @@ def _read_zip(raw: bytes) -> dict[str, np.ndarray]:
                 raise ValueError(f'{name:.80} has {info.file_size} bytes, more than {size}')
             return archive.read(info)
 
-        pickles = [name for name in infos if name.split('/')[1:] == ['data.pkl']]
-        if len(pickles) != 1:
+        names = [name for name in infos if name.split('/')[1:] == ['data.pkl']]
+        if len(names) != 1:
             raise ValueError('it is a zip without one data.pkl')
-        folder = pickles[0].split('/')[0]
+        folder = names[0].split('/')[0]
         order = f'{folder}/byteorder'
         if order in infos and member(order, 16) != b'little':
             raise ValueError('its numbers are big-endian')
-        found, storages, _ = unpickle(member(pickles[0], torch_pickle.MOST_BYTES))
+        found, references, _ = unpickle(member(names[0], FORM.most_bytes), FORM)
+        storages = {x.key: x for x in references}
         tensors = _tensors(found, len(raw))
         sizes = {key: x.size * x.dtype.itemsize for key, x in storages.items()}
         if sum(sizes.values()) > len(raw):
@@ -127,8 +162,42 @@ def _read_zip(raw: bytes) -> dict[str, np.ndarray]:
     return _arrays(tensors, data)
 
 
-def _arrays(tensors: Mapping[str, Tensor], data: Mapping[str, bytes]) -> dict[str, np.ndarray]:
-    return {name: _array(tensor, data[tensor.storage.key]) for name, tensor in tensors.items()}
+def _arrays(tensors: Mapping[str, Tensor], data: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    return {name: array(tensor, data[tensor.storage.key]) for name, tensor in tensors.items()}
+
+
+def opened(raw: bytes | memoryview, form: Form) -> tuple[Any, dict[str, memoryview]]:
+    """What the older form holds, and the bytes of each of its storages, not copied.
+
+    Raises:
+      Exception: of many kinds, if that is not what stands there.
+    """
+    raw, place = memoryview(raw), 0
+
+    def load() -> tuple[Any, dict[str, Storage]]:
+        nonlocal place
+        found, references, length = unpickle(raw[place:], form)
+        place += length
+        return found, {x.key: x for x in references}
+
+    for wanted in (MAGIC, PROTOCOL):
+        found = load()[0]
+        if type(found) is not int or found != wanted:
+            raise ValueError('it does not begin as such a file does')
+    if load()[0]['little_endian'] is not True:
+        raise ValueError('its numbers are big-endian')
+    pickled, storages = load()
+    keys, data = load()[0], {}
+    if type(keys) is not list or not all(type(key) is str for key in keys):
+        raise ValueError('it does not name its storages')
+    for key in keys:
+        _, dtype, size = storages[key]
+        if int.from_bytes(raw[place : place + 8], 'little') != size:
+            raise ValueError(f'storage {key:.80} is not where it should be')
+        end = place + 8 + size * dtype.itemsize
+        data[key] = raw[place + 8 : end]
+        place = end
+    return pickled, data
 
 
 def read_stream(file: IO[bytes]) -> dict[str, np.ndarray]:
@@ -140,57 +209,9 @@ def read_stream(file: IO[bytes]) -> dict[str, np.ndarray]:
     Raises:
       Exception: of many kinds, if that is not what stands there.
     """
-    raw = memoryview(file.read(MOST_BYTES))
-    place = 0
-
-    def load() -> tuple[Any, dict[str, Storage]]:
-        nonlocal place
-        found, storages, length = unpickle(bytes(raw[place : place + torch_pickle.MOST_BYTES]))
-        place += length
-        return found, storages
-
-    for wanted in (MAGIC, PROTOCOL):
-        found = load()[0]
-        if type(found) is not int or found != wanted:
-            raise ValueError('it does not begin as such a file does')
-    if load()[0]['little_endian'] is not True:
-        raise ValueError('its numbers are big-endian')
-    pickled, storages = load()
-    tensors = _tensors(pickled, len(raw))
-    keys, data = load()[0], {}
-    if type(keys) is not list or not all(type(key) is str for key in keys):
-        raise ValueError('it does not name its storages')
-    for key in keys:
-        _, dtype, size = storages[key]
-        if int.from_bytes(raw[place : place + 8], 'little') != size:
-            raise ValueError(f'storage {key:.80} is not where it should be')
-        end = place + 8 + size * dtype.itemsize
-        data[key] = bytes(raw[place + 8 : end])
-        place = end
-    return _arrays(tensors, data)
-
-
-def contents(path: str | os.PathLike) -> bytes:
-    """All of a file, if it is one of a size that can be read.
-
-    Raises:
-      UserError: if there is none, it is no regular file, or it has more than 256 MiB.
-    """
-    try:
-        # A pipe that nobody writes to is opened at once, too.
-        flags = getattr(os, 'O_NONBLOCK', 0)
-        with open(path, 'rb', opener=lambda name, mode: os.open(name, mode | flags)) as file:
-            facts = os.fstat(file.fileno())
-            if not stat.S_ISREG(facts.st_mode):
-                raise UserError(f'{path} cannot be read: it is a device or a pipe, not a file')
-            if facts.st_size > MOST_BYTES:
-                raise UserError(
-                    f'{path} cannot be read: it has {facts.st_size} bytes, more than {MOST_BYTES}'
-                )
-            return file.read(facts.st_size)
-    except (OSError, ValueError) as error:  # no file has a name with a null byte
-        reason = getattr(error, 'strerror', None) or one_line(error)
-        raise UserError(f'{path} cannot be read: {reason}') from error
+    raw = file.read(MOST_BYTES)
+    found, data = opened(raw, FORM)
+    return _arrays(_tensors(found, len(raw)), data)
 
 
 def parse(raw: bytes, where: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -225,4 +246,4 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
       UserError: if there is no such file or it is damaged or holds anything else.
     """
     path = pathlib.Path(path)
-    return parse(contents(path), path)
+    return parse(files.contents(path, MOST_BYTES), path)

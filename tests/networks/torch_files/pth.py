@@ -52,6 +52,10 @@ def _opcodes(x):
         case int():
             raw = x.to_bytes(x.bit_length() // 8 + 1, 'little', signed=True)
             return b'\x8a' + bytes([len(raw)]) + raw
+        case float():
+            return b'G' + struct.pack('>d', x)
+        case bytes():
+            return b'B' + struct.pack('<I', len(x)) + x
         case str():
             return b'X' + struct.pack('<I', len(x.encode())) + x.encode()
         case Global():
