@@ -3,11 +3,12 @@
 python launch.py --config=configs/dcgan.py
 python launch.py --config=configs/dcgan.py --sweep --workdir=runs/sweep
 python launch.py --workdir=runs/dcgan --mode=sample --num=64 --seed=0
+python launch.py --workdir=runs/stylegan2 --mode=project --input=photos --output=projected
 
 Exit codes:
   0: done; or stopped by Ctrl-C or SIGTERM while it trained, and saved
   1: the run diverged; some trials of a sweep were not finished; or no picture could be read
-     (--mode=translate)
+     (--mode=translate, --mode=project)
   2: a mistake in the command line, the config or the data
   3: a file could not be read or written: no space, no permission, a failing disk
   75: one of several processes, or one that --requeue was given, was told to end by Ctrl-C, SIGTERM
@@ -45,13 +46,24 @@ from gan_jax.runtime import launcher  # noqa: E402
 if __name__ == '__main__':
     launcher.start_if_asked(sys.argv)  # what stands below takes seconds, and it needs none of it
 
+from gan_jax import config as config_lib  # noqa: E402
 from gan_jax import errors, train  # noqa: E402
-from gan_jax.commands import compare, evaluate, report, sample, translate  # noqa: E402
-from gan_jax.config import overrides  # noqa: E402
+from gan_jax.commands import (  # noqa: E402
+    compare,
+    directions,
+    evaluate,
+    export,
+    project,
+    report,
+    sample,
+    translate,
+)
+from gan_jax.config import adopted, overrides  # noqa: E402
 from gan_jax.config.bounds import HUGE, check_number  # noqa: E402
 from gan_jax.config.checks import check_name  # noqa: E402
 from gan_jax.errors import UserError  # noqa: E402
 from gan_jax.runtime import buckets, preemption, process, rendezvous  # noqa: E402
+from gan_jax.sampling import projection  # noqa: E402
 from gan_jax.sweeps import engines, halving, search, start, trials  # noqa: E402
 
 CONFIG = flags.DEFINE_string(
@@ -67,12 +79,26 @@ OF_SWEEPS = {
 # What each mode reads beside ALWAYS; of two sets --mode=evaluate reads SETS.
 READS = {
     'train': ('config', 'sweep', *OF_SWEEPS),
-    'sample': ('num', 'seed', 'truncation', 'best', 'replica'),
+    'sample': ('num', 'seed', 'truncation', 'label', 'film', 'best', 'replica', 'init_from'),
+    'directions': ('num', 'seed', 'truncation', 'label', 'layers', 'best', 'replica', 'init_from'),
+    'project': (
+        'input',
+        'output',
+        'space',
+        'steps',
+        'features',
+        'seed',
+        'label',
+        'best',
+        'replica',
+        'init_from',
+    ),
     'translate': ('input', 'output', 'direction', 'best', 'replica'),
     'animate': ('replica',),
-    'evaluate': ('num', 'best', 'metrics', 'features', 'split'),
+    'evaluate': ('num', 'best', 'metrics', 'features', 'split', 'init_from'),
     'report': ('replica',),
     'compare': ('figure',),
+    'export': ('best', 'replica', 'init_from'),
 }
 ALWAYS = (
     'mode', 'workdir', 'compilation_cache', 'coordinator', 'num_processes', 'process_id',
@@ -82,10 +108,27 @@ SETS = ('real', 'fake', 'num', 'metrics', 'features')
 STOPPED = 75  # EX_TEMPFAIL, which schedulers requeue on
 MODE = flags.DEFINE_string('mode', 'train', f'What to do: {", ".join(READS)}.')
 NUM = flags.DEFINE_integer(
-    'num', None, 'How many samples: 64 (--mode=sample), 10000 (--mode=evaluate).', 1, HUGE
+    'num', None, 'How many samples: 64 (--mode=sample), 10000 (--mode=evaluate); or directions: 5.',
+    1, HUGE,
+)  # fmt: skip
+SEED = flags.DEFINE_integer(
+    'seed', 0, "The samples' seed (--mode=sample, directions, project).", 0, 2**32 - 1
 )
-SEED = flags.DEFINE_integer('seed', 0, "The samples' seed (--mode=sample).", 0, 2**32 - 1)
-TRUNCATION = flags.DEFINE_float('truncation', None, "The latents' bound (--mode=sample).")
+INIT_FROM = flags.DEFINE_string(
+    'init_from',
+    None,
+    'A network pickle of StyleGAN2, or what --mode=export wrote, to make a run of.',
+)
+TRUNCATION = flags.DEFINE_float(
+    'truncation', None, "The latents' bound, or how far styles are from their mean (--mode=sample)."
+)
+LABEL = flags.DEFINE_integer('label', None, 'The class of all samples, from 0.', 0, HUGE)
+FILM = flags.DEFINE_string('film', None, 'A loop through samples, gif or mp4 (--mode=sample).')
+LAYERS = flags.DEFINE_list('layers', None, 'Of which layers: 0-3,6 (--mode=directions).')
+SPACE = flags.DEFINE_string(
+    'space', 'w', 'One style, w, or each layer its own, w+ (--mode=project).'
+)
+STEPS = flags.DEFINE_integer('steps', projection.STEPS, 'How many (--mode=project).', 1, HUGE)
 COMPILED = flags.DEFINE_string(
     'compilation_cache',
     os.path.join(os.environ.get('XDG_CACHE_HOME') or '~/.cache', 'gan_jax', 'compiled'),
@@ -107,11 +150,13 @@ REPLICA = flags.DEFINE_integer('replica', 0, "Which of a run's seeds, from 0.", 
 BEST = flags.DEFINE_bool('best', False, 'The best checkpoint, not the newest.')
 METRICS = flags.DEFINE_list('metrics', None, 'Which metrics (--mode=evaluate).')
 FEATURES = flags.DEFINE_string(
-    'features', None, 'classifier, inception:PATH or package.module:name (--mode=evaluate).'
+    'features',
+    None,
+    'classifier, inception:PATH or package.module:name (--mode=evaluate, --mode=project).',
 )
 SPLIT = flags.DEFINE_string('split', None, 'Real images of which split (--mode=evaluate).')
-INPUT = flags.DEFINE_string('input', None, 'A folder of pictures (--mode=translate).')
-OUTPUT = flags.DEFINE_string('output', None, 'Where their translations go (--mode=translate).')
+INPUT = flags.DEFINE_string('input', None, 'A folder of pictures (--mode=translate, project).')
+OUTPUT = flags.DEFINE_string('output', None, 'Where what becomes of them goes.')
 DIRECTION = flags.DEFINE_string('direction', 'a_to_b', 'Or b_to_a (--mode=translate).')
 SWEEP = flags.DEFINE_string(
     'sweep', None, f"Trains all trials of the config's sweep(): {', '.join(engines.names())}."
@@ -167,9 +212,11 @@ def check_flags(mode: str) -> None:
     for flag in sorted({*itertools.chain(SETS, *READS.values())} - {*reads, 'config'}):
         if flags.FLAGS[flag].present:
             others = [x for x in READS if flag in READS[x]] or ['evaluate']
+            key = f', or give --config.{flag}={flags.FLAGS[flag].value}'
+            meant = key if mode == 'train' and flag in config_lib.default() else ''
             raise UserError(
                 f'--{flag} is not read by --mode={mode}{what}, only by '
-                f'{", ".join(f"--mode={x}" for x in others)}; leave it out'
+                f'{", ".join(f"--mode={x}" for x in others)}; leave it out{meant}'
             )
     if mode == 'train':
         for flag, beside in OF_SWEEPS.items():
@@ -177,6 +224,8 @@ def check_flags(mode: str) -> None:
                 raise UserError(
                     f'--{flag} is only read beside --{" or --".join(beside)}; leave it out'
                 )
+        return
+    if INIT_FROM.value and not sets:
         return
     if CHANGES.value:
         raise UserError(
@@ -202,16 +251,21 @@ def run(mode: str) -> int:
     """
     check_flags(mode)
     sets = mode == 'evaluate' and (REAL.value or FAKE.value)
-    if not CONFIG.value and (mode == 'train' or not (WORKDIR.value or sets)):
+    weights = INIT_FROM.value
+    if not CONFIG.value and (mode == 'train' or not (WORKDIR.value or weights or sets)):
         raise UserError('--config is missing; try --config=configs/dcgan.py')
     if SWEEP.value is None:  # its trials are the runs that several processes may play
         where = (COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
         rendezvous.start(rendezvous.place(*where, os.environ), RENDEZVOUS.value)
     file = overrides.find(CONFIG.value) if CONFIG.value else 'evaluation'
+    file = weights or file
     workdir = buckets.at(WORKDIR.value or f'runs/{pathlib.Path(file).stem}')
     best, replica = BEST.value, REPLICA.value
+    words = [(x, y) for x, _, y in (change.partition('=') for change in CHANGES.value)]
+    if weights:
+        base = overrides.load(CONFIG.value) if CONFIG.value else None
+        adopted.adopt(buckets.at(weights), workdir, base, words)
     if mode == 'train':
-        words = [(x, y) for x, _, y in (change.partition('=') for change in CHANGES.value)]
         if SWEEP.value is not None:
             sweep(words, epath.Path(workdir))
             return 0
@@ -227,21 +281,15 @@ def run(mode: str) -> int:
         report.write_report(workdir, replica)
     elif mode == 'compare':
         compare.compare(workdir, FIGURE.value)
-    elif mode == 'translate':
+    elif mode == 'export':
+        export.export(workdir, best, replica)
+    elif mode in ('translate', 'project'):
         if not (INPUT.value and OUTPUT.value):
             raise UserError('--input and --output are missing; give two folders')
-        read = translate.translate(
-            workdir, input=INPUT.value, output=OUTPUT.value, direction=DIRECTION.value,
-            best=best, replica=replica,
-        )  # fmt: skip
-        if not read:
+        if not of_folder(mode, workdir):
             fail(f'no picture of {INPUT.value} could be read', 1)
-    elif mode == 'sample':
-        bound = TRUNCATION.value
-        if bound is not None:
-            check_number('--truncation', bound, float, 0, above=True)
-        num, seed = NUM.value or 64, SEED.value
-        sample.sample(workdir, num=num, seed=seed, truncation=bound, best=best, replica=replica)
+    elif mode in ('sample', 'directions'):
+        of_draws(mode, workdir)
     else:
         changes = {'metrics': METRICS.value, 'features': FEATURES.value, 'split': SPLIT.value}
         num = NUM.value or 10_000
@@ -253,6 +301,35 @@ def run(mode: str) -> int:
         else:
             evaluate.evaluate_sets(workdir, REAL.value, FAKE.value, num=num, changes=changes)
     return 0
+
+
+def of_folder(mode: str, workdir: pathlib.Path) -> int:
+    """Translates or projects the pictures of a folder; returns how many could be read."""
+    given: dict[str, Any] = {
+        'input': INPUT.value, 'output': OUTPUT.value, 'best': BEST.value, 'replica': REPLICA.value
+    }  # fmt: skip
+    if mode == 'translate':
+        return translate.translate(workdir, direction=DIRECTION.value, **given)
+    return project.project(
+        workdir, space=SPACE.value, steps=STEPS.value, features=FEATURES.value, seed=SEED.value,
+        label=LABEL.value, **given,
+    )  # fmt: skip
+
+
+def of_draws(mode: str, workdir: pathlib.Path) -> None:
+    """Samples, or moves samples along directions."""
+    bound = TRUNCATION.value
+    if bound is not None:
+        check_number('--truncation', bound, float, 0, above=True)
+    given: dict[str, Any] = {
+        'seed': SEED.value, 'truncation': bound, 'label': LABEL.value, 'best': BEST.value,
+        'replica': REPLICA.value,
+    }  # fmt: skip
+    if mode == 'sample':
+        sample.sample(workdir, num=NUM.value or 64, film=FILM.value, **given)
+    else:
+        num = NUM.value or directions.NUM
+        directions.directions(workdir, num=num, layers=LAYERS.value, **given)
 
 
 def sweep(changes: Sequence[tuple[str, str]], folder: epath.Path) -> None:

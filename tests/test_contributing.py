@@ -48,8 +48,8 @@ def named(monkeypatch):
     """Has names looked up in modules that are no files."""
     found = []
 
-    def submodules(package, *, with_=''):
-        return [*original(package, with_=with_), *(n for p, n in found if p is package)]
+    def submodules(package, **options):
+        return [*original(package, **options), *(n for p, n in found if p is package)]
 
     from gan_jax.config import checks, resolve
 

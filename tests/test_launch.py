@@ -14,7 +14,9 @@ VALUES = {
     'metrics': 'sliced_wasserstein', 'features': 'classifier', 'split': 'test',
     'input': 'x', 'output': 'y', 'direction': 'a_to_b', 'real': 'x.npz', 'fake': 'y.npz',
     'sweep': 'print', 'slots': '1', 'retries': '1', 'engine_option': 'gpus=1',
+    'label': '0', 'film': 'gif', 'layers': '0', 'space': 'w', 'steps': '5',
     'halving': '5,10', 'keep': '0.5', 'search': 'True', 'trials': '5', 'figure': 'modes',
+    'init_from': 'network.pkl',
 }  # fmt: skip
 READS = {
     'train': {
@@ -28,16 +30,30 @@ READS = {
         'trials',
         'figure',
     },
-    'sample': {'num', 'seed', 'truncation', 'best', 'replica'},
+    'sample': {'num', 'seed', 'truncation', 'label', 'film', 'best', 'replica', 'init_from'},
+    'directions': {'num', 'seed', 'truncation', 'label', 'layers', 'best', 'replica', 'init_from'},
+    'project': {
+        'input',
+        'output',
+        'space',
+        'steps',
+        'features',
+        'seed',
+        'label',
+        'best',
+        'replica',
+        'init_from',
+    },
     'translate': {'input', 'output', 'direction', 'best', 'replica'},
     'animate': {'replica'},
-    'evaluate': {'num', 'best', 'metrics', 'features', 'split', 'real', 'fake'},
+    'evaluate': {'num', 'best', 'metrics', 'features', 'split', 'real', 'fake', 'init_from'},
     'report': {'replica'},
     'compare': {'figure'},
+    'export': {'best', 'replica', 'init_from'},
 }
 # Beside --real and --fake.
 NOT_OF_SETS = {'seed', 'truncation', 'best', 'replica', 'split', 'input', 'output', 'direction'}
-NOT_OF_SETS |= READS['train']
+NOT_OF_SETS |= {'label', 'film', 'layers', 'space', 'steps', 'init_from'} | READS['train']
 
 
 def refusal(*words):
@@ -109,6 +125,9 @@ def test_a_run_is_never_another_than_was_asked(mode):
     said = refusal(f'--mode={mode}', '--config=configs/dcgan.py')
     assert f'--config is not read by --mode={mode} beside --workdir' in said
     assert refusal(f'--mode={mode}', '--config=configs/dcgan.py', '--workdir=') == ''
+    if 'init_from' in READS[mode]:
+        words = ('--config.dataset=cifar10', '--config=configs/stylegan2.py')
+        assert refusal(f'--mode={mode}', '--init_from=network.pkl', *words) == ''
 
 
 @pytest.fixture(scope='module')
@@ -123,7 +142,8 @@ def run(server, tmp_path_factory):
     ('words', 'said'),
     [
         (('--mode=trian',), "--mode 'trian' is unknown; the nearest valid name is 'train'"),
-        (('--steps=500',), '--steps is not a flag; did you mean --config.steps=500?'),
+        (('--steps=500',), 'only by --mode=project; leave it out, or give --config.steps=500'),
+            (('--step=500',), '--step is not a flag; did you mean'),
         (('--config=configs/dcgn.py',), 'did you mean configs/dcgan.py?'),
         (('--config=configs/dcgn.py', '--mode=sample', '--workdir='), 'configs/dcgan.py?'),
         (('--mode=sample', '--truncation=nan'), '--truncation=nan must be finite'),

@@ -53,7 +53,8 @@ def shortened(command, home):
         if any(f'--config.dataset={name}' in words for name in PREPARED):
             words.append(f'--config.data.data_dir={home / "tensorflow_datasets"}')
         if '--config=configs/ring8.py' not in words:
-            words += [f'--config.{player}.width=4' for player in ('generator', 'discriminator')]
+            width = 'channel_max' if '--config=configs/stylegan2_digits.py' in words else 'width'
+            words += [f'--config.{player}.{width}=4' for player in ('generator', 'discriminator')]
     elif '--mode=evaluate' in words and not any(word.startswith('--num=') for word in words):
         words.append('--num=32')
     words = [re.sub(r'^--num=.*', '--num=32', word) for word in words]

@@ -212,7 +212,8 @@ def chosen_metrics(
         return experiment.config['evaluation']['metrics']
     real = experiment.dataset if experiment.held_out is None else experiment.held_out
     counts = {'real': min(num, len(real)), 'train': min(num, len(experiment.dataset)), 'fake': num}
-    return _of_enough(experiment.modality.metrics, counts)
+    of_styles = ('path_length_w',) if sampler.has_styles(experiment.game) else ()
+    return _of_enough((*experiment.modality.metrics, *of_styles), counts)
 
 
 def _of_enough(names: Iterable[str], counts: Mapping[str, int]) -> list[str]:

@@ -1,9 +1,9 @@
-"""Which files of a folder are translated, and where to: found before anything is computed."""
+"""Which files of a folder become what, and where: found before anything is computed."""
 
 import os
 import pathlib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from absl import logging
@@ -23,11 +23,15 @@ class Plan(NamedTuple):
       root: the folder.
       out: where the translations go.
       outputs: {name of a file within `root`: name of its translation within `out`}.
+      what: what these are, if not translations,
+      done: and what is done to the files.
     """
 
     root: pathlib.Path
     out: pathlib.Path
     outputs: Mapping[str, str]
+    what: str = 'translation'
+    done: str = 'translated'
 
     def spare(self, name: str) -> str:
         """The name of a translation that its own format cannot hold, after all.
@@ -42,11 +46,40 @@ class Plan(NamedTuple):
             raise cleaning.BadRecord('its format has no room for it, and .png is not to be had')
         return spare
 
+    def report(self, bad: Sequence[str], several: Sequence[str]) -> None:
+        """Logs how many files were read.
 
-def plan(folder_in: pathlib.Path, folder_out: pathlib.Path) -> Plan:
+        Args:
+          bad: those that could not be, with the reason.
+          several: those with several frames.
+        """
+        if several:
+            logging.warning(
+                '%d files have several frames, of which only the first is %s: %s',
+                len(several), self.done, cleaning.listed(several),
+            )  # fmt: skip
+        num = len(self.outputs)
+        skipped = f', {len(bad)} could not be read: {cleaning.listed(bad)}' if bad else ''
+        logging.info('%s %d of %d files%s', self.done, num - len(bad), num, skipped)
+
+
+def plan(
+    folder_in: pathlib.Path,
+    folder_out: pathlib.Path,
+    what: str = 'translation',
+    done: str = 'translated',
+    besides: Sequence[str] = (),
+) -> Plan:
     """Finds the files and the names of their translations; makes `folder_out`.
 
     `.png` is added to the names of files whose formats are only read.
+
+    Args:
+      folder_in: a folder, its files in any nesting, or one file.
+      folder_out: where they go.
+      what: what is written, if not translations,
+      done: and what is done to the files.
+      besides: the names of what else is written to `folder_out`.
 
     Raises:
       UserError: if there are no files, or `folder_out` is no place for their translations: two of
@@ -56,9 +89,15 @@ def plan(folder_in: pathlib.Path, folder_out: pathlib.Path) -> Plan:
     names = find_files(folder_in, folder_out)
     root = _root(folder_in)
     outputs = {name: _output(root / name, name) for name in names}
-    planned = Plan(root, folder_out, outputs)
+    planned = Plan(root, folder_out, outputs, what, done)
     _check(planned)
-    _check_places(planned)
+    for name, output in outputs.items():
+        if _alike(output) in map(_alike, besides):
+            raise UserError(
+                f'the {what} of {printable(root / name)} would be at the place of {output}, which '
+                f'is written of all of them; rename it'
+            )
+    _check_places(planned, besides)
     return planned
 
 
@@ -92,7 +131,7 @@ def _longest(folder: pathlib.Path) -> int:
 
 
 def _check(planned: Plan) -> None:
-    root, out, outputs = planned
+    root, out, outputs, what, done = planned
     given = {os.path.realpath(root / name): name for name in outputs}
     longest, taken = _longest(out), dict[str, str]()
     for name, output in outputs.items():
@@ -100,38 +139,39 @@ def _check(planned: Plan) -> None:
         size = len(os.fsencode(place.name))
         if size > longest:
             raise UserError(
-                f'{printable(root / name)}: the name of its translation, {printable(place.name)}, '
+                f'{printable(root / name)}: the name of its {what}, {printable(place.name)}, '
                 f'has {size} bytes, and {longest} are the most; give it a shorter one'
             )
         other = given.get(os.path.realpath(place))
         if other is not None:
             raise UserError(
-                f'--output={out}: the translation of {printable(root / name)} would overwrite '
-                f'{printable(root / other)}, which is to be translated; give another --output'
+                f'--output={out}: the {what} of {printable(root / name)} would overwrite '
+                f'{printable(root / other)}, which is to be {done}; give another --output'
             )
         other = taken.setdefault(_alike(output), name)
         if other != name:
-            raise UserError(_collision(root, other, name, outputs))
+            raise UserError(_collision(planned, other, name))
     for name, output in outputs.items():
         for folder in pathlib.PurePath(output).parents:
             if _alike(str(folder)) in taken:
-                raise UserError(_collision(root, taken[_alike(str(folder))], name, outputs))
+                raise UserError(_collision(planned, taken[_alike(str(folder))], name))
 
 
-def _check_places(planned: Plan) -> None:
+def _check_places(planned: Plan, besides: Sequence[str]) -> None:
     """Makes the folder, and sees that all folders that are there already can be written."""
     remedy = 'give another --output'
-    files.check_writable(planned.out, remedy, planned.outputs.values())
+    files.check_writable(planned.out, remedy, [*planned.outputs.values(), *besides])
     for folder in sorted({(planned.out / x).parent for x in planned.outputs.values()}):
         while not os.path.lexists(folder):
             folder = folder.parent
         files.check_writable(folder, remedy)
 
 
-def _collision(root: pathlib.Path, name: str, other: str, outputs: Mapping[str, str]) -> str:
+def _collision(planned: Plan, name: str, other: str) -> str:
+    root, _, outputs, what, _ = planned
     both = f'{printable(root / name)} and {printable(root / other)}'
     return (
-        f'the translations of {both} would be at one place, {printable(outputs[name])} and '
+        f'the {what}s of {both} would be at one place, {printable(outputs[name])} and '
         f'{printable(outputs[other])} (there may be no difference between capitals and small '
         f'letters); rename one of them'
     )

@@ -1,6 +1,8 @@
 """--mode=sample and --mode=animate: samples of a run, and the pictures that it made as a film."""
 
+import functools
 import pathlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -8,12 +10,17 @@ from absl import logging
 
 from gan_jax.config import experiment as experiment_lib
 from gan_jax.config import saved
+from gan_jax.config.checks import check_name
 from gan_jax.errors import UserError
 from gan_jax.runtime import files, parallel, processes, progress, replicas
-from gan_jax.sampling import animation, sampler, translation
+from gan_jax.sampling import animation, loops, mixing, sampler, translation
 
 SHOWN = 1000  # samples in a picture at most
 PAIRS, STEPS = 8, 10  # of interpolations: rows and columns
+MIXED = 6  # rows and columns of styles that are mixed
+FILMS = ('gif', 'mp4')
+PLACES, BETWEEN = 6, 25  # of a film: the samples that it goes through, and its frames from each
+ACROSS, WIDEST = 3, 512  # of a film: ways in a row, and pixels of a frame before it is enlarged
 WRITABLE = 'make it writable'
 
 
@@ -23,6 +30,8 @@ def sample(
     num: int,
     seed: int,
     truncation: float | None = None,
+    label: int | None = None,
+    film: str | None = None,
     best: bool = False,
     replica: int = 0,
 ) -> list[pathlib.Path]:
@@ -32,16 +41,21 @@ def sample(
       workdir: a run's work directory.
       num: how many samples.
       seed: the latents' seed; sample i is the same whatever `num`.
-      truncation: the bound of the latents' coordinates.
+      truncation: the bound of the latents' coordinates; of games with styles how far these are
+        drawn towards their mean, 1 for not at all.
+      label: the class of all samples; by default each draws its own.
+      film: 'gif' or 'mp4', for a loop through samples in that form, too.
       best: from the best checkpoint by the evaluated metric, not the newest.
       replica: which of the run's seeds, counted from 0.
 
     Returns:
       The files, generated/<name>...: a picture, the samples in the forms that suit them (.npz
-      always), and where single samples can be looked at, interpolations.
+      always), and where single samples can be looked at, interpolations; of games with styles
+      these are of styles, and there is a picture of mixed ones.
 
     Raises:
-      UserError: if there is no run, it has no checkpoint, or its latents cannot be truncated.
+      UserError: if there is no run, it has no checkpoint, its latents cannot be truncated or have
+        no such label, or there can be no such film.
     """
     run = experiment_lib.restore(workdir, best)
     experiment = run.experiment
@@ -50,34 +64,154 @@ def sample(
         raise UserError(
             f'{workdir} translates; use --mode=translate --input=FOLDER --output=FOLDER'
         )
+    if film is not None:
+        _check_film(film, experiment)
+    draw = drawing(experiment, seed, truncation, label)
     variables = run.variables(replica)
-    options: dict[str, Any] = {} if truncation is None else {'truncation': truncation}
-    suffix = replicas.of_replica(replica, len(experiment.seeds))
-    name = f'seed_{seed}' + ('_best' if best else '') + suffix
-    stem = workdir / 'generated' / (name + (f'_truncation_{truncation}' if options else ''))
-    endings = '.png', '.npz', '_interpolation.png'
+    stem = workdir / 'generated' / name_of(experiment, seed, best, replica, truncation, label)
+    pictures = _pictures(experiment) if modality.thumbnails is not None else {}
+    endings = ['.png', '.npz', *(f'_{x}.png' for x in pictures)]
+    endings += [f'_interpolation.{film}'] if film else []
     names = [f'{stem.name}{x}' for x in endings]
     processes.on_first(lambda: files.check_writable(stem.parent, WRITABLE, names))
-    inputs = sampler.draw_inputs(game, seed, num, **options)
+    inputs = draw(num)
     make = sampler.make_sampler(game, modality, parallel.everywhere)
     with progress.lines('making the samples'):
         samples = make(*variables, inputs)
-        between = None
-        if modality.thumbnails is not None:
-            pairs = sampler.draw_inputs(game, seed, 2 * PAIRS, **options)
-            between = make(*variables, sampler.interpolation(pairs, STEPS))
+        drawn = {name: picture(variables, draw) for name, picture in pictures.items()}
+        frames = _loop(experiment, variables, draw) if film else np.empty(0)
 
     def write() -> list[pathlib.Path]:
         picture = _picture(experiment, samples[:SHOWN], variables)
         written = [files.write_png(stem.with_name(f'{stem.name}.png'), picture)]
         written += modality.write(stem, samples)
-        if between is not None:
-            rows = modality.picture(between, columns=STEPS)
-            written.append(files.write_png(stem.with_name(f'{stem.name}_interpolation.png'), rows))
+        for name, picture in drawn.items():
+            written.append(files.write_png(stem.with_name(f'{stem.name}_{name}.png'), picture))
+        if film:
+            written.append(stem.with_name(f'{stem.name}_interpolation.{film}'))
+            animation.loop(_frames(experiment, frames), written[-1])
         logging.info('step %d: wrote %s', run.step, ', '.join(map(str, written)))
         return written
 
     return processes.on_first(write)
+
+
+def name_of(
+    experiment: experiment_lib.Experiment,
+    seed: int,
+    best: bool,
+    replica: int,
+    truncation: float | None,
+    label: int | None,
+) -> str:
+    """What files of samples are called, without their endings."""
+    name = f'seed_{seed}' + ('_best' if best else '')
+    name += replicas.of_replica(replica, len(experiment.seeds))
+    name += '' if truncation is None else f'_truncation_{truncation}'
+    return name + ('' if label is None else f'_label_{label}')
+
+
+def drawing(
+    experiment: experiment_lib.Experiment,
+    seed: int,
+    truncation: float | None = None,
+    label: int | None = None,
+) -> Callable[[int], dict[str, Any]]:
+    """(num) -> draws of a run's prior.
+
+    Raises:
+      UserError: if there is no such label; what is returned, if the prior cannot be drawn so.
+    """
+    check_label(experiment, label)
+    options: dict[str, Any] = {} if truncation is None else {'truncation': truncation}
+    return functools.partial(_drawn, experiment.game, seed=seed, label=label, options=options)
+
+
+def check_label(experiment: experiment_lib.Experiment, label: int | None) -> None:
+    """Raises UserError if a run has no class of that number, counted from 0."""
+    classes = experiment.modality.fields.get('classes')
+    if label is not None and classes is not None and label >= classes:
+        raise UserError(f'--label={label} is none of the classes of this run, 0 to {classes - 1}')
+
+
+def _drawn(game: Any, num: int, *, seed: int, label: int | None, options: dict[str, Any]) -> Any:
+    return sampler.draw_inputs(game, seed, num, label, **options)
+
+
+def _pictures(experiment: experiment_lib.Experiment) -> dict[str, Callable[..., np.ndarray]]:
+    """{ending of a name: (variables, draw) -> a picture beside that of the samples}."""
+    game, modality = experiment.game, experiment.modality
+    if not sampler.has_styles(game):
+        make = sampler.make_sampler(game, modality, parallel.everywhere)
+
+        def between_latents(variables: Any, draw: Callable) -> np.ndarray:
+            rows = make(*variables, sampler.interpolation(draw(2 * PAIRS), STEPS))
+            return modality.picture(rows, columns=STEPS)
+
+        return {'interpolation': between_latents}
+    to_styles = sampler.in_parts(game.functions['map'], parallel.everywhere)
+    synthesize = sampler.make_sampler(
+        game, modality, parallel.everywhere, game.functions['synthesize']
+    )
+
+    def between_styles(variables: Any, draw: Callable) -> np.ndarray:
+        styles = to_styles(*variables, draw(2 * PAIRS))
+        rows = synthesize(*variables, sampler.interpolated(styles, STEPS))
+        return modality.picture(rows, columns=STEPS)
+
+    def mixed(variables: Any, draw: Callable) -> np.ndarray:
+        styles = to_styles(*variables, draw(2 * MIXED))
+        rows, columns = styles[:MIXED], styles[MIXED:]
+        crossed = mixing.cross(rows, columns).reshape(-1, *styles.shape[1:])
+        made = synthesize(*variables, np.concatenate([rows, columns, crossed]))
+        grid = mixing.bordered(*np.split(made, [MIXED, 2 * MIXED]))
+        return modality.picture(grid, columns=1 + MIXED)
+
+    return {'interpolation': between_styles, 'mixing': mixed}
+
+
+def _check_film(film: str, experiment: experiment_lib.Experiment) -> None:
+    """Raises UserError if there can be no film of that form."""
+    check_name('--film', film, FILMS)
+    if experiment.modality.thumbnails is None:
+        raise UserError(
+            f'--film={film}: a single one of these {experiment.modality.name} shows nothing; '
+            f'leave it out'
+        )
+    if film == 'mp4':
+        animation.encoder()
+
+
+def _loop(experiment: experiment_lib.Experiment, variables: Any, draw: Callable) -> np.ndarray:
+    """Stored examples [ways, frames, ...] of closed ways side by side: of styles, or of latents."""
+    game, ways = experiment.game, ways_of_film(experiment)
+    inputs = draw(ways * PLACES)
+    if sampler.has_styles(game):
+        styles = sampler.in_parts(game.functions['map'], parallel.everywhere)(*variables, inputs)
+        places = [loops.smooth(x, BETWEEN) for x in np.split(styles, ways)]
+        given: Any = np.concatenate(places)
+        function = game.functions['synthesize']
+    else:
+        parts = np.split(np.asarray(inputs['latent']), ways)
+        latents = np.concatenate([loops.spherical(x, BETWEEN) for x in parts])
+        # A label has no way to another one.
+        others = {name: x[::PLACES] for name, x in inputs.items() if name != 'latent'}
+        fixed = {name: np.repeat(x, PLACES * BETWEEN, axis=0) for name, x in others.items()}
+        given, function = {'latent': latents, **fixed}, None
+    make = sampler.make_sampler(game, experiment.modality, parallel.everywhere, function)
+    made = make(*variables, given)
+    return made.reshape(ways, -1, *made.shape[1:])
+
+
+def ways_of_film(experiment: experiment_lib.Experiment) -> int:
+    """How many ways are shown side by side: fewer of large pictures."""
+    return max(1, min(ACROSS, WIDEST // max(experiment.modality.shape[:2]))) ** 2
+
+
+def _frames(experiment: experiment_lib.Experiment, made: np.ndarray) -> Iterator[np.ndarray]:
+    """Each frame of a film, of examples [ways, frames, ...]."""
+    for frame in made.swapaxes(0, 1):
+        yield experiment.modality.picture(frame)
 
 
 def _picture(

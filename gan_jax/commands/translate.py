@@ -42,7 +42,7 @@ class Picture(NamedTuple):
     several: bool = False
 
 
-class _Translation(NamedTuple):
+class Result(NamedTuple):
     """What is written of a picture.
 
     Attributes:
@@ -147,10 +147,10 @@ def _translate(
     """Translates every picture of a plan; returns how many could be."""
     pictures.permit(max_pixels)
 
-    def translated(name: str) -> _Translation | cleaning.BadRecord:
+    def translated(name: str) -> Result | cleaning.BadRecord:
         try:
             picture = read(planned.root / name, channels, max_pixels)
-            return _encoded(translator(picture.source), picture)
+            return encoded(translator(picture.source), picture)
         except cleaning.BadRecord as error:
             return error
 
@@ -159,21 +159,14 @@ def _translate(
         planned.outputs, processes.shared_out(translated, [*planned.outputs]), strict=True
     ):
         try:
-            further = processes.on_first(functools.partial(_write, planned, name, result))
+            further = processes.on_first(functools.partial(write, planned, name, result))
         except cleaning.BadRecord as error:
             bad.append(f'{printable(name)} ({error})')
             logging.warning('%s cannot be read (%s)', printable(planned.root / name), error)
             continue
         several += [printable(name)] if further else []
-    if several:
-        logging.warning(
-            '%d files have several frames, of which only the first is translated: %s',
-            len(several), cleaning.listed(several),
-        )  # fmt: skip
-    num = len(planned.outputs)
-    skipped = f', {len(bad)} could not be read: {cleaning.listed(bad)}' if bad else ''
-    logging.info('translated %d of %d files%s', num - len(bad), num, skipped)
-    return num - len(bad)
+    planned.report(bad, several)
+    return len(planned.outputs) - len(bad)
 
 
 def read(file: pathlib.Path, channels: int, max_pixels: int = pictures.MAX_PIXELS) -> Picture:
@@ -315,17 +308,17 @@ def _total(ramp: np.ndarray, starts: list[int], factor: int) -> np.ndarray:
     return total
 
 
-def _encoded(image: np.ndarray, picture: Picture) -> _Translation:
+def encoded(image: np.ndarray, picture: Picture) -> Result:
     """uint8 [h, w, 1 or 3] in the picture's format, or as PNG if it cannot be written in that."""
     try:
         content = files.encode(image, picture.format, quality=QUALITY)
     except (KeyError, OSError, ValueError):  # it is only read, or has no room for so many pixels
-        return _Translation(files.png(image), picture.format in Image.SAVE, picture.several)
-    return _Translation(content, False, picture.several)
+        return Result(files.png(image), picture.format in Image.SAVE, picture.several)
+    return Result(content, False, picture.several)
 
 
-def _write(planned: folders.Plan, name: str, result: _Translation | cleaning.BadRecord) -> bool:
-    """Writes a translation; whether its picture had further frames.
+def write(planned: folders.Plan, name: str, result: Result | cleaning.BadRecord) -> bool:
+    """Writes what became of a picture; whether its picture had further frames.
 
     Raises:
       BadRecord: that is the result, or if there is no name for a .png in another format's stead.

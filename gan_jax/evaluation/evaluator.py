@@ -22,7 +22,8 @@ from gan_jax.runtime import metric_writer, parallel, processes, progress
 from gan_jax.runtime import names as names_lib
 from gan_jax.sampling import sampler, translation
 
-PATHS = {'path_examples', 'path_features'}  # what figures name that go from draw to draw
+OF_STYLES = {'style_path_examples', 'style_path_features'}  # what goes from style to style
+PATHS = {'path_examples', 'path_features', *OF_STYLES}  # what figures name that goes on ways
 TRUE_PAIRS = 'aligned_pairs'  # what figures name that compare a translation with its true image
 
 
@@ -110,15 +111,18 @@ def check_game(names: Iterable[str], game: Game) -> None:
             raise UserError(f'{name}: this game has no way back')
         if wanted & PATHS and not {'prior', 'sample'} <= game.functions.keys():
             raise UserError(f'{name}: this game has no prior, so no way between its draws')
+        if wanted & OF_STYLES and not sampler.has_styles(game):
+            raise UserError(f'{name}: this game has no styles, so no way between them')
 
 
 def check_network(names: Iterable[str], network: FeatureNetwork | None) -> None:
     """Raises UserError if a metric differentiates features and the network cannot."""
     for name in names:
-        if 'path_features' in needed([name]) and network is not None and network.smooth is None:
+        of_paths = [x for x in needed([name]) & PATHS if x.endswith(statistics.OF_FEATURES)]
+        if of_paths and network is not None and network.smooth is None:
             raise UserError(
-                f'{name}: features={network.name} cannot be differentiated; take path_length, or '
-                f'give a FeatureNetwork that has `smooth`'
+                f'{name}: features={network.name} cannot be differentiated; take '
+                f'{name.removeprefix("perceptual_")}, or give a FeatureNetwork that has `smooth`'
             )
 
 
@@ -353,8 +357,10 @@ def of_game(
         further.append(lambda params, aux: travel((params, aux)))
     for name in sorted(wanted & PATHS):
         of_network = evaluation.network.smooth if evaluation.network else None
-        smooth = {'smooth': of_network} if of_network and name == 'path_features' else {}
-        lengths = paths.make_lengths(game, inputs, evaluation.given['seed'], **smooth)
+        featured = of_network is not None and name.endswith(statistics.OF_FEATURES)
+        smooth = of_network if of_network is not None and featured else paths.PIXELS
+        make_lengths = paths.make_style_lengths if name in OF_STYLES else paths.make_lengths
+        lengths = make_lengths(game, inputs, evaluation.given['seed'], smooth)
         further.append(lambda *x, name=name, lengths=lengths: {name: lengths(*x)})
 
     def evaluate(params: Any, aux: Any) -> Found:

@@ -43,7 +43,7 @@ def load(
 
     Args:
       name: see above.
-      train: what a classifier is trained on.
+      train: what a classifier is trained on; the published network does without.
       test: what its accuracy is measured on; of None on every tenth image of `train`, left out.
       cache: where what was trained or converted is kept; the user's cache folder by default.
       thumbnails: stored examples -> the images that networks are given.

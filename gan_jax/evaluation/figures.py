@@ -11,6 +11,7 @@ gathered. There may be, of the real images that are the reference and of the gen
     real_labels, fake_labels                        integers [n], places in the classes
     path_examples, path_features    squared lengths [n] of ways between samples, as networks see
                             them and in features: see paths.py
+    style_path_examples, style_path_features    the same between styles
     seed                    of whatever is drawn at random
     mixture                 of points, what they were drawn from
     aligned_pairs           there only if each generated image is a translation whose true image is
@@ -259,6 +260,20 @@ def path_length(path_examples: np.ndarray) -> dict[str, float]:
 def perceptual_path_length(path_features: np.ndarray) -> dict[str, float]:
     """The same in the network's features, for networks that can be differentiated."""
     return errors.of_lengths('perceptual_path_length', path_features)
+
+
+@gives(path_length_w=LESS)
+@at_least(fake=2)
+def path_length_w(style_path_examples: np.ndarray) -> dict[str, float]:
+    """`path_length` in the space of styles, at the ends of linear ways."""
+    return errors.of_lengths('path_length_w', style_path_examples)
+
+
+@gives(perceptual_path_length_w=LESS)
+@at_least(fake=2)
+def perceptual_path_length_w(style_path_features: np.ndarray) -> dict[str, float]:
+    """The same in the network's features, for networks that can be differentiated."""
+    return errors.of_lengths('perceptual_path_length_w', style_path_features)
 
 
 @gives(modes=MORE, high_quality=MORE, reverse_kl=LESS)

@@ -27,13 +27,13 @@ def generate(game: Game) -> Callable[..., jax.Array]:
 
 def count(inputs: Any) -> int:
     """How many examples inputs are for."""
-    return len(next(iter(inputs.values()))) if isinstance(inputs, Mapping) else len(inputs)
+    return count(next(iter(inputs.values()))) if isinstance(inputs, Mapping) else len(inputs)
 
 
 def part(inputs: Any, where: slice) -> Any:
-    """A part of inputs: of each array of a dict, or of what is sliced like an array."""
+    """A part of inputs: of each array of a tree of dicts, or of what is sliced like an array."""
     if isinstance(inputs, Mapping):
-        return {name: np.asarray(x[where]) for name, x in inputs.items()}
+        return {name: part(x, where) for name, x in inputs.items()}
     return np.asarray(inputs[where])
 
 
@@ -52,44 +52,78 @@ def filled(inputs: Any, size: int) -> Any:
     )
 
 
+def in_parts(
+    function: Callable, compiled: Callable = parallel.over_examples
+) -> Callable[..., np.ndarray]:
+    """Compiles a function of examples for any number of them, with bounded memory on the device.
+
+    Args:
+      function: (params, aux, inputs) -> an array [n, ...], each example by itself.
+      compiled: what compiles a function of examples.
+
+    Returns:
+      The same; inputs are a dict of arrays [n, ...] as a prior gives them, or an array or what is
+      sliced like one.
+    """
+    apply = compiled(lambda variables, inputs: function(*variables, inputs))
+
+    def applied(params: Any, aux: Any, inputs: Any) -> np.ndarray:
+        results, done = np.empty(0), 0
+        for some, size in parts(inputs):
+            made = np.asarray(apply((params, aux), filled(some, size)))[: count(some)]
+            if not done:  # all of them are held once, not as parts and whole
+                results = np.empty((count(inputs), *made.shape[1:]), made.dtype)
+            results[done : done + len(made)] = made
+            done += len(made)
+        return results
+
+    return applied
+
+
 def make_sampler(
-    game: Game, modality: Modality, compiled: Callable = parallel.over_examples
+    game: Game,
+    modality: Modality,
+    compiled: Callable = parallel.over_examples,
+    function: Callable | None = None,
 ) -> Callable[..., np.ndarray]:
     """(params, aux, inputs) -> examples as they are stored, [n, ...].
 
-    Inputs are a dict of arrays [n, ...] as the game's prior gives them, or sources: an array or
-    what is sliced like one. `compiled` compiles a function of examples.
+    Args:
+      game: the game.
+      modality: of its examples.
+      compiled: what compiles a function of examples.
+      function: what makes examples of what, such as the game's `synthesize` of styles; by default
+        its samples of a prior's draws, or its translations of sources.
     """
-
-    def apply(variables: Any, inputs: Any) -> jax.Array:
-        return modality.decode(generate(game)(*variables, inputs))
-
-    sample = compiled(apply)
-
-    def sampler(params: Any, aux: Any, inputs: Any) -> np.ndarray:
-        samples, done = np.empty(0), 0
-        for some, size in parts(inputs):
-            made = np.asarray(sample((params, aux), filled(some, size)))[: count(some)]
-            if not done:  # all of them are held once, not as parts and whole
-                samples = np.empty((count(inputs), *made.shape[1:]), made.dtype)
-            samples[done : done + len(made)] = made
-            done += len(made)
-        return samples
-
-    return sampler
+    made = function or generate(game)
+    return in_parts(lambda *x: modality.decode(made(*x)), compiled)
 
 
-def draw_inputs(game: Game, seed: int, num: int, **options: Any) -> dict[str, chex.Array]:
+def draw_inputs(
+    game: Game, seed: int, num: int, label: int | None = None, **options: Any
+) -> dict[str, chex.Array]:
     """The prior's draws [num, ...], which depend on the seed and on their own place only.
 
+    Args:
+      game: a game that has a prior.
+      seed: of the draws.
+      num: how many there are.
+      label: the class of all of them; by default each draws its own.
+      **options: the prior's.
+
     Raises:
-      UserError: if the prior does not know an option.
+      UserError: if the prior does not know an option, or draws no classes.
     """
     root = keys.fold_in_name(jax.random.key(seed), 'samples')
     try:
-        return game.functions['prior'](keys.per_example(root, num), **options)
+        inputs = game.functions['prior'](keys.per_example(root, num), **options)
     except (TypeError, ValueError) as error:
         raise UserError(f'this latent prior cannot be drawn so: {error}') from error
+    if label is None:
+        return inputs
+    if 'label' not in inputs:
+        raise UserError(f'--label={label}: this run knows no classes; leave it out')
+    return {**inputs, 'label': jnp.full_like(inputs['label'], label)}
 
 
 def make_score(game: Game) -> Callable[..., Any]:
@@ -132,3 +166,21 @@ def interpolation(inputs: Mapping[str, chex.Array], columns: int = 10) -> dict[s
     between = jax.vmap(lambda t: latents_lib.slerp(start, end, t), out_axes=1)(fractions)
     others = {k: jnp.repeat(x[0::2], columns, axis=0) for k, x in inputs.items() if k != 'latent'}
     return {'latent': between.reshape(-1, latents.shape[-1]), **others}
+
+
+def has_styles(game: Game) -> bool:
+    """Whether latents become styles, and these become examples: functions `map`, `synthesize`."""
+    return {'prior', 'map', 'synthesize'} <= game.functions.keys()
+
+
+def make_styles(game: Game, compiled: Callable = parallel.over_examples) -> Callable:
+    """(params, aux, inputs) -> styles [n, size] of the first layer; unmixed, all have the same."""
+    return in_parts(lambda *x: game.functions['map'](*x)[:, 0], compiled)
+
+
+def interpolated(styles: np.ndarray, columns: int = 10) -> np.ndarray:
+    """Linear interpolations [pairs * columns, ...] between styles 2i and 2i + 1, [2 pairs, ...]."""
+    start, end = styles[0::2, None], styles[1::2, None]
+    fractions = np.linspace(0, 1, columns, dtype=styles.dtype)
+    fractions = fractions.reshape(1, -1, *(1 for _ in styles.shape[1:]))
+    return (start + fractions * (end - start)).reshape(-1, *styles.shape[1:])

@@ -26,7 +26,7 @@ OTHERS = loading.load(
 )
 OF_LABELS = {'classification_accuracy', 'intra_class_frechet_distance'}
 OF_PAIRS = {'psnr', 'ssim', 'l1', 'perceptual_distance'}
-OF_PATHS = {'path_length', 'perceptual_path_length'}
+OF_PATHS = {f'{x}path_length{y}' for x in ('', 'perceptual_') for y in ('', '_w')}
 ELSEWHERE = {'modes', 'pair_similarity', 'cycle_error'} | OF_LABELS | OF_PAIRS | OF_PATHS
 ALL = evaluation.available().keys() - ELSEWHERE
 
