@@ -149,10 +149,7 @@ def test_the_layers_styles_are_found_one_by_one_in_w_plus():
 
 def test_noise_is_found_too_and_stays_noise(known):
     """Left to itself it would copy the example; it has mean 0 and mean square 1 after each step."""
-    problem = projection.Problem(linear_styles.GAME, projection.THEMSELVES, STYLES.layers, steps=20)
-    shared = (PARAMS, AUX), None, (STYLES.mean, np.float32(STYLES.spread))
-    rng = keys.per_example(jax.random.key(0), 3)
-    state = problem.begin(shared, {'target': known[1], 'key': jax.random.key_data(rng)})
+    problem, shared, state = begun(known, steps=20)
     before = state['trained']['noise']
     state = jax.jit(problem.step)(shared, state, jnp.int32(5))
     after = state['trained']['noise']
@@ -176,3 +173,38 @@ def test_the_features_are_what_is_compared(known):
 )
 def test_fewer_large_examples_are_projected_together(side, num, together):
     assert projection.together((side, side, 3), num) == together
+
+
+def begun(known, steps=30):
+    problem = projection.Problem(
+        linear_styles.GAME, projection.THEMSELVES, STYLES.layers, steps=steps
+    )
+    shared = (PARAMS, AUX), None, (STYLES.mean, np.float32(STYLES.spread))
+    rng = keys.per_example(jax.random.key(0), 3)
+    state = problem.begin(shared, {'target': known[1], 'key': jax.random.key_data(rng)})
+    return problem, shared, state
+
+
+def test_noise_maps_are_made_white(known):
+    """Neighbours that are alike in the beginning have nothing in common in the end."""
+    problem, shared, state = begun(known)
+    maps = state['trained']['noise']
+    smooth = {name: projection.normalized(x + jnp.roll(x, 1, 1)) for name, x in maps.items()}
+    state['trained']['noise'] = smooth
+    step = jax.jit(problem.step)
+    for number in range(30):
+        state = step(shared, state, jnp.int32(number))
+    for name, x in state['trained']['noise'].items():
+        before = projection.noise_regularization(smooth[name])
+        assert (projection.noise_regularization(x) < 0.1 * before).all()
+
+
+def test_each_step_draws_its_own_noise_for_styles(known, monkeypatch):
+    """The mean of the first gradient, which hangs on the step's number through that alone."""
+    monkeypatch.setattr(projection, 'style_noise', lambda progress: 0.05)
+    problem, shared, state = begun(known)
+    first, again, other = (
+        problem.step(shared, state, jnp.int32(i))['moments'][0]['styles'] for i in (5, 5, 6)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 1e-3
