@@ -2,8 +2,8 @@
 
 The transpose of such a resampling is another one, with `up` and `down` exchanged and the filter
 turned round. So it is a primitive of its own whose derivatives of every order are computed as it is
-itself; what XLA makes of the transposes of slices took a CPU two to four times as long in second
-derivatives, and its own convolution by groups of one channel, 20 to 200 times.
+itself; what XLA makes of the transposes of slices takes a CPU longer in second derivatives, and its
+own convolution by groups of one channel much longer.
 
 Source: Analyzing and Improving the Image Quality of StyleGAN (Karras et al., 2020), appendix B, and
 the authors' code for where the zeros are.
