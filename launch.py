@@ -320,7 +320,7 @@ def of_draws(mode: str, workdir: pathlib.Path) -> None:
     """Samples, or moves samples along directions."""
     bound = TRUNCATION.value
     if bound is not None:
-        check_number('--truncation', bound, float, 0, above=True)
+        check_number('--truncation', bound, float, 0)
     given: dict[str, Any] = {
         'seed': SEED.value, 'truncation': bound, 'label': LABEL.value, 'best': BEST.value,
         'replica': REPLICA.value,
