@@ -219,3 +219,13 @@ def test_a_second_config_in_a_work_directory_is_one_line(trained, server):
     (line,) = printed.splitlines()
     assert f'{trained} was made by another config: config.batch_size: 8 there, 16 now' in line
     assert 'give another --workdir' in line
+
+
+@pytest.mark.parametrize(('bound', 'line'), [('0', 'holds no run'), ('-1', '--truncation')])
+def test_truncation_may_be_0_which_is_the_mean_of_styles(bound, line, tmp_path):
+    with flagsaver.flagsaver():
+        launch.parse(
+            ['launch.py', f'--workdir={tmp_path}', '--mode=sample', f'--truncation={bound}']
+        )
+        with pytest.raises(UserError, match=line):
+            launch.run('sample')
