@@ -24,6 +24,7 @@ from PIL import Image
 
 from gan_jax.commands.evaluate import evaluate_sets
 from gan_jax.commands.sample import sample
+from gan_jax.data import transforms
 from gan_jax.runtime import files
 from gan_jax.runtime.process import keep_freed_memory
 from gan_jax.train import train
@@ -32,15 +33,19 @@ METRICS = ('frechet_distance', 'precision_recall')
 ALL = 5000
 
 
-def write_digits(folder, num):
-    """Folders of PNG files by class, `num` digits in all."""
+def write_digits(folder, num, size):
+    """Folders of PNG files by class, `num` digits in all, of the size that networks see."""
     images, labels = mnist_data()
     rng = np.random.default_rng(0)
     for label in range(10):
         (folder / str(label)).mkdir(parents=True, exist_ok=True)
         for i in rng.permutation(np.flatnonzero(labels == label))[: num // 10]:
-            digit = Image.fromarray(images[i].reshape(28, 28).astype(np.uint8))
-            digit.save(folder / str(label) / f'{i}.png')
+            digit = transforms.fit(images[i].reshape(28, 28, 1).astype(np.uint8), size, 1)
+            Image.fromarray(digit[..., 0]).save(folder / str(label) / f'{i}.png')
+
+
+def chosen_config(args):
+    return importlib.import_module(f'configs.{args.config}').get_config().to_dict()
 
 
 def arm(name, args):
@@ -49,7 +54,7 @@ def arm(name, args):
     file = workdir / 'arm.json'
     if file.exists():
         return json.loads(file.read_text())
-    config = importlib.import_module(f'configs.{args.config}').get_config().to_dict()
+    config = chosen_config(args)
     config |= {'dataset': f'folder:{args.workdir / "few"}', 'num_replicas': args.seeds}
     config |= {'steps': args.steps, 'eval_every': 0, 'sample_every': args.steps // 4}
     config['checkpoint_every'] = args.steps // 4
@@ -83,7 +88,7 @@ def main():
     logging.set_verbosity(logging.INFO)
     keep_freed_memory()
     for folder, num in (('few', args.num), ('all', ALL)):
-        write_digits(args.workdir / folder, num)
+        write_digits(args.workdir / folder, num, chosen_config(args)['image_size'])
     for name in args.arms.split(','):
         result = arm(name, args)
         for key in result['seeds'][0]:
