@@ -114,6 +114,7 @@ def assert_goes_on(server, whole, workdir):
     assert_same_run(whole, workdir)
 
 
+@pytest.mark.slow
 def test_killed_and_signalled_it_ends_bit_for_bit_the_same(uninterrupted, server, tmp_path):
     """Killed while it saves; then stopped by two signals, which save and say how to go on."""
     arguments = (*RUN, *CHECKPOINTS)
@@ -337,6 +338,7 @@ def test_after_an_evaluation_the_report_shows_it(uninterrupted, server):
     assert 'id="evaluation"' in report.read_text()
 
 
+@pytest.mark.slow
 def test_virtual_devices_train_from_the_command_line(server, tmp_path):
     steps = ('--config.steps=4', '--config.log_every=2')
     code, printed = server.run(*SMALL, *steps, f'--workdir={tmp_path}', devices=4)
@@ -347,6 +349,7 @@ def test_virtual_devices_train_from_the_command_line(server, tmp_path):
         assert len(line.replace(str(tmp_path), 'runs/gan')) <= 120, line
 
 
+@pytest.mark.slow
 def test_compiled_programs_are_kept_for_the_next_start_unless_switched_off(server, tmp_path):
     def start(name, cache):
         flags = (*SMALL, '--config.steps=5', '--config.log_every=5', f'--workdir={tmp_path / name}')

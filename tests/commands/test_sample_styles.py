@@ -35,6 +35,7 @@ def samples(workdir, **options):
     return files[0].name, np.int32(np.load(files[1])['images'])
 
 
+@pytest.mark.slow
 def test_truncation_is_psi(workdir):
     _, plain = samples(workdir)
     name, whole = samples(workdir, truncation=1.0)
@@ -52,6 +53,7 @@ def test_truncation_is_psi(workdir):
     np.testing.assert_array_equal(none[:1], run.experiment.modality.decode(np.asarray(mean)))
 
 
+@pytest.mark.slow
 def test_map_and_synthesize_make_the_samples(workdir):
     run = experiment.restore(workdir)
     params, aux = run.variables(0)

@@ -51,6 +51,7 @@ def styles_of(num, **options):
     return np.asarray(linear_styles.to_styles(*linear_styles.variables(), draws))
 
 
+@pytest.mark.slow
 def test_samples_are_mixed_interpolated_in_styles_and_filmed(tmp_path):
     launched('sample', tmp_path, '--num=4', '--film=gif')
     names = ['seed_0.npz', 'seed_0.png', 'seed_0_interpolation.gif', 'seed_0_interpolation.png']
@@ -76,6 +77,7 @@ def test_samples_are_mixed_interpolated_in_styles_and_filmed(tmp_path):
         assert film.n_frames == sample.PLACES * 3
 
 
+@pytest.mark.slow
 def test_samples_without_styles_are_filmed_between_latents(tmp_path, monkeypatch):
     plain = {x: linear_styles.FUNCTIONS[x] for x in ('prior', 'sample')}
     run = linear_styles.run(linear_styles.GAME._replace(functions=plain))
@@ -139,6 +141,7 @@ def test_directions_are_those_of_the_chosen_layers(tmp_path):
     np.testing.assert_allclose(shown, made(styles)[:, 0, 0, 0], atol=1)
 
 
+@pytest.mark.slow
 def test_the_pictures_of_a_folder_are_projected(tmp_path, caplog):
     folder, out = tmp_path / 'in', tmp_path / 'out'
     (folder / 'deep').mkdir(parents=True)

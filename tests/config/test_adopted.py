@@ -151,6 +151,7 @@ def test_weights_of_another_shape_are_refused_with_the_first_difference(made):
         trained.fitted(made[0], (wider, aux), shapes)
 
 
+@pytest.mark.slow
 def test_the_command_line_samples_a_pickle_and_evaluation_asks_for_data(made, tmp_path):
     def run(*words):
         command = [sys.executable, 'launch.py', *words, '--compilation_cache=']

@@ -280,6 +280,7 @@ def played(num_steps, devices):
     return state
 
 
+@pytest.mark.slow
 def test_one_device_equals_four_and_all_hold_the_same_means():
     """After eight steps, of which two are followed by a path length; the average copies w_avg."""
     one, four = (played(8, devices) for devices in (1, 4))
