@@ -195,6 +195,15 @@ def test_the_activation():
     np.testing.assert_allclose(leaky_relu(-x, clamp=2.0), [2, -np.sqrt(2) / 5, -2], rtol=1e-6)
 
 
+def test_the_derivative_of_the_activation():
+    """gain * sqrt(2) * (1 or 0.2) within the bound, at 0 as above it; 0 beyond."""
+    x = jnp.array([-1e4, -1.0, 0.0, 1.0, 1e3])
+    slopes = jax.vmap(jax.grad(lambda x: leaky_relu(x, 0.5, 256.0)))(x)
+    np.testing.assert_allclose(slopes, np.sqrt(0.5) * np.array([0, 0.2, 1, 1, 0]), rtol=1e-6)
+    half = x.astype(jnp.bfloat16)
+    assert leaky_relu(half, clamp=256.0).dtype == half.dtype
+
+
 def test_the_second_moment_becomes_one():
     np.testing.assert_allclose(normalize_moment(jnp.array([[3.0, 4.0]])), [[3, 4] / np.sqrt(12.5)])
     tiny = normalize_moment(jnp.full((1, 2), 1e-4))

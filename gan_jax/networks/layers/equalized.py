@@ -40,8 +40,12 @@ def leaky_relu(x: chex.Array, gain: float = 1, clamp: float | None = None) -> ja
       gain: what the result is multiplied by beside sqrt(2), which keeps its variance.
       clamp: the bound for a gain of 1, or None.
     """
-    y = nn.leaky_relu(x, SLOPE) * (GAIN * gain)
-    return y if clamp is None else jnp.clip(y, -clamp * gain, clamp * gain)
+    # Written so that the derivative is one product and one choice.
+    y = x * jnp.where(x >= 0, GAIN * gain, SLOPE * GAIN * gain).astype(x.dtype)
+    if clamp is None:
+        return y
+    bound = jnp.asarray(clamp * gain, y.dtype)
+    return jax.lax.clamp(-bound, y, bound)
 
 
 def normalize_moment(x: chex.Array) -> jax.Array:
