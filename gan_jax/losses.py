@@ -2,7 +2,8 @@
 
 All return one value per example, [batch], in float32 (float64 if the inputs are), except
 `feature_statistics_matching`, which compares whole batches and returns a scalar. Distances are
-means over an example's entries, so they do not grow with its size.
+means over an example's entries, so they do not grow with its size. `adaptive_weight` is that of an
+adversarial loss beside them.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from jax import lax
 from gan_jax.arrays import floats
 
 Distance = Callable[[chex.Array, chex.Array], chex.Array]
+Size = Callable[[chex.Array], chex.Array]
 
 
 def _absolute(x: jax.Array) -> jax.Array:
@@ -190,21 +192,37 @@ def feature_matching(real_features: Any, fake_features: Any, distance: Distance 
     return jnp.mean(jnp.stack([distance(x, y) for x, y in leaves]), axis=0)
 
 
+def squared_norm(gap: chex.Array) -> chex.Array:
+    """||gap||^2, a scalar."""
+    return jnp.sum(jnp.square(gap))
+
+
+def mean_absolute(gap: chex.Array) -> chex.Array:
+    """The mean of |gap| over its entries, a scalar, with gradient 0 at 0."""
+    return jnp.mean(_absolute(gap))
+
+
 def feature_statistics_matching(
-    real_features: Any, fake_features: Any, axis_name: str | None = None
+    real_features: Any,
+    fake_features: Any,
+    axis_name: str | None = None,
+    size: Size = squared_norm,
 ) -> chex.Array:
     """The distance of the batches' mean features.
 
-    mean over layers i of ||E f_i(x) - E f_i(G(z))||^2, the expectations over the batch, the norm
-    over a layer's entries (a sum, as in the paper, which has one layer). Unlike `feature_matching`
-    it pairs no examples. With micro-batches each has its own means.
+    mean over layers i of size(E f_i(x) - E f_i(G(z))), the expectations over the batch, by default
+    ||E f_i(x) - E f_i(G(z))||^2, the norm over a layer's entries (a sum, as in the paper, which has
+    one layer). Unlike `feature_matching` it pairs no examples. With micro-batches each has its own
+    means.
 
-    Source: Improved Techniques for Training GANs (Salimans et al., 2016), section 3.1.
+    Source: Improved Techniques for Training GANs (Salimans et al., 2016), section 3.1; the authors'
+    code for CIFAR-10 has `mean_absolute`.
 
     Args:
       real_features: a tree of arrays [batch, ...], one per layer.
       fake_features: a tree of the same structure and shapes.
       axis_name: the device axis over which the batch is split, or None.
+      size: a layer's gap -> a scalar, such as squared_norm or mean_absolute.
 
     Returns:
       A loss >= 0, a scalar, float32.
@@ -216,4 +234,47 @@ def feature_statistics_matching(
     gaps = [jnp.mean(floats(x) - floats(y), axis=0) for x, y in leaves]
     if axis_name is not None:
         gaps = lax.pmean(gaps, axis_name)
-    return jnp.mean(jnp.stack([jnp.sum(jnp.square(gap)) for gap in gaps]))
+    return jnp.mean(jnp.stack([size(gap) for gap in gaps]))
+
+
+def adaptive_weight(
+    reconstruction_gradient: Any,
+    adversarial_gradient: Any,
+    step: chex.Array | int,
+    *,
+    weight: float = 1.0,
+    start: int = 0,
+    epsilon: float = 1e-4,
+    most: float = 1e4,
+) -> chex.Array:
+    """The factor of an adversarial loss that is added to a reconstruction's.
+
+    weight * clip(||grad_L rec|| / (||grad_L adv|| + epsilon), 0, most) from step `start` on, 0
+    before it; L is the decoder's last layer. So both pull at it with forces of a fixed proportion.
+    No gradient passes through the factor.
+
+    Source: Taming Transformers for High-Resolution Image Synthesis (Esser et al., 2021), equation
+    7; epsilon, the clipping and the start are those of the authors' code.
+
+    Args:
+      reconstruction_gradient: of the reconstruction loss by the last layer, a tree of arrays.
+      adversarial_gradient: of the generator's adversarial loss by it, a tree of arrays. Over
+        devices, both are to be the means of all.
+      step: the step's number, a scalar.
+      weight: what the proportion is to be.
+      start: the first step with an adversarial loss.
+      epsilon: a number > 0.
+      most: the largest proportion before `weight`.
+
+    Returns:
+      A factor >= 0, a scalar, float32.
+
+    Raises:
+      AssertionError: if the two gradients have no arrays, or not the same shapes.
+    """
+    pairs = _leaves(reconstruction_gradient, adversarial_gradient)
+    of_reconstruction, of_adversary = (
+        jnp.sqrt(sum(squared_norm(floats(x)) for x in side)) for side in zip(*pairs, strict=True)
+    )
+    proportion = jnp.clip(of_reconstruction / (of_adversary + epsilon), 0.0, most)
+    return lax.stop_gradient(jnp.where(jnp.asarray(step) >= start, weight * proportion, 0.0))

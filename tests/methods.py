@@ -39,12 +39,15 @@ def shrunk(name, **changes):
     for player in ('generator', 'discriminator'):
         small = {'width': 4, 'max_width': 8, 'hidden': 8, 'features': [16, 8]}
         small |= {'depth': 3, 'layers': 1, 'blocks': 1}
+        small |= {'attention': 8}
         small |= {'channel_base': 64, 'channel_max': 8, 'style_size': 8, 'mapping_layers': 2}
         network = dict(config[player])
         config[player] = network | {key: x for key, x in small.items() if key in network}
     if 'latent' in config:
         config['latent'] = config['latent'] | {'size': 8}
     config['modality'] = modalities.settings_from(*((None, 2) if flat else (SIZE, channels)))
+    if not flat:
+        config['modality'] |= {'classes': 10}
     if table:
         config['modality'] = {'name': 'vectors', 'shape': [3], **STANDARD}
     for key in ('cures', 'discriminator'):
@@ -79,11 +82,12 @@ CURES = {
     'top_k_steps': 2,
     'unrolled_steps': 2,
     'historical_averaging': 0.1,
+    'orthogonal': 1e-3,
 }
 MULTI_SCALE = {'name': 'patchgan.MultiScale', 'scales': 2, 'width': 4}
 GENTLE_ADA = {'augmentation': {'name': 'ada', 'pipeline': 'b', 'start': 0.8}}
 STYLES = {'cures': GENTLE_ADA, 'penalties': {'r1': {'weight': 1.0, 'every': 2}}}
-STYLES |= {'path_length': {'weight': 2.0, 'every': 2}}
+STYLES |= {'path_length': {'weight': 2.0, 'every': 2}, 'style_mixing': 0.9}
 DISCRIMINATION = {'minibatch': 'discrimination'}
 
 # Every method, by config and changes to it. A new method is one more row. Objectives and penalties
@@ -95,6 +99,8 @@ METHODS = {
     'dcgan': ('dcgan', {}),
     'sngan': ('sngan', {}),
     'ring8': ('ring8', {'discriminator': DISCRIMINATION}),
+    'reacgan': ('reacgan', {}),
+    'biggan': ('biggan_digits', {}),
     'stylegan2': ('stylegan2_digits', STYLES),
     'pix2pix': ('pix2pix_emoji', {'feature_matching': 1.0, 'discriminator': MULTI_SCALE}),
     # L1's kinks, of which a cycle has thousands, make much of a rounding; squares have none.

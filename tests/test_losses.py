@@ -182,3 +182,54 @@ def test_features_that_do_not_match_are_refused(others):
             match(FEATURES, others)
         with pytest.raises(AssertionError):
             match({}, {})
+
+
+def test_the_means_absolute_distance_is_that_of_the_cifar_code():
+    want = np.abs(np.float64(X).mean(0) - np.float64(Y).mean(0)).mean()
+    found = losses.feature_statistics_matching([X], [Y], size=losses.mean_absolute)
+    np.testing.assert_allclose(found, want, rtol=1e-5)
+    alike = jax.grad(
+        lambda x: losses.feature_statistics_matching([x], [X], size=losses.mean_absolute)
+    )(jnp.asarray(X))
+    assert not alike.any()
+
+
+RECONSTRUCTION = {'kernel': jnp.array([[3.0, 0.0]]), 'bias': jnp.array([4.0])}
+ADVERSARIAL = {'kernel': jnp.array([[0.0, 0.3]]), 'bias': jnp.array([0.4])}
+
+
+@pytest.mark.parametrize(
+    ('changes', 'want'),
+    [
+        ({}, 5 / 0.5001),
+        ({'weight': 0.8}, 0.8 * 5 / 0.5001),
+        ({'most': 7.0}, 7.0),
+        ({'most': 7.0, 'weight': 0.5}, 3.5),
+        ({'start': 11}, 0.0),
+        ({'start': 10}, 5 / 0.5001),
+    ],
+)
+def test_the_adaptive_weight_by_hand(changes, want):
+    found = losses.adaptive_weight(RECONSTRUCTION, ADVERSARIAL, 10, **changes)
+    np.testing.assert_allclose(found, want, rtol=1e-6)
+
+
+def test_the_adaptive_weight_is_a_factor_without_a_gradient_and_never_infinite():
+    nothing = jax.tree.map(jnp.zeros_like, ADVERSARIAL)
+    np.testing.assert_allclose(losses.adaptive_weight(RECONSTRUCTION, nothing, 0), 1e4, rtol=1e-6)
+    assert losses.adaptive_weight(nothing, nothing, 0) == 0
+    for given in (RECONSTRUCTION, nothing):
+        gradients = jax.grad(lambda x: losses.adaptive_weight(x, ADVERSARIAL, 0))(given)
+        assert not any(x.any() for x in jax.tree.leaves(gradients))
+    with pytest.raises(AssertionError):
+        losses.adaptive_weight(RECONSTRUCTION, {'kernel': jnp.zeros((1, 2))}, 0)
+
+
+def test_the_adaptive_weight_makes_both_pull_alike():
+    """Of a linear decoder: |reconstruction's gradient| = |weight times the adversarial one|."""
+    layer, codes = jnp.array([0.7, -0.2]), jnp.asarray(X[0, 0, :, :])
+    reconstruction = jax.grad(lambda w: jnp.mean(jnp.square(codes @ w - 1.0)))(layer)
+    adversarial = jax.grad(lambda w: -jnp.mean(codes @ w))(layer)
+    factor = losses.adaptive_weight(reconstruction, adversarial, jnp.int32(0), epsilon=1e-12)
+    lengths = [np.linalg.norm(x) for x in (reconstruction, factor * adversarial)]
+    np.testing.assert_allclose(*lengths, rtol=1e-5)

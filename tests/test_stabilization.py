@@ -85,3 +85,44 @@ def test_no_gradient_flows_through_the_choice():
     logits = jnp.array([0.5, -2.0, 1.0, -1.0])
     want = np.where(np.array([1, 0, 1, 0]), -1 / (1 + np.exp(np.array(logits))) / 2, 0.0)
     np.testing.assert_allclose(jax.grad(loss)(logits), want, rtol=1e-5)
+
+
+def kernels(seed=0):
+    """Two layers, an embedding and a number, in float32."""
+    rng = np.random.default_rng(seed)
+    drawn = {
+        'Conv_0': {'kernel': rng.normal(size=(3, 3, 2, 4)), 'bias': rng.normal(size=4)},
+        'Dense_0': {'kernel': rng.normal(size=(3, 5))},
+        'embedding': rng.normal(size=(7, 3)),
+        'gamma': rng.normal(),
+    }
+    return jax.tree.map(jnp.float32, drawn)
+
+
+def test_the_orthogonal_penalty_and_its_gradient_are_the_closed_forms():
+    """||W'W o (1 - I)||^2 and 4 W (W'W o (1 - I)), in float64."""
+    params, want = kernels(), 0.0
+    value, gradient = jax.value_and_grad(cures.orthogonal)(params)
+    for name in ('Conv_0', 'Dense_0'):
+        kernel = np.float64(params[name]['kernel'])
+        matrix = kernel.reshape(-1, kernel.shape[-1])
+        off = matrix.T @ matrix * (1 - np.eye(matrix.shape[1]))
+        want += np.sum(off**2)
+        slopes = (4 * matrix @ off).reshape(kernel.shape)
+        np.testing.assert_allclose(gradient[name]['kernel'], slopes, rtol=1e-4, atol=1e-4)
+    assert value.dtype == jnp.float32
+    np.testing.assert_allclose(value, want, rtol=1e-5)
+    assert not gradient['Conv_0']['bias'].any()
+    assert not gradient['embedding'].any()
+    named = cures.orthogonal({'w': params['Dense_0']['kernel']}, name='w')
+    np.testing.assert_allclose(named, cures.orthogonal({'Dense_0': params['Dense_0']}), rtol=1e-6)
+
+
+def test_filters_at_right_angles_cost_nothing_whatever_their_lengths():
+    kernel = jnp.array([[3.0, 0.0], [0.0, -0.1], [0.0, 0.0]])
+    assert cures.orthogonal({'kernel': kernel}) == 0
+    assert cures.orthogonal({'bias': jnp.ones(3)}) == 0
+    both = cures.orthogonal({'kernel': jnp.ones((3, 2))})
+    np.testing.assert_allclose(both, 2 * 3.0**2)  # the two products that are off the diagonal
+    with pytest.raises(AssertionError):
+        cures.orthogonal({'kernel': jnp.ones(3)})

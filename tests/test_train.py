@@ -55,7 +55,8 @@ def computed(workdir):
 
 # Those of the others have the same networks and data; tests/test_config.py builds them. Those that
 # translate are trained in tests/test_image_to_image.py.
-SHARING = ('dragan', 'grid25', 'lsgan', 'pacgan', 'stylegan2', 'stylegan2_cifar10', 'wgan')
+SHARING = ('biggan', 'dragan', 'grid25', 'lsgan', 'pacgan')
+SHARING += ('stylegan2', 'stylegan2_cifar10', 'wgan')
 OF_SOURCES = [x for x in methods.CONFIGS if inputs.sourced(methods.load_config(x).to_dict())]
 TRAINED = [name for name in methods.CONFIGS if name not in (*SHARING, *OF_SOURCES)]
 

@@ -16,7 +16,7 @@ from gan_jax import game as game_lib
 from gan_jax.config import experiment as experiment_lib
 from gan_jax.config import saved, validate
 from gan_jax.errors import UserError, printable
-from gan_jax.evaluation import evaluator, statistics, table
+from gan_jax.evaluation import evaluator, extractors, labels, statistics, table
 from gan_jax.evaluation.evaluator import Evaluation, Found
 from gan_jax.runtime import cache as cache_lib
 from gan_jax.runtime import files, parallel, processes, progress, replicas
@@ -48,7 +48,7 @@ def evaluate(
     Returns:
       What is written: {'settings', 'figures': {figure: {'ema', 'raw', 'stderr', 'real',
       'better'}}, 'warnings', 'missing': {figure: why}, 'each_seed': {figure: values}, 'best',
-      'histogram'}. A figure that could not be had is None.
+      'histogram', 'confusion'}. A figure that could not be had is None.
 
     Raises:
       UserError: if there is no run or no checkpoint, or something cannot be evaluated.
@@ -101,7 +101,15 @@ def _evaluated(
     first = replicas.split(next(iter(kinds.values())), len(seeds))[0]
     make = sampler.make_sampler(game, experiment.modality, parallel.everywhere)
     some = sampler.part(inputs, slice(statistics.CHUNK))
-    return record, results, real, against, {'histogram': histogram(against, make(*first, some))}
+    more = {'histogram': histogram(against, make(*first, some))}
+    more[labels.CONFUSION] = confusion(against, next(iter(results.values())))
+    return record, results, real, against, more
+
+
+def confusion(against: Evaluation, found: Sequence[Found]) -> dict[str, Any] | None:
+    """Which classes the network names in samples of which; None if that was not asked for."""
+    names = against.references['real'].dataset.class_names
+    return labels.confusion(names, [x.tables for x in found])
 
 
 def _of_baseline(
@@ -173,6 +181,10 @@ def evaluate_sets(
     references = {'real': statistics.choose(sets[0], num, config['seed'], printable(real))}
     generated = statistics.choose(sets[1], num, config['seed'], printable(fake))
     counts = evaluator.counts_of(references, len(generated.places), modality)
+    alike = sets[0].class_names == sets[1].class_names and len(sets[0].class_names) > 1
+    if alike:
+        fewest = labels.fewest(generated.labels(), len(sets[0].class_names))
+        counts['each_fake_class'] = fewest
     metrics = _possible(given.get('metrics'), modality.metrics, {'real'}, counts)
     network, cache = None, cache or cache_lib.folder()
     with progress.lines('evaluating'):
@@ -181,11 +193,12 @@ def evaluate_sets(
             network = experiment_lib.load_network(features, modality, sets[0], None, cache)
         against = Evaluation(metrics, network, references, modality, config['seed'], cache)
         floor, how = of_real(against, len(generated.places))
-        alike = sets[0].class_names == sets[1].class_names and len(sets[0].class_names) > 1
-        labels = {'fake_labels': generated.labels()} if alike else None
-        found = {'raw': [against(generated.chunks(), more=labels)]}
+        classes = {'fake_labels': generated.labels()} if alike else None
+        found = {'raw': [against(generated.chunks(), more=classes)]}
     record = {'fake': fake, 'generated': len(generated.places), **_settings(against, how)}
-    return processes.on_first(lambda: _write(workdir, record, found, floor, against))
+    table_ = confusion(against, found['raw'])
+    more = {labels.CONFUSION: table_} if table_ else {}
+    return processes.on_first(lambda: _write(workdir, record, found, floor, against, more))
 
 
 def _given(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,7 +226,19 @@ def chosen_metrics(
     real = experiment.dataset if experiment.held_out is None else experiment.held_out
     counts = {'real': min(num, len(real)), 'train': min(num, len(experiment.dataset)), 'fake': num}
     of_styles = ('path_length_w',) if sampler.has_styles(experiment.game) else ()
-    return _of_enough((*experiment.modality.metrics, *of_styles), counts)
+    usual = (*experiment.modality.metrics, *of_styles)
+    if experiment.modality.thumbnails is None or not sampler.draws_labels(experiment.game):
+        return _of_enough(usual, counts)
+    compared = statistics.choose(real, num, experiment.config['seed'], '')
+    counts['each_class'] = int(np.unique(compared.labels(), return_counts=True)[1].min())
+    counts['each_fake_class'] = experiment.fewest_drawn(num)
+    return _of_enough((*usual, *_of_labels(experiment)), counts)
+
+
+def _of_labels(experiment: experiment_lib.Experiment) -> list[str]:
+    """The usual metrics of labels that the network can tell."""
+    named = experiment.config['evaluation']['features'].startswith(extractors.INCEPTION)
+    return [x for x in labels.USUAL if not (named and evaluator.needed([x]) >= labels.OF_CLASSES)]
 
 
 def _of_enough(names: Iterable[str], counts: Mapping[str, int]) -> list[str]:
@@ -283,9 +308,9 @@ def of_real(against: Evaluation, generated: int) -> tuple[Found, str]:
         what = 'others' if used else f'of {pool.split}'
         return Found(), f'none, there are {len(places)} {what} and {generated} samples'
     others = pool._replace(places=places)
-    labels = {'fake_labels': others.labels()} if len(pool.dataset.class_names) > 1 else None
+    classes = {'fake_labels': others.labels()} if len(pool.dataset.class_names) > 1 else None
     how = f'{generated} {"others " if used else ""}of {pool.split} against {len(real.places)}'
-    return against(others.chunks(), only=only, more=labels), f'{how} of {real.split}'
+    return against(others.chunks(), only=only, more=classes), f'{how} of {real.split}'
 
 
 def _settings(against: Evaluation, how: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from gan_jax.config import experiment as experiment_lib
 from gan_jax.config import saved
 from gan_jax.errors import one_line
 from gan_jax.modalities import Modality
-from gan_jax.report import diagnostics
+from gan_jax.report import confusion, diagnostics
 from gan_jax.runtime import files, metric_writer, names, processes, progress, replicas
 from gan_jax.sampling import animation, sampler, translation
 
@@ -78,6 +78,7 @@ def _written(
         evaluation=judged,
         hints=hints,
         histogram=histogram,
+        confusion=(judged or {}).get('confusion'),
         **_pictures(run.experiment, variables, seeds[replica]),
     )
     files.replace(file, lambda part: part.write_text(report.render(content), encoding='utf-8'))
@@ -143,6 +144,7 @@ def _is_evaluation(judged: Any) -> bool:
     return (
         len({len(x) for x in columns}) == 1
         and all(isinstance(x, str) for x in [*columns[0], *warnings])
+        and confusion.is_whole(judged.get('confusion'))
         and all(_is_number(x) for column in columns[1:] for x in column)
         and all(isinstance(row, dict) and _is_figure(row) for row in figures.values())
     )

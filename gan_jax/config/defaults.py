@@ -78,6 +78,7 @@ def default() -> ml_collections.ConfigDict:
             'unrolled_steps': 0,  # of the discriminator, foreseen by the generator
             'unrolled_learning_rate': 0.01,
             'historical_averaging': 0.0,  # weight
+            'orthogonal': 0.0,  # weight, of the generator's kernels
             'augmentation': {},  # of all that the discriminator is shown: games.augmentations
         }
     )

@@ -15,7 +15,7 @@ from gan_jax import game as game_lib
 from gan_jax.config import defaults, fit, inputs, resolve, saved, trained, training, validate
 from gan_jax.config.checks import imported
 from gan_jax.errors import UserError, one_line
-from gan_jax.evaluation import evaluator, extractors
+from gan_jax.evaluation import evaluator, extractors, labels
 from gan_jax.modalities import Modality
 from gan_jax.runtime import buckets, checkpoint, parallel, replicas
 from gan_jax.runtime import cache as cache_lib
@@ -157,6 +157,9 @@ class Experiment:
         real = self.dataset if held_out is None else held_out
         evaluator.check_game(names, self.game)
         fit.check_evidence(names, real, self.game, held_out is not None)
+        for name in names:
+            features = self.config['evaluation']['features']
+            labels.check_classes(name, evaluator.needed([name]), features)
 
     @property
     def changes(self) -> bool:
@@ -190,6 +193,8 @@ class Experiment:
         chosen, cache = self.config['evaluation'], cache or cache_lib.folder()
         names = chosen['metrics'] if names is None else names
         self.check_metrics(names)
+        if 'fake_labels' in evaluator.needed(names):
+            evaluator.check_counts(names, {'each_fake_class': self.fewest_drawn(num)})
         return evaluator.build(
             names,
             modality=self.modality,
@@ -205,6 +210,12 @@ class Experiment:
             cache=cache,
             generated=None if translation.translates(self.game) else num,
         )
+
+    def fewest_drawn(self, num: int) -> int:
+        """Of `num` samples of a conditional game, of any seed, the fewest in a class."""
+        drawn = [sampler.draw_inputs(self.game, seed, num)['label'] for seed in self.seeds]
+        classes = len(self.dataset.class_names)
+        return min(labels.fewest(np.asarray(x), classes) for x in drawn)
 
     def evaluated(self, evaluation: evaluator.Evaluation, seed: int, num: int) -> Any:
         """What an evaluation's examples are made of: draws of the prior, or the sources."""
@@ -312,9 +323,8 @@ def _assembled(config: dict[str, Any], make_game: Callable[..., game_lib.Game]) 
         fit.check_baseline(baseline, inputs.source_shape(modality, degrade), modality.shape)
     example = inputs.example(config, game, modality, degrade)
     generator = config['generator']['name']
-    fit.check_networks(
-        game, example, modality.name, generator, bool(config.get('feature_matching'))
-    )
+    heads = bool(config.get('feature_matching') or config.get('class_head'))
+    fit.check_networks(game, example, modality.name, generator, heads)
     optimizers, decays = resolve.build_optimizers(config, game)
     aligned = inputs.aligned(config, held_out=True)
     return Experiment(

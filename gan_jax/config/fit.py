@@ -23,7 +23,8 @@ STATISTICS, MEAN = 'batch_stats', 'mean'  # flax's names
 CONDITIONS = {
     'mixture': 'points drawn from a mixture, as config.dataset=ring8 is',
     'real_labels': 'a data set with classes',
-    'fake_labels': 'samples with labels, which two folders of classes have (--real and --fake)',
+    'fake_labels': 'samples with labels, which networks that ask for a label make, and two folders '
+    'of classes have (--real and --fake)',
     'fake_scores': 'a game whose discriminator scores examples',
 }
 
@@ -47,8 +48,9 @@ def check_networks(
         if made_of is None:
             rng = jax.random.split(jax.random.key(0), 1)
             made_of = jax.eval_shape(game.functions['prior'], rng)
-        if losses:
-            _play(game, params, aux, example, 1, 'generator')
+        if losses:  # an error of these has nothing to do with shapes, and is handed on as it is
+            played = functools.partial(_play, game, params, aux, example, 1, 'generator')
+            fitting('config.discriminator', played)
         return jax.eval_shape(sampler.generate(game), params, aux, made_of)
 
     what = f'the networks cannot be built for {kind}'
@@ -158,7 +160,7 @@ def check_evidence(names: Sequence[str], real: Dataset, game: Game, held_out: bo
       game: the run's.
       held_out: whether that is another split than what is trained on.
     """
-    absent = {'fake_labels'}  # those that a prior draws are no figure's
+    absent = set() if sampler.draws_labels(game) else {'fake_labels'}
     absent |= set() if real.mixture else {'mixture'}
     absent |= set() if len(real.class_names) > 1 else {'real_labels'}
     absent |= set() if 'score' in game.functions else {'fake_scores'}

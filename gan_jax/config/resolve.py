@@ -28,7 +28,7 @@ from gan_jax import (
     optimizers,
     penalties,
 )
-from gan_jax.config import adversaries, optimizing
+from gan_jax.config import adversaries, class_heads, optimizing
 from gan_jax.config.adversaries import BuiltIn, Later
 from gan_jax.config.bounds import HUGE, SHARE, check_number, real, table, whole
 from gan_jax.config.checks import (
@@ -217,6 +217,7 @@ _RESOLVE = {
     'generator': _network,
     'discriminator': _network,
     'latent': _prior,
+    'class_head': class_heads.class_head,
     'generator_every': _every,
     'output': _one_of(heads, 'made', 'source'),
     'distance': _distance,
@@ -292,6 +293,9 @@ def _wrapped(cures: Mapping[str, Any], game: Game) -> Game:
         game = wrappers.unrolled(game, steps, rate, axis_name=parallel.AXIS)
     if cures['historical_averaging']:
         game = wrappers.historical_averaging(game, cures['historical_averaging'])
+    if cures['orthogonal']:
+        regularized = functools.partial(wrappers.orthogonal, game, cures['orthogonal'])
+        game = fitting('config.cures.orthogonal', regularized)
     return game
 
 

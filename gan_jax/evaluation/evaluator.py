@@ -14,7 +14,7 @@ from absl import logging
 
 from gan_jax import data
 from gan_jax.errors import UserError, one_line
-from gan_jax.evaluation import figures, paths, statistics
+from gan_jax.evaluation import figures, labels, paths, statistics
 from gan_jax.game import Game
 from gan_jax.modalities import Modality
 from gan_jax.networks.features import FeatureNetwork
@@ -29,7 +29,8 @@ TRUE_PAIRS = 'aligned_pairs'  # what figures name that compare a translation wit
 
 def available() -> dict[str, Any]:
     """The metrics that a config may name."""
-    return {name: x for name, x in vars(figures).items() if hasattr(x, 'figures')}
+    every = {**vars(figures), **vars(labels)}
+    return {name: x for name, x in every.items() if hasattr(x, 'figures')}
 
 
 def gives(names: Iterable[str]) -> list[str]:
@@ -70,12 +71,14 @@ def too_few(name: str, counts: Mapping[str, int]) -> str:
     Args:
       name: of the metric.
       counts: of each side that there is ('real', 'fake', 'train') the examples; perhaps
-        'each_class', of the real ones the fewest in a class, and 'pixels', an image's side.
+        'each_class' and 'each_fake_class', of the real and the generated ones the fewest in a
+        class, and 'pixels', an image's side.
     """
     least, sides = available()[name].least, {x.partition('_')[0] for x in needed([name])}
     for what, words in (
         *((x, f'{word} examples or more') for x, word in statistics.WORDS.items()),
         ('each_class', 'real examples or more of each class'),
+        ('each_fake_class', 'generated examples or more of each class'),
         ('pixels', 'pixels a side or more'),
     ):
         asked = least.get(what, 1 if what in sides else 0)
@@ -131,12 +134,14 @@ class Found(dict[str, float]):
 
     Attributes:
       missing: {figure: why it could not be had}.
+      tables: {name: what comes with figures and is an array}.
     """
 
     def __init__(self, *args: Any):
         """As a dict."""
         super().__init__(*args)
         self.missing: dict[str, str] = {}
+        self.tables: dict[str, np.ndarray] = {}
 
 
 def compute(
@@ -164,7 +169,9 @@ def compute(
         of = network.name if network and needs_network([name]) else ''
         for figure, value in values.items():
             parsed = names_lib.parse(figure)._replace(network=of)
-            if math.isfinite(value):
+            if isinstance(value, np.ndarray):
+                found.tables[figure] = value
+            elif math.isfinite(value):
                 found[str(parsed)] = float(value)
             elif not parsed.stderr:
                 found[str(parsed)] = math.nan
@@ -219,6 +226,8 @@ class Evaluation:
         """Gathers what the metrics name of the references."""
         mixture = references['real'].dataset.mixture
         self.names = tuple(names)
+        for name in names:
+            labels.check_classes(name, needed([name]), network.name if network else '')
         self.network, self.references, self.modality = network, references, modality
         self.given: dict[str, Any] = {'seed': seed, 'encode': modality.encode}
         self.given |= {'mixture': mixture} if mixture else {}
@@ -351,7 +360,7 @@ def of_game(
     modality, wanted = evaluation.modality, needed(evaluation.names)
     make = sampler.make_sampler(game, modality, parallel.everywhere)
     judge = sampler.make_score(game) if 'score' in game.functions else None
-    further: list[Callable[[Any, Any], Mapping[str, Any]]] = []
+    further: list[Callable[[Any, Any], Mapping[str, Any]]] = [lambda *_: labels.of_inputs(inputs)]
     if translation.translates(game):
         travel = translation.more_evidence(game, wanted, inputs, aligned, modality.encode)
         further.append(lambda params, aux: travel((params, aux)))

@@ -50,7 +50,8 @@ def gives(**better: str) -> Callable[[Callable], Callable]:
 def at_least(**least: int) -> Callable[[Callable], Callable]:
     """Says of a metric how many examples it needs of a side ('real', 'fake', 'train'); else 1.
 
-    'each_class' is how many real ones it needs of each class, 'pixels' of which side images are.
+    'each_class' is how many real ones it needs of each class, 'each_fake_class' how many generated
+    ones, 'pixels' of which side images are.
     """
 
     def mark(function: Callable) -> Callable:
@@ -199,16 +200,20 @@ def memorised(
 
 
 @gives(intra_class_frechet_distance=LESS)
-@at_least(each_class=2)
+@at_least(each_class=2, each_fake_class=2)
 def intra_class_frechet_distance(
     real_features: np.ndarray,
     real_labels: np.ndarray,
     fake_features: np.ndarray,
     fake_labels: np.ndarray,
 ) -> dict[str, float]:
-    """`metrics.intra_class_frechet_distance`: the mean over the classes."""
+    """`metrics.intra_class_frechet_distance`: the mean over the classes.
+
+    Of no class more generated examples count than there are real ones: `metrics.as_many`.
+    """
+    kept = metrics.as_many(real_labels, fake_labels)
     mean, _ = metrics.intra_class_frechet_distance(
-        real_features, real_labels, fake_features, fake_labels
+        real_features, real_labels, fake_features[kept], fake_labels[kept]
     )
     return {'intra_class_frechet_distance': mean}
 

@@ -13,7 +13,9 @@ import chex
 
 from gan_jax import keys
 from gan_jax.game import Aux, Batch, Game, Params
+from gan_jax.games import class_heads
 from gan_jax.games.adversary import Adversary
+from gan_jax.games.class_heads import ClassHead
 from gan_jax.games.network import Network, Role, begin
 from gan_jax.games.turns import Opponent, Scene, adversarial_turns
 from gan_jax.networks import verdict
@@ -25,6 +27,7 @@ def make(
     discriminator: Network,
     adversary: Adversary,
     prior: Callable[..., dict[str, chex.Array]],
+    class_head: ClassHead | None = None,
     generator_every: int = 1,
     simultaneous: bool = False,
 ) -> Game:
@@ -40,6 +43,7 @@ def make(
       discriminator: (examples, train, ...) -> logits or a verdict.
       adversary: the losses of both, with penalties and cures.
       prior: keys [batch] -> {'latent': [batch, size], and what else the networks ask for}.
+      class_head: what the discriminator's class head adds to both losses; None for nothing.
       generator_every: the generator plays at multiples of this step (WGAN: 5).
       simultaneous: whether the generator meets the discriminator as it was before the step.
 
@@ -49,7 +53,11 @@ def make(
       sample: (params, aux, inputs) -> examples [n, ...] as networks see them;
       score, verdict: (params, aux, batch) -> logits [n], the discriminator's answer; a
       discriminator of packs is shown packs of one example repeated.
+
+    Raises:
+      ValueError: if there is a class head, and the generator asks for no label.
     """
+    terms = class_heads.terms(class_head, generator)
     generated = functools.partial(generate, Role(generator, 'generator'))
     opponent = Opponent(Role(discriminator, 'discriminator'), adversary)
     asked = generator.asks | discriminator.asks
@@ -81,7 +89,7 @@ def make(
     def score(params: Params, aux: Aux, batch: Batch) -> Any:
         return verdict.per_example(judge(params, aux, batch).logits)
 
-    turns = adversarial_turns(show, [opponent], generator_every=generator_every)
+    turns = adversarial_turns(show, [opponent], **terms, generator_every=generator_every)
     functions = {'prior': prior, 'sample': sample, 'score': score, 'verdict': judge}
     return Game(init, turns, functions, simultaneous)
 

@@ -1,4 +1,4 @@
-"""Cures for mode collapse that act on a whole game: from a game to a game."""
+"""Cures for mode collapse and instability that act on a whole game: from a game to a game."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax import keys
+from gan_jax import keys, stabilization
 from gan_jax.game import Game, Turn
 from gan_jax.runtime import parallel
 
@@ -114,3 +114,31 @@ def _pulled(turn: Turn, players: tuple[str, ...], weight: float) -> Turn:
         )
 
     return turn._replace(loss=loss)
+
+
+def orthogonal(game: Game, weight: float, *, player: str = 'generator') -> Game:
+    """Adds weight * `stabilization.orthogonal` of a player's parameters to its first turn's loss.
+
+    Source: Large Scale GAN Training for High Fidelity Natural Image Synthesis (Brock et al., 2019),
+    section 3.1.
+
+    Args:
+      game: any game.
+      weight: beta, 1e-4 in the paper.
+      player: whose kernels are pulled towards orthogonal filters.
+
+    Raises:
+      ValueError: if that player has no turn.
+    """
+    if player not in game.movers:
+        raise ValueError(f'this game has no player {player!r} whose kernels could be orthogonal')
+    first = next(i for i, turn in enumerate(game.turns) if player in turn.players)
+    turn = game.turns[first]
+
+    def loss(params: Any, aux: Any, batch: Any, rng: Any):
+        value, (aux, metrics) = turn.loss(params, aux, batch, rng)
+        penalty = stabilization.orthogonal(params[player])
+        return value + weight * penalty, (aux, {**metrics, 'orthogonal': penalty})
+
+    turns = (*game.turns[:first], turn._replace(loss=loss), *game.turns[first + 1 :])
+    return game._replace(turns=turns)

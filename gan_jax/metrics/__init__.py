@@ -18,6 +18,12 @@ from gan_jax.metrics.frechet import (
 )
 from gan_jax.metrics.inception import inception_score
 from gan_jax.metrics.kernel import kernel_distance, mmd_error
+from gan_jax.metrics.labels import (
+    as_many,
+    confusion_matrix,
+    label_accuracy,
+    within_classes,
+)
 from gan_jax.metrics.manifold import (
     density_coverage,
     memorised_share,
@@ -45,8 +51,10 @@ from gan_jax.metrics.sliced_wasserstein import sliced_wasserstein
 __all__ = [
     'Moments',
     'add_moments',
+    'as_many',
     'class_entropy',
     'classification_accuracy',
+    'confusion_matrix',
     'covariance',
     'density_coverage',
     'diversity_ratio',
@@ -55,6 +63,7 @@ __all__ = [
     'inception_score',
     'intra_class_frechet_distance',
     'kernel_distance',
+    'label_accuracy',
     'memorised_share',
     'mmd_error',
     'mode_histogram',
@@ -76,4 +85,5 @@ __all__ = [
     'sliced_wasserstein',
     'ssim',
     'trimmed_mean',
+    'within_classes',
 ]

@@ -36,6 +36,15 @@ def _scales(shape: Sequence[int]) -> tuple[int, int]:
     return SIZES[height]
 
 
+def doublings(shape: Sequence[int]) -> int:
+    """How often the innermost feature map of an image's networks is doubled to its size.
+
+    Raises:
+      ValueError: if there are no networks for images of this shape.
+    """
+    return _scales(shape)[1]
+
+
 def _batch_norm(network: Any, train: bool) -> nn.BatchNorm:
     return layers.BatchNorm(
         use_running_average=not train,

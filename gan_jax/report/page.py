@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gan_jax.report import confusion as confusion_lib
 from gan_jax.report import curves as curves_lib
 from gan_jax.report import elements
 
@@ -29,6 +30,7 @@ TITLES = {
     'sides': 'Real and generated',
     'nearest': 'Nearest',
     'histogram': 'Classes',
+    'confusion': 'Labels',
     'evaluation': 'Evaluation',
     'blind': 'Blind test',
     'config': 'Config',
@@ -53,6 +55,7 @@ class Content:
       nearest: (PNG of a generated image, PNG of its nearest training image, their distance); shown
         nearest first.
       histogram: {'names': classes, 'real': shares, 'generated': shares}, equally long.
+      confusion: {'names': classes, 'counts': by the class asked for, of each class named}.
       evaluation: {'settings': {...}, 'figures': {name: {'ema', 'raw', 'real', 'stderr', 'better'}},
         'warnings': [...], 'best': {...} or None}; any may be missing. A figure's 'real' is its
         floor, or where 'more' is 'better' its ceiling: what real data get against other real data.
@@ -71,6 +74,7 @@ class Content:
     generated: bytes | None = None
     nearest: Sequence[tuple[bytes, bytes, float]] = ()
     histogram: Mapping[str, Sequence] | None = None
+    confusion: Mapping[str, Sequence] | None = None
     evaluation: Mapping[str, Any] | None = None
     hints: Sequence[str] = ()
     blind: tuple[Sequence[bytes], Sequence[bytes]] | None = None
@@ -92,7 +96,7 @@ def render(content: Content) -> str:
 
     Raises:
       ValueError: if a picture is not a PNG, those of the blind test differ in size (which would
-        tell them apart), or the histogram's lists in length.
+        tell them apart), the histogram's lists in length, or the rows and columns of `confusion`.
     """
     values = _sections(content)
     groups = curves_lib.arrange(content.curves)
@@ -162,7 +166,7 @@ def _sections(content: Content) -> dict[str, str]:
         or '<tr><td>empty</td></tr>',
         'versions': _facts(content.versions),
     }
-    return values | _histogram(content.histogram)
+    return values | _histogram(content.histogram) | confusion_lib.section(content.confusion)
 
 
 _EVALUATION = ('figures', 'best', 'settings')

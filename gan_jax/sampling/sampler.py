@@ -126,6 +126,15 @@ def draw_inputs(
     return {**inputs, 'label': jnp.full_like(inputs['label'], label)}
 
 
+def draws_labels(game: Game) -> bool:
+    """Whether a game is conditional: whether its prior draws a class with each latent."""
+    prior = game.functions.get('prior')
+    if prior is None:
+        return False
+    label = jax.eval_shape(prior, jax.random.split(jax.random.key(0), 1)).get('label')
+    return label is not None and label.shape == (1,) and jnp.issubdtype(label.dtype, jnp.integer)
+
+
 def make_score(game: Game) -> Callable[..., Any]:
     """(params, aux, encoded examples) -> the discriminator's logits [n]."""
     compiled = jax.jit(lambda params, aux, x: game.functions['score'](params, aux, {'real': x}))

@@ -41,16 +41,20 @@ def page(workdir, caplog):
 
 
 FIGURES = {'recall': {'ema': 0.625, 'raw': 0.5, 'stderr': None, 'real': 1, 'better': 'more'}}
+CONFUSION = {'names': ['a', 'b'], 'counts': [[3, 1], [0, 4]]}
 HISTOGRAM = {'names': ['a', 'b'], 'real': [0.5, 0.5], 'generated': [1.0, 0.0]}
 WHOLE = {'settings': {}, 'figures': FIGURES, 'warnings': ['few'], 'best': None}
 
 
 def test_a_whole_evaluation_is_shown(workdir, caplog):
-    (workdir / 'evaluation.json').write_text(json.dumps(WHOLE | {'histogram': HISTOGRAM}))
+    tables = {'histogram': HISTOGRAM, 'confusion': CONFUSION}
+    (workdir / 'evaluation.json').write_text(json.dumps(WHOLE | tables))
     text, said = page(workdir, caplog)
     assert not said
     assert '<td>0.625</td>' in text
     assert 'id="histogram"' in text
+    assert 'id="confusion"' in text
+    assert '87.5% of 8 samples' in text
 
 
 @pytest.mark.parametrize(
@@ -80,6 +84,9 @@ def test_a_whole_evaluation_is_shown(workdir, caplog):
                 {'histogram': HISTOGRAM | {'real': [0.5]}},
                 {'histogram': HISTOGRAM | {'generated': ['all', 'none']}},
                 {'histogram': HISTOGRAM | {'names': [1, 2]}},
+                {'confusion': [1]},
+                {'confusion': CONFUSION | {'counts': [[1, 2]]}},
+                {'confusion': CONFUSION | {'counts': [[1, 2], [3, -4]]}},
             )
         ),
     ],
@@ -109,17 +116,19 @@ def changed(value):
 
 def test_an_evaluation_with_any_value_changed_is_shown_or_left_out(tmp_path):
     """Whatever is not left out can be put on a page and be diagnosed."""
-    everything, shown = [*changed(WHOLE | {'histogram': HISTOGRAM})], 0
+    tables = {'histogram': HISTOGRAM, 'confusion': CONFUSION}
+    everything, shown = [*changed(WHOLE | tables)], 0
     for judged in everything:
         (tmp_path / 'evaluation.json').write_text(json.dumps(judged))
         kept = report.evaluation(tmp_path)
         if kept is not None:
             histogram = kept.get('histogram')
             hints = diagnostics.hints(report._figures({}, kept, 0), histogram)
-            content = Content('x', {}, evaluation=kept, histogram=histogram, hints=hints)
+            more = {'histogram': histogram, 'confusion': kept.get('confusion'), 'hints': hints}
+            content = Content('x', {}, evaluation=kept, **more)
             shown += '<h1>x</h1>' in render(content)
-    assert len(everything) == 12 * 22
-    assert shown == 60
+    assert len(everything) == 12 * 33
+    assert shown == 70
 
 
 def test_damaged_grids_are_left_out(workdir, caplog):

@@ -9,7 +9,7 @@ import methods
 import numpy as np
 import pytest
 
-from gan_jax import data, networks, train
+from gan_jax import data, keys, networks, stabilization, train
 from gan_jax import game as game_lib
 from gan_jax.commands import report
 from gan_jax.config import experiment, fit, inputs, resolve
@@ -107,6 +107,19 @@ def labelled(monkeypatch):
         config[player] = {'name': 'mlp.Labelled', 'logit': player == 'discriminator'}
     config['modality'] = {**config['modality'], 'classes': 10}
     return config
+
+
+def test_a_key_asks_for_orthogonal_kernels_of_the_generator():
+    plain, game = (
+        experiment.rebuild(methods.shrunk('gan', cures={'orthogonal': x})).game for x in (0.0, 2.0)
+    )
+    batch = methods.batch(methods.shrunk('gan'))
+    params, aux = plain.init(jax.random.key(0), batch)
+    rng = keys.per_example(jax.random.key(1), len(batch['label']))
+    losses = [x.turns[-1].loss(params, aux, batch, rng)[0] for x in (plain, game)]
+    want = 2 * stabilization.orthogonal(params['generator'])
+    assert want > 1e-3
+    np.testing.assert_allclose(losses[1] - losses[0], want, rtol=1e-4)
 
 
 def test_networks_that_ask_for_a_label_are_given_it(labelled):

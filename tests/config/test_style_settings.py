@@ -9,8 +9,8 @@ from gan_jax import optimizers, penalties
 from gan_jax.config import experiment, overrides, resolve
 from gan_jax.errors import UserError
 
-DIGITS = methods.shrunk('stylegan2_digits')
 LENGTHS = {'weight': 2.0}
+DIGITS = methods.shrunk('stylegan2_digits', path_length=LENGTHS | {'every': 4})
 
 
 def labels(config):
@@ -110,7 +110,8 @@ def test_labels_are_drawn_where_both_networks_ask_for_them():
     told = {
         player: DIGITS[player] | {'conditional': True} for player in ('generator', 'discriminator')
     }
-    config = DIGITS | told
+    unlabelled = {name: x for name, x in DIGITS['modality'].items() if name != 'classes'}
+    config = DIGITS | told | {'modality': unlabelled}
     with pytest.raises(UserError, match='the data set has no classes'):
         experiment.rebuild(config)
     config['modality'] = config['modality'] | {'classes': 3}

@@ -11,6 +11,7 @@ from gan_jax.config import experiment, validate
 from gan_jax.data import loading, sources
 from gan_jax.errors import UserError
 from gan_jax.evaluation import evaluator as evaluation
+from gan_jax.evaluation import labels as labels_lib
 from gan_jax.evaluation import statistics as evidence
 from gan_jax.networks.features import FeatureNetwork
 from gan_jax.runtime import names
@@ -24,10 +25,11 @@ DATA = loading.load(sources.from_arrays('noise', IMAGES), image_size=None)
 OTHERS = loading.load(
     sources.from_arrays('others', RNG.integers(0, 256, (50, 8, 8, 1), np.uint8)), image_size=None
 )
-OF_LABELS = {'classification_accuracy', 'intra_class_frechet_distance'}
+OF_LABELS = {'classification_accuracy', *labels_lib.USUAL}
+TRAINED = {'classification_accuracy_score'}
 OF_PAIRS = {'psnr', 'ssim', 'l1', 'perceptual_distance'}
 OF_PATHS = {f'{x}path_length{y}' for x in ('', 'perceptual_') for y in ('', '_w')}
-ELSEWHERE = {'modes', 'pair_similarity', 'cycle_error'} | OF_LABELS | OF_PAIRS | OF_PATHS
+ELSEWHERE = {'modes', 'pair_similarity', 'cycle_error'} | OF_LABELS | TRAINED | OF_PAIRS | OF_PATHS
 ALL = evaluation.available().keys() - ELSEWHERE
 
 
@@ -85,6 +87,8 @@ def test_metrics_of_labels():
     found = against([IMAGES[places]], more={'fake_labels': labels[places]})
     assert found['intra_class_frechet_distance[quarters]'] == pytest.approx(0, abs=1e-9)
     assert 0.5 <= found['classification_accuracy[quarters]'] <= 1
+    assert found['conditional_precision[quarters]'] == 1
+    assert found['conditional_recall[quarters]'] == 1
     with pytest.raises(UserError, match='fake_labels'):
         against([IMAGES])
 

@@ -1,4 +1,4 @@
-"""Unrolling and historical averaging, on a game whose every step can be written out."""
+"""What acts on a whole game, on one whose every step can be written out."""
 
 import jax
 import jax.numpy as jnp
@@ -101,3 +101,46 @@ def test_the_pull_is_towards_the_mean_which_is_held_fixed():
         return game.turns[1].loss({**params, 'generator': g}, aux, BATCH, RNG)[0]
 
     np.testing.assert_allclose(jax.grad(loss)(jnp.float32(5.0)), 4.0 + 1.0, rtol=1e-6)
+
+
+def with_kernels():
+    """bilinear() with parameters in trees, and kernels whose filters' product is 2."""
+    game = bilinear()
+    kernel = jnp.array([[1.0, 1.0], [0.0, 1.0], [2.0, 0.5]])
+
+    def loss(turn):
+        return lambda params, aux, batch, rng: turn.loss(
+            {name: x['value'] for name, x in params.items()}, aux, batch, rng
+        )
+
+    def init(rng, batch):
+        params, aux = game.init(rng, batch)
+        return {name: {'value': x, 'kernel': kernel} for name, x in params.items()}, aux
+
+    later = Turn(
+        'generator', lambda params, aux, batch, rng: (jnp.zeros(()), (aux, {})), 2, 'later'
+    )
+    turns = (*(turn._replace(loss=loss(turn)) for turn in game.turns), later)
+    return game._replace(init=init, turns=turns)
+
+
+def test_orthogonal_filters_are_asked_of_the_generator_in_its_first_turn():
+    """Both products off the diagonal are 1 + 0 + 1 = 2, so that the penalty is 8."""
+    plain = with_kernels()
+    game = wrappers.orthogonal(plain, 0.5)
+    params, aux = game.init(None, BATCH)
+    found = [turn.loss(params, aux, BATCH, RNG) for turn in game.turns]
+    want = [turn.loss(params, aux, BATCH, RNG)[0] for turn in plain.turns]
+    np.testing.assert_allclose([loss for loss, _ in found], np.add(want, [0, 0.5 * 8, 0]))
+    assert [metrics for _, (_, metrics) in found] == [{}, {'orthogonal': 8}, {}]
+    slopes = jax.grad(lambda p: game.turns[1].loss(p, aux, BATCH, RNG)[0])(params)
+    assert not slopes['discriminator']['kernel'].any()
+    kernel = np.float64(params['generator']['kernel'])
+    np.testing.assert_allclose(
+        slopes['generator']['kernel'], 0.5 * 4 * kernel @ [[0, 2], [2, 0]], rtol=1e-6
+    )
+
+
+def test_a_game_without_that_player_is_refused():
+    with pytest.raises(ValueError, match="no player 'critic' whose kernels"):
+        wrappers.orthogonal(bilinear(), 1.0, player='critic')

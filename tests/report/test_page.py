@@ -22,6 +22,7 @@ SECTIONS = {
     'sides': {'real': b'4', 'generated': b'5'},
     'nearest': {'nearest': [(b'6', b'7', 2.5), (b'8', b'9', 1.5)]},
     'histogram': {'histogram': {'names': ['a', 'b'], 'real': [0.5, 0.5], 'generated': [1.0, 0.0]}},
+    'confusion': {'confusion': {'names': ['a', 'b'], 'counts': [[3, 1], [0, 4]]}},
     'evaluation': {'evaluation': {'figures': {'recall': {'ema': 0.625, 'real': 0.875}}}},
     'blind': {'blind': ([b'10', b'11'], [b'12', b'13', b'14'])},
     'versions': {'versions': {'jax': '0.10.2'}},
@@ -137,6 +138,7 @@ def test_data_are_escaped():
         versions={HOSTILE: HOSTILE},
         curves={f'eval/{HOSTILE}': [(1, 1.0)], f'{HOSTILE}/seed_1': [(1, 1.0)]},
         histogram={'names': [HOSTILE, HOSTILE], 'real': numbers, 'generated': numbers},
+        confusion={'names': [HOSTILE, HOSTILE], 'counts': [[3, 1], [0, 4]]},
         evaluation={
             'settings': {HOSTILE: HOSTILE},
             'figures': {HOSTILE: {'ema': HOSTILE, HOSTILE: 1.0}},

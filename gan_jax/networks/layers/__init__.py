@@ -1,5 +1,7 @@
 """Layers that several architecture families share."""
 
+from gan_jax.networks.layers.attention import SelfAttention
+from gan_jax.networks.layers.conditional_norm import ConditionalBatchNorm
 from gan_jax.networks.layers.dropout import dropout
 from gan_jax.networks.layers.equalized import (
     EqualizedConv,
@@ -30,6 +32,7 @@ from gan_jax.networks.layers.upfirdn import setup_filter, upfirdn2d
 __all__ = [
     'NORMS',
     'BatchNorm',
+    'ConditionalBatchNorm',
     'Conv',
     'ConvTranspose',
     'Dense',
@@ -41,6 +44,7 @@ __all__ = [
     'LayerNorm',
     'LinearMaxout',
     'MinibatchDiscrimination',
+    'SelfAttention',
     'SpectralConv',
     'SpectralDense',
     'append_minibatch',
