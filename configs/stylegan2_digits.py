@@ -16,8 +16,8 @@ sum of squares, went from 4.2 at step 250 to 7.4, where real digits have 8.5. Th
 R1's weight, 0.0001 * 32^2 / 32 = 0.0032 here, is made for natural images; the first step's
 gradients are those of their code.
 
---config.micro_batches=4 takes a step in four parts, which stay in a CPU's cache: 60 to 67 images a
-second in place of 44 to 46, one core, three logs of 32 steps each.
+--config.micro_batches=4 takes a step in four parts, which stay in a CPU's cache: 60 to 75 images a
+second in place of 44 to 47, one core, three logs of 32 steps each.
 
 Deviations: 16 to 64 channels and styles of 64 numbers where they have 512, a mapping network of 2
 layers; R1's weight; the average's half-life is that of the authors' setting `auto` (see
