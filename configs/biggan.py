@@ -14,8 +14,8 @@ Score: not measured.
 
 A folder has one folder a class; images are resized to --config.image_size. On fewer devices take a
 batch in parts: --config.micro_batches=8, each with batch statistics of its own. At 256 pixels:
---config.image_size=256 --config.latent.size=140 --config.generator.attention=128. Networks of half
-the batch's memory: --config.precision=bfloat16.
+--config.image_size=256 --config.latent.size=140 --config.generator.attention=128. With
+--config.precision=bfloat16 activations take half the memory.
 
 Deviations: each step of the discriminator has its own batch of 2,048 and new latents; the length of
 the run is ours, the authors' ends where theirs collapses; the running average begins at once, and
@@ -51,8 +51,9 @@ def get_config() -> ml_collections.ConfigDict:
             'adam', learning_rate=rate, b1=0.0, b2=0.999
         )
     config.generator_every = 2
-    # 0.9999 an update
-    config.ema.generator = ml_collections.ConfigDict({'half_life': BATCH * 6931, 'ramp_up': 0.05})
+    # 0.9999 an update of the generator, which is every second step.
+    half_life = 2 * BATCH * 6931
+    config.ema.generator = ml_collections.ConfigDict({'half_life': half_life, 'ramp_up': 0.05})
     config.sample_every = 2000
     config.checkpoint_every = 2000
     config.eval_every = 10_000

@@ -1,4 +1,4 @@
-"""BigGAN on handwritten digits of 32 pixels: all of the method, small enough for a CPU.
+"""BigGAN on handwritten digits of 32 pixels: the method small enough for a CPU.
 
 Paper: Large Scale GAN Training for High Fidelity Natural Image Synthesis (Brock et al., 2019):
 hierarchical latents, a shared embedding of the labels, spectral norms in both players, a projection
@@ -13,8 +13,8 @@ Score: not measured.
 With attention: --config.generator.attention=16 --config.discriminator.attention=16.
 
 Deviations, so that a CPU can do it: 64 channels in the generator and 32 in the discriminator, a
-latent of 80 numbers in 4 chunks, batches of 64, one step of the discriminator to one of the
-generator at 2e-4 and 4e-4, no attention; running averages with a half-life of 10,000 images.
+latent of 80 numbers in 4 chunks, batches of 64, one step of the discriminator at 4e-4 to one of
+the generator at 2e-4, no attention; running averages with a half-life of 10,000 images.
 """
 
 import ml_collections

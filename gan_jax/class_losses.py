@@ -37,6 +37,12 @@ class ClassLoss(NamedTuple):
     features: bool = False
 
 
+def _of_class(rows: jax.Array, labels: chex.Array) -> jax.Array:
+    """Of each row [batch, k] the entry of its label; NaN if the label is not in [0, k)."""
+    chosen = jnp.take_along_axis(rows, labels[:, None], axis=1, mode='clip')[:, 0]
+    return jnp.where((labels >= 0) & (labels < rows.shape[1]), chosen, jnp.nan)
+
+
 def cross_entropy(logits: chex.Array, labels: chex.Array) -> chex.Array:
     """The softmax cross-entropy.
 
@@ -56,8 +62,7 @@ def cross_entropy(logits: chex.Array, labels: chex.Array) -> chex.Array:
     chex.assert_rank([logits, labels], [2, 1])
     chex.assert_equal_shape_prefix([logits, labels], 1)
     logits = floats(logits)
-    chosen = jnp.take_along_axis(logits, labels[:, None], axis=1, mode='fill', fill_value=jnp.nan)
-    return jax.nn.logsumexp(logits, axis=1) - chosen[:, 0]
+    return jax.nn.logsumexp(logits, axis=1) - _of_class(logits, labels)
 
 
 def acgan() -> ClassLoss:
@@ -198,7 +203,7 @@ def data_to_data_cross_entropy(
     others, their_labels = features, labels
     if axis_name is not None:
         others, their_labels = lax.all_gather((features, labels), axis_name, tiled=True)
-    own = jnp.take_along_axis(cosines, labels[:, None], axis=1, mode='fill', fill_value=jnp.nan)
+    own = _of_class(cosines, labels)[:, None]
     gap = jnp.maximum(positive_margin - own, 0.0) / temperature
     negatives = jnp.maximum(features @ others.T - negative_margin, 0.0) / temperature
     same = labels[:, None] == their_labels[None, :]

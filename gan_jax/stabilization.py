@@ -4,6 +4,7 @@ What acts on a layer is in gan_jax.networks.layers, what acts on a whole game in
 gan_jax.games.wrappers. Every draw is made from an example's own key.
 """
 
+import functools
 from typing import Any
 
 import chex
@@ -189,7 +190,7 @@ def orthogonal(params: Any, name: str = 'kernel') -> chex.Array:
 
     Args:
       params: a tree of parameters.
-      name: what kernels are called in it; all else, embeddings and biases, is left out.
+      name: what kernels are called in it; all else, such as embeddings and biases, is left out.
 
     Returns:
       A penalty >= 0, a scalar, float32: 0 without any kernel.
@@ -201,7 +202,11 @@ def orthogonal(params: Any, name: str = 'kernel') -> chex.Array:
     def of_kernel(kernel: jax.Array) -> jax.Array:
         chex.assert_rank(kernel, set(range(2, 8)))
         matrix = kernel.astype(jnp.float32).reshape(-1, kernel.shape[-1])
-        products = jnp.matmul(matrix.T, matrix, precision=lax.Precision.HIGHEST)
+        multiply = functools.partial(jnp.matmul, precision=lax.Precision.HIGHEST)
+        if len(matrix) < matrix.shape[1]:  # ||W W^T|| = ||W^T W||, and the smaller fits in memory
+            norms = jnp.sum(jnp.square(matrix), axis=0)
+            return jnp.sum(jnp.square(multiply(matrix, matrix.T))) - jnp.sum(jnp.square(norms))
+        products = multiply(matrix.T, matrix)
         return jnp.sum(jnp.square(products * (1 - jnp.eye(len(products), dtype=products.dtype))))
 
     leaves = jax.tree_util.tree_leaves_with_path(params)

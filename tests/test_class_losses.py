@@ -68,8 +68,11 @@ def test_the_gradient_of_cross_entropy_is_the_softmax_less_the_label():
 
 
 def test_a_label_that_does_not_exist_is_not_a_number():
-    found = class_losses.cross_entropy(jnp.zeros((2, 3)), jnp.array([1, 3]))
-    assert np.isnan(found).tolist() == [False, True]
+    labels = jnp.array([1, 3, -1])
+    found = class_losses.cross_entropy(jnp.zeros((3, 3)), labels)
+    assert np.isnan(found).tolist() == [False, True, True]
+    found = class_losses.data_to_data_cross_entropy(jnp.eye(3), jnp.eye(3), labels)
+    assert np.isnan(found).tolist() == [False, True, True]
 
 
 def test_one_label_to_each_row():

@@ -227,10 +227,12 @@ def chosen_metrics(
     counts = {'real': min(num, len(real)), 'train': min(num, len(experiment.dataset)), 'fake': num}
     of_styles = ('path_length_w',) if sampler.has_styles(experiment.game) else ()
     usual = (*experiment.modality.metrics, *of_styles)
-    if experiment.modality.thumbnails is None or not sampler.draws_labels(experiment.game):
+    same = len(real.class_names) > 1 and [*real.class_names] == [*experiment.dataset.class_names]
+    told = same and sampler.draws_labels(experiment.game)
+    if experiment.modality.thumbnails is None or not told:
         return _of_enough(usual, counts)
     compared = statistics.choose(real, num, experiment.config['seed'], '')
-    counts['each_class'] = int(np.unique(compared.labels(), return_counts=True)[1].min())
+    counts['each_class'] = labels.fewest(compared.labels(), len(real.class_names))
     counts['each_fake_class'] = experiment.fewest_drawn(num)
     return _of_enough((*usual, *_of_labels(experiment)), counts)
 

@@ -157,6 +157,7 @@ class Experiment:
         real = self.dataset if held_out is None else held_out
         evaluator.check_game(names, self.game)
         fit.check_evidence(names, real, self.game, held_out is not None)
+        fit.check_classes(names, self.dataset, real, self.game)
         for name in names:
             features = self.config['evaluation']['features']
             labels.check_classes(name, evaluator.needed([name]), features)

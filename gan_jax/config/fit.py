@@ -25,7 +25,7 @@ CONDITIONS = {
     'real_labels': 'a data set with classes',
     'fake_labels': 'samples with labels, which networks that ask for a label make, and two folders '
     'of classes have (--real and --fake)',
-    'fake_scores': 'a game whose discriminator scores examples',
+    'fake_scores': 'a game whose discriminator scores examples that come without labels',
 }
 
 
@@ -151,6 +151,25 @@ def check_memory(needed: Mapping[str, int]) -> None:
             )
 
 
+def check_classes(names: Sequence[str], trained: Dataset, real: Dataset, game: Game) -> None:
+    """Raises UserError if labels of samples and of what they are compared with differ in meaning.
+
+    Args:
+      names: the metrics.
+      trained: what the run is trained on, whose classes samples are asked for.
+      real: what samples are compared with.
+      game: the run's.
+    """
+    if not sampler.draws_labels(game) or [*trained.class_names] == [*real.class_names]:
+        return
+    for name in names:
+        if evaluator.needed([name]) >= {'fake_labels', 'real_labels'}:
+            raise UserError(
+                f'the metric {name} compares classes, and {real.name} has others than '
+                f'{trained.name}, which the run was trained on; leave it out'
+            )
+
+
 def check_evidence(names: Sequence[str], real: Dataset, game: Game, held_out: bool) -> None:
     """Raises UserError for the first metric that needs evidence which a run does not have.
 
@@ -163,7 +182,8 @@ def check_evidence(names: Sequence[str], real: Dataset, game: Game, held_out: bo
     absent = set() if sampler.draws_labels(game) else {'fake_labels'}
     absent |= set() if real.mixture else {'mixture'}
     absent |= set() if len(real.class_names) > 1 else {'real_labels'}
-    absent |= set() if 'score' in game.functions else {'fake_scores'}
+    if 'score' not in game.functions or sampler.draws_labels(game):
+        absent |= {'fake_scores'}
     for name in names:
         for evidence in sorted(evaluator.needed([name]) & absent):
             raise UserError(

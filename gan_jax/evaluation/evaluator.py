@@ -94,7 +94,7 @@ def counts_of(
     counts = {prefix: len(x.places) for prefix, x in references.items()} | {'fake': generated}
     real = references['real']
     if len(real.dataset.class_names) > 1 and len(real.places):
-        counts['each_class'] = int(np.unique(real.labels(), return_counts=True)[1].min())
+        counts['each_class'] = labels.fewest(real.labels(), len(real.dataset.class_names))
     if modality.thumbnails is not None:
         counts['pixels'] = min(real.dataset.shape[:2])
     return counts

@@ -85,7 +85,8 @@ def as_many(real_labels: chex.Array, fake_labels: chex.Array) -> np.ndarray:
     """The places of generated examples of which no class has more than real ones.
 
     Figures within classes are moved by the number of examples, so of each class the first ones
-    count, at most as many as there are real ones.
+    count, at most as many as there are real ones. Of a class without real ones all are kept, for
+    `within_classes` to refuse it.
 
     Source: StudioGAN: A Taxonomy and Benchmark of GANs for Image Synthesis (Kang et al., 2022),
     whose intra-class distance takes as many generated images as a class has real ones.
@@ -103,7 +104,7 @@ def as_many(real_labels: chex.Array, fake_labels: chex.Array) -> np.ndarray:
     chex.assert_rank([real_labels, fake_labels], 1)
     chex.assert_type([real_labels, fake_labels], int)
     real, fake = np.asarray(real_labels), np.asarray(fake_labels)
-    kept = [np.flatnonzero(fake == c)[: np.sum(real == c)] for c in np.unique(fake)]
+    kept = [np.flatnonzero(fake == c)[: np.sum(real == c) or None] for c in np.unique(fake)]
     return np.sort(np.concatenate([np.zeros(0, np.int64), *kept]))
 
 

@@ -182,3 +182,32 @@ def test_metrics_are_compared_with_what_data_and_game_have(
             fit.check_evidence(metrics, dataset, game, held_out)
     else:
         fit.check_evidence(metrics, dataset, game, held_out)
+
+
+def told(rng):
+    return {'label': jnp.zeros(len(rng), jnp.int32)}
+
+
+def test_classes_of_another_set_are_compared_by_name_not_by_place():
+    """A folder without the class 'a' would have its 'b' taken for it."""
+
+    def of(*names):
+        images = np.zeros((4, 8, 8, 1), np.uint8)
+        source = data.sources.from_arrays('mine', images, np.zeros(4, np.int32), names)
+        return data.load(source, image_size=None)
+
+    asked = ['intra_class_frechet_distance']
+    conditional = game_lib.Game(None, (), {'prior': told, 'score': None})
+    fit.check_classes(asked, of('a', 'b'), of('a', 'b'), conditional)
+    fit.check_classes(['frechet_distance'], of('a', 'b'), of('b', 'c'), conditional)
+    fit.check_classes(asked, of('a', 'b'), of('b', 'c'), game_lib.Game(None, (), {}))
+    with pytest.raises(UserError, match='compares classes, and mine has others than mine'):
+        fit.check_classes(asked, of('a', 'b'), of('b', 'c'), conditional)
+
+
+def test_examples_without_labels_are_not_scored_where_samples_have_labels():
+    images = np.zeros((4, 8, 8, 1), np.uint8)
+    source = data.sources.from_arrays('mine', images, np.zeros(4, np.int32), ('a', 'b'))
+    conditional = game_lib.Game(None, (), {'prior': told, 'score': None})
+    with pytest.raises(UserError, match='overfitting needs a game whose discriminator scores'):
+        fit.check_evidence(['overfitting'], data.load(source, image_size=None), conditional, True)
