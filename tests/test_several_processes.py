@@ -24,6 +24,9 @@ from gan_jax.runtime import metric_writer
 pytestmark = pytest.mark.slow
 STEPS = 20
 ROUNDING = 1e-5  # relative, of all parameters as one vector
+# Of some 1,000 logits the share on the right side of 0, which a rounding of one of them changes.
+SHARES = ('real_accuracy', 'fake_accuracy')
+SIGN = 1.5e-3
 
 
 def features(images):
@@ -94,7 +97,8 @@ def assert_same_run(one, other):
         values, others = json.loads(line), json.loads(other_line)
         assert values.keys() == others.keys()
         for key in values.keys() - {*metric_writer.TIMING}:
-            assert others[key] == pytest.approx(values[key], rel=1e-3, abs=1e-4), key
+            bound = SIGN if key.rpartition('/')[2].startswith(SHARES) else 1e-4
+            assert others[key] == pytest.approx(values[key], rel=1e-3, abs=bound), key
     for file in (x for x in without_time[0] if x.endswith('.png')):
         pixels = [np.asarray(Image.open(x / file)).astype(int) for x in (one, other)]
         assert np.abs(pixels[0] - pixels[1]).max() <= 2, file
