@@ -25,8 +25,6 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax.networks import layers
-from gan_jax.networks.sngan import downsample, upsample
-from gan_jax.networks.stylegan2.common import one_hot
 
 SMALLEST = 4  # the side of the generator's first feature map
 
@@ -97,12 +95,12 @@ class UpBlock(nn.Module):
           condition: what norms depend on [batch, size]; None for a scale and a bias of their own.
           train: whether batch statistics are the batch's own.
         """
-        y = upsample(nn.relu(self._norm(x, condition, train)))
+        y = layers.upsample_nearest(nn.relu(self._norm(x, condition, train)))
         y = _conv(self, self.features, 3, y, train)
         y = nn.relu(self._norm(y, condition, train))
         y = _conv(self, self.features, 3, y, train)
         # A 1x1 convolution and repetition commute; in this order it is four times cheaper.
-        return y + upsample(_conv(self, self.features, 1, x, train))
+        return y + layers.upsample_nearest(_conv(self, self.features, 1, x, train))
 
     def _norm(self, x: jax.Array, condition: chex.Array | None, train: bool) -> jax.Array:
         settings: dict[str, Any] = {
@@ -140,7 +138,7 @@ class DownBlock(nn.Module):
         y = _conv(self, self.features, 3, nn.relu(y), train)
         if self.halve:
             # A 1x1 convolution and the mean commute; in this order it is four times cheaper.
-            x, y = downsample(x), downsample(y)
+            x, y = layers.downsample_mean(x), layers.downsample_mean(y)
         if self.halve or x.shape[-1] != self.features:
             x = _conv(self, self.features, 1, x, train)
         return x + y
@@ -230,7 +228,7 @@ class Generator(nn.Module):
         parts = [[latent[:, own + i * size : own + (i + 1) * size]] for i in range(blocks)]
         parts = parts if self.hierarchical else [[] for _ in range(blocks)]
         if self.conditional:
-            told = one_hot(label, self.classes)
+            told = layers.one_hot(label, self.classes)
             if self.shared:
                 shape = (told.shape[-1], self.shared)
                 told = jnp.dot(told, self.param('embedding', KERNEL_INIT, shape))
@@ -294,5 +292,5 @@ class Discriminator(nn.Module):
         projection = layers.SpectralDense(
             h.shape[-1], use_bias=False, kernel_init=KERNEL_INIT, name='projection'
         )
-        told = one_hot(label, self.classes).astype(h.dtype)
+        told = layers.one_hot(label, self.classes).astype(h.dtype)
         return logits + jnp.sum(projection(told, train) * h, axis=-1)

@@ -39,19 +39,6 @@ def _scales(shape: Sequence[int]) -> tuple[int, int, int]:
     return SIZES[height]
 
 
-def upsample(x: chex.Array) -> jax.Array:
-    """Doubles height and width by repetition: [b, h, w, c] to [b, 2h, 2w, c]."""
-    batch, height, width, channels = x.shape
-    wide = jnp.broadcast_to(x[:, :, None, :, None], (batch, height, 2, width, 2, channels))
-    return wide.reshape(batch, 2 * height, 2 * width, channels)
-
-
-def downsample(x: chex.Array) -> jax.Array:
-    """The means of 2x2 pixels: [b, 2h, 2w, c] to [b, h, w, c]."""
-    batch, height, width, channels = x.shape
-    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).mean((2, 4))
-
-
 class UpBlock(nn.Module):
     """BN, ReLU, upsample, conv 3x3, BN, ReLU, conv 3x3; beside it upsample, conv 1x1.
 
@@ -73,12 +60,12 @@ class UpBlock(nn.Module):
             y = layers.BatchNorm(
                 use_running_average=not train, axis_name=self.axis_name, output_dtype=self.dtype
             )(y)
-            y = upsample(nn.relu(y)) if doubled else nn.relu(y)
+            y = layers.upsample_nearest(nn.relu(y)) if doubled else nn.relu(y)
             y = layers.Conv(
                 self.width, (3, 3), padding=1, kernel_init=BLOCK_INIT, dtype=self.dtype
             )(y)
         # A 1x1 convolution and repetition commute; in this order it is four times cheaper.
-        return y + upsample(
+        return y + layers.upsample_nearest(
             layers.Conv(self.width, (1, 1), kernel_init=KERNEL_INIT, dtype=self.dtype)(x)
         )
 
@@ -109,7 +96,7 @@ class DownBlock(nn.Module):
         if not self.halve:
             return x + y
         # A 1x1 convolution and the mean commute; in this order it is four times cheaper.
-        return downsample(y) + self._conv(downsample(x), 1, train)
+        return layers.downsample_mean(y) + self._conv(layers.downsample_mean(x), 1, train)
 
     def _conv(self, x: jax.Array, size: int, train: bool) -> jax.Array:
         settings: dict[str, Any] = {

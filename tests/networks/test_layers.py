@@ -171,3 +171,14 @@ def test_groups_are_native_but_on_cpus(platform):
 def test_uneven_groups_are_refused(channels, features):
     with pytest.raises(ValueError, match='multiples of the number of groups'):
         layers.GroupedConv(features, (3, 3), groups=2).init(KEY, jnp.ones((1, 4, 4, channels)))
+
+
+def test_resizing_without_a_filter():
+    x = jnp.arange(4.0).reshape(1, 2, 2, 1)
+    y = layers.upsample_nearest(x)
+    np.testing.assert_array_equal(y[0, :, :, 0], np.kron(x[0, :, :, 0], np.ones((2, 2))))
+    np.testing.assert_array_equal(layers.downsample_mean(y), x)
+    z = jax.random.normal(KEY, (2, 4, 6, 3))
+    np.testing.assert_allclose(
+        layers.downsample_mean(z)[1, 1, 2], z[1, 2:, 4:].mean((0, 1)), rtol=1e-5
+    )

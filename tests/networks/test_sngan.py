@@ -68,15 +68,6 @@ def test_every_layer_of_the_discriminator_is_normalised_and_none_has_batch_norm(
     assert owners(d['params'], 'kernel') == owners(d['spectral'], 'u')
 
 
-def test_the_resamplings():
-    x = jnp.arange(4.0).reshape(1, 2, 2, 1)
-    y = sngan.upsample(x)
-    np.testing.assert_array_equal(y[0, :, :, 0], np.kron(x[0, :, :, 0], np.ones((2, 2))))
-    np.testing.assert_array_equal(sngan.downsample(y), x)
-    z = jax.random.normal(KEY, (2, 4, 6, 3))
-    np.testing.assert_allclose(sngan.downsample(z)[1, 1, 2], z[1, 2:, 4:].mean((0, 1)), rtol=1e-5)
-
-
 def test_initialisation_is_the_papers():
     """Glorot's bound sqrt(6 / (fan_in + fan_out)), sqrt(2) times that in the blocks' 3x3."""
     d = sngan.Discriminator((16, 16, 3), 32).init(KEY, jnp.zeros((2, 16, 16, 3)), train=True)

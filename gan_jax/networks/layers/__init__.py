@@ -8,6 +8,7 @@ from gan_jax.networks.layers.equalized import (
     EqualizedDense,
     modulated_conv2d,
 )
+from gan_jax.networks.layers.labels import one_hot
 from gan_jax.networks.layers.linear import Conv, ConvTranspose, Dense, GroupedConv, LinearMaxout
 from gan_jax.networks.layers.minibatch import (
     MinibatchDiscrimination,
@@ -26,6 +27,7 @@ from gan_jax.networks.layers.normalization import (
     normalize,
 )
 from gan_jax.networks.layers.padding import reflect
+from gan_jax.networks.layers.resizing import downsample_mean, upsample_nearest
 from gan_jax.networks.layers.spectral import SpectralConv, SpectralDense
 from gan_jax.networks.layers.upfirdn import setup_filter, upfirdn2d
 
@@ -48,14 +50,17 @@ __all__ = [
     'SpectralConv',
     'SpectralDense',
     'append_minibatch',
+    'downsample_mean',
     'dropout',
     'minibatch_stddev',
     'modulated_conv2d',
     'needs_bias',
     'normal_around_one',
     'normalize',
+    'one_hot',
     'reflect',
     'setup_filter',
     'strided_stddev',
     'upfirdn2d',
+    'upsample_nearest',
 ]

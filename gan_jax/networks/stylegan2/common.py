@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from gan_jax.networks.layers.equalized import EqualizedDense, leaky_relu, normalize_moment
+from gan_jax.networks.layers.labels import one_hot
 from gan_jax.networks.layers.promotion import wide
 
 ARCHITECTURES = ('orig', 'skip', 'resnet')
@@ -75,22 +76,6 @@ def check_architecture(architecture: str) -> None:
     if architecture not in ARCHITECTURES:
         listed = ', '.join(map(repr, ARCHITECTURES))
         raise ValueError(f'architecture={architecture!r} is none of {listed}')
-
-
-def one_hot(label: chex.Array | None, classes: int | None) -> jax.Array:
-    """Class numbers [n] as [n, classes]; floats [n, k] as they are.
-
-    Raises:
-      ValueError: if there are no labels, or numbers of how many classes is not known.
-    """
-    if label is None:
-        raise ValueError('conditional=True needs labels: name a data set that has classes')
-    if jnp.issubdtype(label.dtype, jnp.floating):
-        chex.assert_rank(label, 2)
-        return label
-    if not classes:
-        raise ValueError('conditional=True needs to know how many classes the data set has')
-    return jax.nn.one_hot(label, classes)
 
 
 class Mapping(nn.Module):
