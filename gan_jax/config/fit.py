@@ -25,7 +25,7 @@ CONDITIONS = {
     'real_labels': 'a data set with classes',
     'fake_labels': 'samples with labels, which networks that ask for a label make, and two folders '
     'of classes have (--real and --fake)',
-    'fake_scores': 'a game whose discriminator scores examples that come without labels',
+    'fake_scores': 'a game whose discriminator scores examples, with classes if it asks for them',
 }
 
 
@@ -163,7 +163,8 @@ def check_classes(names: Sequence[str], trained: Dataset, real: Dataset, game: G
     if not sampler.draws_labels(game) or [*trained.class_names] == [*real.class_names]:
         return
     for name in names:
-        if evaluator.needed([name]) >= {'fake_labels', 'real_labels'}:
+        needed = evaluator.needed([name])
+        if needed >= {'fake_labels', 'real_labels'} or 'fake_scores' in needed:
             raise UserError(
                 f'the metric {name} compares classes, and {real.name} has others than '
                 f'{trained.name}, which the run was trained on; leave it out'
@@ -182,7 +183,8 @@ def check_evidence(names: Sequence[str], real: Dataset, game: Game, held_out: bo
     absent = set() if sampler.draws_labels(game) else {'fake_labels'}
     absent |= set() if real.mixture else {'mixture'}
     absent |= set() if len(real.class_names) > 1 else {'real_labels'}
-    if 'score' not in game.functions or sampler.draws_labels(game):
+    unlabelled = sampler.draws_labels(game) and 'real_labels' in absent
+    if 'score' not in game.functions or unlabelled:
         absent |= {'fake_scores'}
     for name in names:
         for evidence in sorted(evaluator.needed([name]) & absent):

@@ -249,7 +249,8 @@ class Evaluation:
 
         Args:
           chunks: stored examples [n, ...].
-          scores: encoded examples -> the discriminator's logits, for metrics that name them.
+          scores: (encoded examples, their labels or None) -> the discriminator's logits, for
+            metrics that name them.
           only: of the metrics only these.
           more: further evidence, such as 'fake_labels'.
 
@@ -276,9 +277,20 @@ class Evaluation:
                 for prefix, reference in self.references.items()
             }
             for prefix, chunks in {'fake': parts, **shown}.items():
-                found = [scores(self.modality.encode(x)) for x in chunks]
-                given[f'{prefix}_scores'] = np.concatenate(found)
+                given[f'{prefix}_scores'] = _judged(
+                    scores, map(self.modality.encode, chunks), given.get(f'{prefix}_labels')
+                )
         return compute(names, given, self.network)
+
+
+def _judged(scores: Callable, chunks: Iterable[Any], labels: np.ndarray | None) -> np.ndarray:
+    """The logits of all examples, each shown with its label if there are any."""
+    found: list[np.ndarray] = []
+    for chunk in chunks:
+        start = sum(map(len, found))
+        own = None if labels is None else labels[start : start + len(chunk)]
+        found.append(scores(chunk, own))
+    return np.concatenate(found)
 
 
 def build(

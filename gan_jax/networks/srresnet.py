@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax.networks import layers
-from gan_jax.networks.sngan import upsample
 
 FACTORS = (1, 2, 4, 8)
 
@@ -220,6 +219,6 @@ class RRDB(nn.Module):
             x = x + self.scaling * y
         x = first + _conv(self, self.width)(x)
         for _ in range(doublings):
-            x = nn.leaky_relu(_conv(self, self.width)(upsample(x)), 0.2)
+            x = nn.leaky_relu(_conv(self, self.width)(layers.upsample_nearest(x)), 0.2)
         x = nn.leaky_relu(_conv(self, self.width)(x), 0.2)
         return _conv(self, self.shape[-1])(x).astype(image.dtype)

@@ -136,9 +136,20 @@ def draws_labels(game: Game) -> bool:
 
 
 def make_score(game: Game) -> Callable[..., Any]:
-    """(params, aux, encoded examples) -> the discriminator's logits [n]."""
-    compiled = jax.jit(lambda params, aux, x: game.functions['score'](params, aux, {'real': x}))
-    return lambda params, aux, x: np.asarray(compiled(params, aux, x))
+    """(params, aux, encoded examples, labels [n] or None) -> the discriminator's logits [n].
+
+    A discriminator that asks for labels is told them; to others they are nothing.
+    """
+
+    @jax.jit
+    def compiled(params, aux, batch):
+        return game.functions['score'](params, aux, batch)
+
+    def score(params: Any, aux: Any, x: Any, labels: np.ndarray | None = None) -> np.ndarray:
+        told = {} if labels is None else {'label': labels}
+        return np.asarray(compiled(params, aux, {'real': x, **told}))
+
+    return score
 
 
 def make_picture(

@@ -203,11 +203,17 @@ def test_classes_of_another_set_are_compared_by_name_not_by_place():
     fit.check_classes(asked, of('a', 'b'), of('b', 'c'), game_lib.Game(None, (), {}))
     with pytest.raises(UserError, match='compares classes, and mine has others than mine'):
         fit.check_classes(asked, of('a', 'b'), of('b', 'c'), conditional)
+    with pytest.raises(UserError, match='metric overfitting compares classes'):
+        fit.check_classes(['overfitting'], of('a', 'b'), of('b', 'c'), conditional)
 
 
-def test_examples_without_labels_are_not_scored_where_samples_have_labels():
-    images = np.zeros((4, 8, 8, 1), np.uint8)
-    source = data.sources.from_arrays('mine', images, np.zeros(4, np.int32), ('a', 'b'))
+def test_examples_without_classes_are_not_scored_where_samples_have_labels():
+    def of(*names):
+        images = np.zeros((4, 8, 8, 1), np.uint8)
+        source = data.sources.from_arrays('mine', images, np.zeros(4, np.int32), names)
+        return data.load(source, image_size=None)
+
     conditional = game_lib.Game(None, (), {'prior': told, 'score': None})
+    fit.check_evidence(['overfitting'], of('a', 'b'), conditional, True)
     with pytest.raises(UserError, match='overfitting needs a game whose discriminator scores'):
-        fit.check_evidence(['overfitting'], data.load(source, image_size=None), conditional, True)
+        fit.check_evidence(['overfitting'], of('a'), conditional, True)

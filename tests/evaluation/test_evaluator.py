@@ -50,7 +50,7 @@ def made(dataset=OTHERS, names=tuple(ALL), cache=None, network=NETWORK):
     return evaluation.Evaluation(names, network, references, IMAGE, 0, cache)
 
 
-def scores(images):
+def scores(images, labels):
     """Logits of images in [-1, 1]."""
     return 127.5 * images.reshape(len(images), -1).mean(axis=1) + 0.5
 
@@ -70,12 +70,36 @@ def test_the_discriminator_judges_a_part_at_a_time(monkeypatch):
     monkeypatch.setattr('gan_jax.data.dataset.NUMBERS', 15 * 64)
     asked = []
 
-    def counted(images):
+    def counted(images, labels):
         asked.append(len(images))
-        return scores(images)
+        return scores(images, labels)
 
     assert made()([IMAGES], counted, only=['overfitting']) == whole
     assert asked == [15, 15, 15, 15, 15, 15, 10, 15, 15, 10]
+
+
+def test_the_discriminator_is_told_the_label_of_each_example(monkeypatch):
+    monkeypatch.setattr('gan_jax.data.dataset.NUMBERS', 15 * 64)
+
+    def of_classes(seed):
+        labels = np.random.default_rng(seed).integers(0, 3, 50).astype(np.int32)
+        images = np.broadcast_to(labels[:, None, None, None], (50, 8, 8, 1)).astype(np.uint8)
+        source = sources.from_arrays('labelled', images, labels, ('a', 'b', 'c'))
+        return loading.load(source, image_size=None), images, labels
+
+    (train, *_), (held_out, *_), (_, images, labels) = map(of_classes, range(3))
+    chosen = {'real': (held_out, 'test'), 'train': (train, 'train')}
+    references = {key: evidence.choose(x, 40, 0, split) for key, (x, split) in chosen.items()}
+    against = evaluation.Evaluation(('overfitting',), None, references, IMAGE, 0, None)
+
+    def told_truly(x, labels):
+        shade = np.rint(127.5 * (np.asarray(x)[:, 0, 0, 0] + 1))
+        return np.where(shade == labels, 1.0, -1.0)
+
+    found = against([images], told_truly, more={'fake_labels': labels})
+    assert (found['real_sign'], found['held_out_sign']) == (1, 1)
+    wrong = against([images], lambda x, y: told_truly(x, (y + 1) % 3), more={'fake_labels': labels})
+    assert (wrong['real_sign'], wrong['held_out_sign']) == (-1, -1)
 
 
 def test_metrics_of_labels():
