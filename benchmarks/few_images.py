@@ -1,7 +1,7 @@
 """Whether adaptive augmentation helps where images are few: StyleGAN2 on 500 handwritten digits.
 
     python -m benchmarks.few_images [--num 500] [--steps 2000] [--seeds 3]
-        [--config stylegan2_digits] [--arms none,ada] [--workdir runs/few_images]
+        [--config stylegan2_digits] [--size 32] [--arms none,ada] [--workdir runs/few_images]
 
 `--num` digits of the 5,000 that come with a dependency, as many of each class, are written to
 `--workdir` as a folder, and all 5,000 beside them. An arm is one run of the config on the few, all
@@ -45,7 +45,8 @@ def write_digits(folder, num, size):
 
 
 def chosen_config(args):
-    return importlib.import_module(f'configs.{args.config}').get_config().to_dict()
+    config = importlib.import_module(f'configs.{args.config}').get_config().to_dict()
+    return config | ({'image_size': args.size} if args.size else {})
 
 
 def arm(name, args):
@@ -81,6 +82,7 @@ def main():
     parser.add_argument('--steps', type=int, default=2000)
     parser.add_argument('--seeds', type=int, default=3)
     parser.add_argument('--config', default='stylegan2_digits')
+    parser.add_argument('--size', type=int, help='of images; by default that of the config')
     parser.add_argument('--arms', default='none,ada')
     parser.add_argument('--options', type=json.loads, default={}, help='of the augmentation')
     parser.add_argument('--workdir', type=pathlib.Path, default=pathlib.Path('runs/few_images'))
