@@ -1,6 +1,7 @@
 """The official weights: names both ways, literal arrays, and what is refused."""
 
 import os
+import time
 import tracemalloc
 
 import jax
@@ -242,7 +243,6 @@ HOSTILE = {
     'a pipe': hostile.fifo,
     'zeros without end': hostile.linked('/dev/zero'),
     'a terabyte': hostile.sparse(2**40),
-    'as large as may be': hostile.sparse(2**29),
     'nothing': raw(b''),
     'a page': raw(b'<html>404</html>'),
     'a list': raw(pth.pickled([1])),
@@ -276,6 +276,15 @@ def test_a_hostile_pickle_runs_nothing_and_is_refused_at_once(tmp_path, name):
         refused(path)
     assert not (tmp_path / 'touched').exists()
     assert not os.path.exists('/tmp/hostile')
+
+
+def test_a_file_as_large_as_may_be_is_refused_as_soon_as_it_is_read(tmp_path):
+    path = hostile.sparse(2**29)(tmp_path)
+    start = time.process_time()
+    path.read_bytes()
+    reading = time.process_time() - start
+    with untraced.at_most(seconds=2 + 2 * reading):
+        refused(path)
 
 
 def test_a_truncated_pickle_is_refused(tmp_path):
