@@ -1,4 +1,4 @@
-"""Latent vectors: priors and the way from one to another."""
+"""Latent vectors and codes: priors and the way from one to another."""
 
 import chex
 import jax
@@ -68,6 +68,41 @@ def labels(rng: chex.PRNGKey, classes: int) -> chex.Array:
     """
     chex.assert_rank(rng, 1)
     return jax.vmap(lambda key: jax.random.randint(key, (), 0, classes))(rng)
+
+
+def coded(rng: chex.PRNGKey, size: int, categories: int, continuous: int) -> dict[str, chex.Array]:
+    """Draws noise, and codes that are to be read off of what is made of them.
+
+    z ~ U(-1, 1)^size, c_1 one of k equally likely categories, c_2, c_3, ... ~ U(-1, 1). Each is
+    drawn from a key of its own.
+
+    Source: InfoGAN: Interpretable Representation Learning by Information Maximizing Generative
+    Adversarial Nets (Chen et al., 2016), section 7.2 with 62, 10 and 2; uniform noise is that of
+    the authors' code.
+
+    Args:
+      rng: keys [batch], one per latent.
+      size: of the noise.
+      categories: k, at least 2.
+      continuous: how many codes are numbers.
+
+    Returns:
+      {'latent': [batch, size], 'category': int32 [batch] in [0, k), 'continuous': [batch,
+      continuous] in [-1, 1)}.
+
+    Raises:
+      AssertionError: if `rng` is not a vector of keys.
+      ValueError: if there are less than two categories.
+    """
+    chex.assert_rank(rng, 1)
+    if categories < 2:
+        raise ValueError(f'categories must be at least 2, not {categories}')
+    of_noise, of_category, of_numbers = jax.vmap(lambda key: jax.random.split(key, 3), 0, 1)(rng)
+    return {
+        'latent': uniform(of_noise, size),
+        'category': labels(of_category, categories),
+        'continuous': uniform(of_numbers, continuous),
+    }
 
 
 def slerp(start: chex.Array, end: chex.Array, fraction: chex.Array | float) -> chex.Array:

@@ -36,7 +36,7 @@ def shrunk(name, **changes):
     coloured = inputs.sourced(config) or config['dataset'].startswith('stacked:')
     channels = 3 if coloured else 1
     config['data'] |= {'channels': None if flat else channels, 'load_size': None}
-    for player in ('generator', 'discriminator'):
+    for player in {'generator', 'discriminator', 'recognizer'} & config.keys():
         small = {'width': 4, 'max_width': 8, 'hidden': 8, 'features': [16, 8]}
         small |= {'depth': 3, 'layers': 1, 'blocks': 1}
         small |= {'attention': 8}
@@ -100,6 +100,8 @@ METHODS = {
     'sngan': ('sngan', {}),
     'ring8': ('ring8', {'discriminator': DISCRIMINATION}),
     'reacgan': ('reacgan', {}),
+    'infogan': ('infogan', {'generator_every': 2, 'penalties': LAZY_R1}),
+    'semi_supervised': ('semi_supervised', {}),
     'biggan': ('biggan_digits', {}),
     'stylegan2': ('stylegan2_digits', STYLES),
     'pix2pix': ('pix2pix_emoji', {'feature_matching': 1.0, 'discriminator': MULTI_SCALE}),
@@ -121,6 +123,8 @@ def batch(config, seed=0, num=None):
     rng = np.random.default_rng(seed)
     images = rng.uniform(-1, 1, (num, *shape)).astype(np.float32)
     made = {'real': images, 'label': rng.integers(0, 10, num).astype(np.int32)}
+    if config['data']['labelled']:
+        made['labelled'] = rng.uniform(-1, 1, (num, *shape)).astype(np.float32)
     if inputs.sourced(config):
         modality = modalities.make(config['modality'])
         shape = inputs.source_shape(modality, inputs.degradation(config))

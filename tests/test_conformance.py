@@ -27,7 +27,16 @@ def step_of(game, config):
 
 
 # These take nearly as long to compile as all others together.
-SLOW = ('biggan', 'cyclegan', 'gan-ada', 'reacgan', 'sngan', 'stylegan2')
+SLOW = (
+    'biggan',
+    'cyclegan',
+    'gan-ada',
+    'infogan',
+    'reacgan',
+    'semi_supervised',
+    'sngan',
+    'stylegan2',
+)
 ROWS = [pytest.param(row, marks=pytest.mark.slow if row in SLOW else ()) for row in methods.METHODS]
 
 

@@ -80,3 +80,29 @@ def test_slerp_takes_a_fraction_per_pair():
     for i in range(4):
         want = latents.slerp(a[i], b[i], fraction[i])
         np.testing.assert_allclose(both[i], want, rtol=1e-5, atol=1e-6)
+
+
+def test_codes_are_drawn_beside_noise_each_with_a_key_of_its_own():
+    drawn = latents.coded(rng(3000), 4, 10, 2)
+    assert {name: x.shape[1:] for name, x in drawn.items()} == {
+        'latent': (4,), 'category': (), 'continuous': (2,),
+    }  # fmt: skip
+    shares = np.bincount(drawn['category'], minlength=10) / 3000
+    assert len(shares) == 10
+    assert np.abs(shares - 0.1).max() < 0.025
+    numbers = np.concatenate([drawn['latent'], drawn['continuous']], axis=1)
+    assert -1 <= numbers.min() < -0.99
+    assert 0.99 < numbers.max() < 1
+    np.testing.assert_allclose(np.cov(numbers.T), np.eye(6) / 3, atol=0.03)
+    assert np.abs(np.corrcoef(drawn['category'], numbers.T)[0, 1:]).max() < 0.06
+
+
+def test_codes_depend_on_their_own_key_only():
+    few, many = (latents.coded(rng(num), 4, 3, 1) for num in (3, 10))
+    for name in few:
+        np.testing.assert_array_equal(many[name][:3], few[name])
+
+
+def test_a_single_category_says_nothing():
+    with pytest.raises(ValueError, match='categories must be at least 2, not 1'):
+        latents.coded(rng(2), 3, 1, 0)

@@ -194,6 +194,12 @@ def test_the_means_absolute_distance_is_that_of_the_cifar_code():
     assert not alike.any()
 
 
+def test_the_means_mean_square_is_that_of_the_mnist_code():
+    want = np.square(np.float64(X).mean(0) - np.float64(Y).mean(0)).mean()
+    found = losses.feature_statistics_matching([X], [Y], size=losses.mean_square)
+    np.testing.assert_allclose(found, want, rtol=1e-5)
+
+
 RECONSTRUCTION = {'kernel': jnp.array([[3.0, 0.0]]), 'bias': jnp.array([4.0])}
 ADVERSARIAL = {'kernel': jnp.array([[0.0, 0.3]]), 'bias': jnp.array([0.4])}
 

@@ -226,8 +226,9 @@ def chosen_metrics(
     real = experiment.dataset if experiment.held_out is None else experiment.held_out
     counts = {'real': min(num, len(real)), 'train': min(num, len(experiment.dataset)), 'fake': num}
     of_styles = ('path_length_w',) if sampler.has_styles(experiment.game) else ()
-    usual = (*experiment.modality.metrics, *of_styles)
     same = len(real.class_names) > 1 and [*real.class_names] == [*experiment.dataset.class_names]
+    of_own = labels.said_by(experiment.game).values() if same else ()
+    usual = (*experiment.modality.metrics, *of_styles, *of_own)
     told = same and sampler.draws_labels(experiment.game)
     if experiment.modality.thumbnails is None or not told:
         return _of_enough(usual, counts)
@@ -299,6 +300,7 @@ def of_real(against: Evaluation, generated: int) -> tuple[Found, str]:
       Their figures, none if there are not so many; and what they are, or why there are none.
     """
     apart = {'train_scores', 'train_features', evaluator.TRUE_PAIRS, 'cycles', *evaluator.PATHS}
+    apart |= labels.OWN.keys()
     only = [x for x in against.names if not apart & evaluator.needed([x])]
     real, train = against.references['real'], against.references.get('train')
     if not only:

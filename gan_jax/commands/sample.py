@@ -13,10 +13,11 @@ from gan_jax.config import saved
 from gan_jax.config.checks import check_name
 from gan_jax.errors import UserError
 from gan_jax.runtime import files, parallel, processes, progress, replicas
-from gan_jax.sampling import animation, loops, mixing, sampler, translation
+from gan_jax.sampling import animation, loops, mixing, sampler, translation, traversal
 
 SHOWN = 1000  # samples in a picture at most
 PAIRS, STEPS = 8, 10  # of interpolations: rows and columns
+ROWS = 5  # of each code that samples are taken through
 MIXED = 6  # rows and columns of styles that are mixed
 FILMS = ('gif', 'mp4')
 PLACES, BETWEEN = 6, 25  # of a film: the samples that it goes through, and its frames from each
@@ -51,7 +52,8 @@ def sample(
     Returns:
       The files, generated/<name>...: a picture, the samples in the forms that suit them (.npz
       always), and where single samples can be looked at, interpolations; of games with styles
-      these are of styles, and there is a picture of mixed ones.
+      these are of styles, and there is a picture of mixed ones; of games with codes, a picture of
+      what each code does.
 
     Raises:
       UserError: if there is no run, it has no checkpoint, its latents cannot be truncated or have
@@ -148,7 +150,13 @@ def _pictures(experiment: experiment_lib.Experiment) -> dict[str, Callable[..., 
             rows = make(*variables, sampler.interpolation(draw(2 * PAIRS), STEPS))
             return modality.picture(rows, columns=STEPS)
 
-        return {'interpolation': between_latents}
+        def through_codes(variables: Any, draw: Callable) -> np.ndarray:
+            columns = experiment.config['latent']['categories']
+            rows = make(*variables, traversal.traversals(draw(ROWS), columns))
+            return modality.picture(rows, columns=columns)
+
+        codes = {'codes': through_codes} if traversal.has_codes(game) else {}
+        return {'interpolation': between_latents, **codes}
     to_styles = sampler.in_parts(game.functions['map'], parallel.everywhere)
     synthesize = sampler.make_sampler(
         game, modality, parallel.everywhere, game.functions['synthesize']

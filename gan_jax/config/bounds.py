@@ -139,6 +139,7 @@ COMMON: dict[str, Check] = {
     'image_size': optional(whole(1, LONGEST)),
     'init_from': optional(text),
     'data.split': word,
+    'data.labelled': whole(0, HUGE),
     'data.channels': one_of(1, 3, None),
     'data.max_bad': SHARE,
     'data.min_size': whole(1, LONGEST),

@@ -21,6 +21,9 @@ from gan_jax.runtime import buckets, checkpoint, parallel, replicas
 from gan_jax.runtime import cache as cache_lib
 from gan_jax.sampling import sampler, translation
 
+# What a config says of the generator's losses that need more than logits.
+HEADS = ('feature_matching', 'class_head', 'information', 'matching')
+
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
@@ -263,6 +266,7 @@ def check(config: Mapping[str, Any]) -> Callable[..., game_lib.Game]:
     inputs.baseline(config)
     draft = make_game(shape=None)
     inputs.check_sources(config, draft)
+    inputs.check_labelled(config, draft)
     resolve.build_optimizers(config, draft)
     return make_game
 
@@ -324,7 +328,7 @@ def _assembled(config: dict[str, Any], make_game: Callable[..., game_lib.Game]) 
         fit.check_baseline(baseline, inputs.source_shape(modality, degrade), modality.shape)
     example = inputs.example(config, game, modality, degrade)
     generator = config['generator']['name']
-    heads = bool(config.get('feature_matching') or config.get('class_head'))
+    heads = any(config.get(key) for key in HEADS)
     fit.check_networks(game, example, modality.name, generator, heads)
     optimizers, decays = resolve.build_optimizers(config, game)
     aligned = inputs.aligned(config, held_out=True)

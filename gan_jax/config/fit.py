@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from gan_jax.config.checks import fitting
 from gan_jax.data import Dataset
 from gan_jax.errors import UserError
-from gan_jax.evaluation import evaluator
+from gan_jax.evaluation import evaluator, labels
 from gan_jax.game import Game
 from gan_jax.runtime import parallel
 from gan_jax.sampling import sampler
@@ -25,6 +25,8 @@ CONDITIONS = {
     'real_labels': 'a data set with classes',
     'fake_labels': 'samples with labels, which networks that ask for a label make, and two folders '
     'of classes have (--real and --fake)',
+    'classified': 'a game that classifies, as semi_supervised',
+    'recognized': 'a game that reads codes off examples, as infogan',
     'fake_scores': 'a game whose discriminator scores examples, with classes if it asks for them',
 }
 
@@ -152,19 +154,22 @@ def check_memory(needed: Mapping[str, int]) -> None:
 
 
 def check_classes(names: Sequence[str], trained: Dataset, real: Dataset, game: Game) -> None:
-    """Raises UserError if labels of samples and of what they are compared with differ in meaning.
+    """Raises UserError if labels of the run and of what it is compared with differ in meaning.
 
     Args:
       names: the metrics.
-      trained: what the run is trained on, whose classes samples are asked for.
+      trained: what the run is trained on, whose classes samples are asked for, or named.
       real: what samples are compared with.
       game: the run's.
     """
-    if not sampler.draws_labels(game) or [*trained.class_names] == [*real.class_names]:
+    if [*trained.class_names] == [*real.class_names]:
         return
+    conditional = sampler.draws_labels(game)
+    told = ({'fake_labels'} if conditional else set()) | {'classified'}
     for name in names:
-        needed = evaluator.needed([name])
-        if needed >= {'fake_labels', 'real_labels'} or 'fake_scores' in needed:
+        wanted = evaluator.needed([name])
+        shown = conditional and 'fake_scores' in wanted
+        if shown or ('real_labels' in wanted and wanted & told):
             raise UserError(
                 f'the metric {name} compares classes, and {real.name} has others than '
                 f'{trained.name}, which the run was trained on; leave it out'
@@ -183,6 +188,7 @@ def check_evidence(names: Sequence[str], real: Dataset, game: Game, held_out: bo
     absent = set() if sampler.draws_labels(game) else {'fake_labels'}
     absent |= set() if real.mixture else {'mixture'}
     absent |= set() if len(real.class_names) > 1 else {'real_labels'}
+    absent |= labels.OWN.keys() - labels.said_by(game).keys()
     unlabelled = sampler.draws_labels(game) and 'real_labels' in absent
     if 'score' not in game.functions or unlabelled:
         absent |= {'fake_scores'}

@@ -47,8 +47,9 @@ def load_fed(config: Mapping[str, Any]) -> data.Dataset:
             'such as --config.dataset=folder:PATH'
         )
     options = dict(config['data'])
-    size = options.pop('load_size') or config['image_size']
-    return data.load(config['dataset'], image_size=size, share=own_share(), **options)
+    size, labelled = options.pop('load_size') or config['image_size'], options.pop('labelled')
+    loaded = data.load(config['dataset'], image_size=size, share=own_share(), **options)
+    return data.few_labels(loaded, labelled) if labelled else loaded
 
 
 def as_shown(config: Mapping[str, Any], dataset: data.Dataset) -> data.Dataset:
@@ -70,7 +71,8 @@ def load_held_out(config: Mapping[str, Any]) -> data.Dataset | None:
     name = other or config['dataset']
     if (name, split or 'test') == (config['dataset'], config['data']['split']):
         return None
-    changed = {'dataset': name, 'data': {**config['data'], 'split': split or 'test'}}
+    changed = {'dataset': name}
+    changed['data'] = {**config['data'], 'split': split or 'test', 'labelled': 0}
     changed = {**config, **changed}
     try:
         return as_shown(changed, load_fed(changed))
@@ -156,6 +158,21 @@ def check_sources(config: Mapping[str, Any], game: Game) -> None:
         )
 
 
+def check_labelled(config: Mapping[str, Any], game: Game) -> None:
+    """Raises UserError unless a game that learns to classify knows few labels, and no other."""
+    labelled = config['data']['labelled']
+    if labelled and 'classify' not in game.functions:
+        raise UserError(
+            f'config.data.labelled={labelled}: config.game={config["game"]!r} does not learn from '
+            f'few labels; leave it at 0'
+        )
+    if not labelled and 'classify' in game.functions:
+        raise UserError(
+            f'config.game={config["game"]!r} learns from few labels; say how many in '
+            f'config.data.labelled, 100, say'
+        )
+
+
 def source_shape(modality: Modality, degrade: Callable | None) -> tuple[int, ...]:
     """The shape of a source: that of an example, or of what a degradation makes of one.
 
@@ -178,6 +195,8 @@ def example(
       UserError: if the degradation cannot be applied to such examples.
     """
     batch = {'real': jnp.zeros((1, *modality.shape)), 'label': jnp.zeros((1,), jnp.int32)}
+    if config['data']['labelled']:
+        batch['labelled'] = batch['real']
     if translates(game):
         batch['source'] = jnp.zeros((1, *source_shape(modality, degrade)))
         if both_ways(game) and batch['source'].shape != batch['real'].shape:
@@ -240,7 +259,10 @@ def build_prepare(
                 source = change(keys.of_name(rng, 'source'), source)
         if degrade is not None:
             source = degrade(keys.of_name(rng, 'corruption'), real)
-        sources = {} if source is None else {'source': source}
-        return {**batch, 'real': real, **sources}
+        more = {} if source is None else {'source': source}
+        if 'labelled' in batch:
+            labelled = modality.encode(batch['labelled'])
+            more['labelled'] = change(keys.of_name(rng, 'labelled'), labelled)
+        return {**batch, 'real': real, **more}
 
     return prepare

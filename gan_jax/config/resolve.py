@@ -54,7 +54,8 @@ from gan_jax.runtime import parallel
 
 BUILT_IN = ('adversary',)  # what a game is given that is no key of a config
 CALLED = {'prior': 'latent'}  # arguments of games that a config calls otherwise
-FIELDS = ('shape', 'dtype', 'axis_name', 'classes')  # of networks, that a config cannot set
+CODES = ('categories', 'continuous')  # of latents, that networks with such fields are told
+FIELDS = ('shape', 'dtype', 'axis_name', 'classes', *CODES)  # of networks, that a config cannot set
 NO_FAMILIES = (
     'layers',
     'features',
@@ -121,10 +122,10 @@ def _prior(what: str, value: Any) -> Later:
             )
 
         def prior(rng, **options):
-            inputs = {'latent': function(rng, **kwargs, **options)}
+            drawn = function(rng, **kwargs, **options)
+            inputs = dict(drawn) if isinstance(drawn, Mapping) else {'latent': drawn}
             if labelled:
-                drawn = keys.of_name(rng, LABEL)
-                inputs[LABEL] = latents.labels(drawn, built_in['classes'])
+                inputs[LABEL] = latents.labels(keys.of_name(rng, LABEL), built_in['classes'])
             return inputs
 
         return prior
@@ -216,8 +217,12 @@ def _path_length(what: str, value: Any) -> Later:
 _RESOLVE = {
     'generator': _network,
     'discriminator': _network,
+    'recognizer': _network,
     'latent': _prior,
     'class_head': class_heads.class_head,
+    'information': class_heads.information,
+    'classification': class_heads.classification,
+    'matching': class_heads.matching,
     'generator_every': _every,
     'output': _one_of(heads, 'made', 'source'),
     'distance': _distance,
@@ -266,7 +271,8 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
 
     def build(shape: tuple[int, ...] | None, **fields: Any) -> Game:
         known = {'shape': shape, 'dtype': dtype, 'axis_name': parallel.AXIS, **fields}
-        built_in = dict.fromkeys(FIELDS) | known
+        codes = {key: x for key, x in config.get('latent', {}).items() if key in CODES}
+        built_in = dict.fromkeys(FIELDS) | codes | known
         kwargs = {key: later[key](built_in) for key in later if key != 'prior'}
         networks = {key: x for key, x in kwargs.items() if _RESOLVE.get(key) is _network}
         asked = {name for network in networks.values() for name in network.asks}

@@ -2,6 +2,7 @@
 
 from gan_jax.data.batching import batch_at, batches
 from gan_jax.data.dataset import Dataset, chunk_size
+from gan_jax.data.labelled import few_labels
 from gan_jax.data.loading import load, load_as_is
 from gan_jax.data.share import Share
 from gan_jax.data.synthetic import Mixture
@@ -15,6 +16,7 @@ __all__ = [
     'batches',
     'chunk_size',
     'denormalize',
+    'few_labels',
     'load',
     'load_as_is',
     'normalize',

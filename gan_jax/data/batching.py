@@ -4,7 +4,8 @@ Batch `step` is a function of (seed, step) alone. The stream of examples is one 
 the data set after another, that of epoch e drawn from (seed, e), and batch `step` is its part
 [step * batch_size, (step + 1) * batch_size): it may straddle epochs and be larger than one. Where
 the examples of two domains are in no relation, the sources have a stream of their own, of epochs of
-their own length, drawn from (seed, e, 1).
+their own length, drawn from (seed, e, 1). Where few labels are known, so have the examples with
+labels, drawn from (seed, e, 2).
 
 Of several processes each gives the whole batch with zeros wherever another one gives the numbers,
 so that their sum is the batch: what is in it does not depend on how many they are.
@@ -24,6 +25,7 @@ from gan_jax.data.share import ALONE, Share
 
 PREFETCH = 4
 SOURCES = 1  # the stream of those that are in no relation to the examples
+LABELLED = 2  # the stream of examples whose labels are known
 
 
 @functools.lru_cache(maxsize=128)
@@ -57,7 +59,8 @@ def batch_at(
     """The batch of step 0, 1, ...: {'real': stored examples [batch_size, ...], 'label': int32}.
 
     Images are uint8 [batch_size, h, w, c], points float32 [batch_size, 2]. Of two domains there is
-    a 'source', of the same kind, too.
+    a 'source', of the same kind, too. Where few labels are known there is 'labelled', as many
+    examples as in the batch, and 'label' is theirs.
 
     Args:
       dataset: the data.
@@ -71,13 +74,18 @@ def batch_at(
     of_sources = None
     if dataset.num_sources is not None:
         of_sources = examples(dataset.num_sources, seed, start, stop, SOURCES)
+    labelled = None
+    if dataset.labelled is not None:
+        known = dataset.labelled(seed)
+        labelled = known[examples(len(known), seed, start, stop, LABELLED)]
     if share.count == 1:
-        return dataset.batch(places, of_sources)
+        return dataset.batch(places, of_sources, labelled)
     part = share.of(batch_size)
     if dataset.own is not None:
-        batch = dataset.own.batch(places, of_sources)
+        batch = dataset.own.batch(places, of_sources, labelled)
         return {**batch, 'label': _among_zeros(batch['label'][part], part, batch_size)}
-    batch = dataset.batch(places[part], of_sources if of_sources is None else of_sources[part])
+    of_sources, labelled = (None if x is None else x[part] for x in (of_sources, labelled))
+    batch = dataset.batch(places[part], of_sources, labelled)
     return {name: _among_zeros(x, part, batch_size) for name, x in batch.items()}
 
 

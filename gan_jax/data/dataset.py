@@ -46,6 +46,7 @@ class Dataset:
         at each place belongs to the image at that place.
       kind: the name of the modality whose examples these are.
       fitted: what that modality must know of the data beyond shape and classes; plain values.
+      labelled: seed -> places of the examples whose labels are known; None if all are.
       own: the same with zeros in place of what other processes hold, if each holds a part; a sum
         over the processes is the whole. None if each holds everything.
     """
@@ -61,21 +62,33 @@ class Dataset:
     num_sources: int | None = None
     kind: str = 'images'
     fitted: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    labelled: Callable[[int], np.ndarray] | None = dataclasses.field(default=None, repr=False)
     own: 'Dataset | None' = dataclasses.field(default=None, repr=False)
 
     def __len__(self) -> int:
         """The number of examples."""
         return len(self.labels)
 
-    def batch(self, indices: np.ndarray, sources: np.ndarray | None = None) -> Batch:
+    def batch(
+        self,
+        indices: np.ndarray,
+        sources: np.ndarray | None = None,
+        labelled: np.ndarray | None = None,
+    ) -> Batch:
         """{'real': stored examples [n, *shape], 'label': int32 [n]}; of two domains 'source', too.
+
+        Where few labels are known, 'labelled' has examples with labels, and 'label' is theirs: no
+        other label is in the batch.
 
         Args:
           indices: places of examples, [n].
           sources: places of sources, [n], where these are in no relation to the rest; by default
             indices % num_sources.
+          labelled: places of examples with labels, [n].
         """
         batch = {'real': self.fetch(indices), 'label': self.labels[indices]}
+        if labelled is not None:
+            batch |= {'labelled': self.fetch(labelled), 'label': self.labels[labelled]}
         if self.source is None:
             return batch
         if self.num_sources is None:

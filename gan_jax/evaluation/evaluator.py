@@ -373,6 +373,7 @@ def of_game(
     make = sampler.make_sampler(game, modality, parallel.everywhere)
     judge = sampler.make_score(game) if 'score' in game.functions else None
     further: list[Callable[[Any, Any], Mapping[str, Any]]] = [lambda *_: labels.of_inputs(inputs)]
+    further.append(labels.of_own(game, wanted, evaluation.references['real'], modality.encode))
     if translation.translates(game):
         travel = translation.more_evidence(game, wanted, inputs, aligned, modality.encode)
         further.append(lambda params, aux: travel((params, aux)))

@@ -1,11 +1,16 @@
 """Figures of labels, of what figures.py says of its own; and which labels samples have.
 
+Two are of the real examples alone, and of what the run's own players say of them:
+
+    classified      float32 [n, classes], of a game that classifies
+    recognized      float32 [n, categories], what is read of a categorical code
+
 A sample's label is the one that the prior drew for it, with its latent: the samples are those of
 every other figure, and as the run makes them. A class has then more or fewer of them by chance;
 where figures are moved by the number of examples, no class counts with more than it has real ones.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import chex
@@ -13,8 +18,12 @@ import numpy as np
 
 from gan_jax import metrics
 from gan_jax.errors import UserError
-from gan_jax.evaluation.figures import MORE, at_least, gives
+from gan_jax.evaluation.figures import LESS, MORE, at_least, gives
+from gan_jax.evaluation.statistics import Reference
+from gan_jax.game import Game
 from gan_jax.networks.features import classifier
+from gan_jax.runtime import parallel
+from gan_jax.sampling import sampler
 
 CONFUSION = 'confusion'  # a table, not a figure
 OF_CLASSES = {'fake_logits', 'fake_labels'}  # what a figure names that asks for the named classes
@@ -82,6 +91,69 @@ def classification_accuracy_score(
     network = classifier.network('generated-classifier', params, num)
     score = classifier.accuracy(network, real_examples, classes)
     return {'classification_accuracy_score': score}
+
+
+@gives(code_accuracy=MORE)
+def code_accuracy(recognized: np.ndarray, real_labels: np.ndarray) -> dict[str, float]:
+    """`metrics.matched_accuracy` of the likeliest categories of real images.
+
+    Of labels nothing is known but in the matching, which has no say in the training.
+    """
+    share, error, _ = metrics.matched_accuracy(recognized.argmax(axis=1), real_labels)
+    return {'code_accuracy': share, 'code_accuracy/stderr': error}
+
+
+@gives(classification_error=LESS)
+def classification_error(classified: np.ndarray, real_labels: np.ndarray) -> dict[str, float]:
+    """The share of real images for which the run's own classifier names another class.
+
+    One less `metrics.label_accuracy`; of held-out images the test error.
+    """
+    share, error = metrics.label_accuracy(classified, real_labels)
+    return {'classification_error': 1 - share, 'classification_error/stderr': error}
+
+
+# What a game can say of an example of its own, and the metric that is usual where it can.
+OWN: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
+    'classified': ('classify', 'classification_error', lambda found: found),
+    'recognized': ('encode', 'code_accuracy', lambda found: found['category']),
+}
+
+
+def said_by(game: Game) -> dict[str, str]:
+    """{evidence that the game's own players give of examples: the metric of it}."""
+    return {
+        name: metric for name, (function, metric, _) in OWN.items() if function in game.functions
+    }
+
+
+def of_own(
+    game: Game, wanted: set[str], real: Reference, encode: Callable
+) -> Callable[[Any, Any], dict[str, np.ndarray]]:
+    """(params, aux) -> what the game's own players say of the real examples, of what is wanted.
+
+    Args:
+      game: the game.
+      wanted: the names of evidence that figures ask for.
+      real: what samples are compared with.
+      encode: of the examples' modality.
+    """
+    asked = {}
+    for name in sorted(wanted & said_by(game).keys()):
+        function, _, choose = OWN[name]
+
+        def answer(params: Any, aux: Any, examples: Any, name=function, choose=choose) -> Any:
+            return choose(game.functions[name](params, aux, examples))
+
+        asked[name] = sampler.in_parts(answer, parallel.everywhere)
+
+    def evidence(params: Any, aux: Any) -> dict[str, np.ndarray]:
+        return {
+            name: np.concatenate([say(params, aux, encode(x)) for x in real.chunks()])
+            for name, say in asked.items()
+        }
+
+    return evidence
 
 
 # Those that a conditional run is judged by beside the usual ones, none of which sees labels.

@@ -15,7 +15,7 @@ from gan_jax import keys
 from gan_jax.game import Aux, Batch, Game, Params
 from gan_jax.games import class_heads
 from gan_jax.games.adversary import Adversary
-from gan_jax.games.class_heads import ClassHead
+from gan_jax.games.class_heads import BothTerms, ClassHead
 from gan_jax.games.network import Network, Role, begin
 from gan_jax.games.turns import Opponent, Scene, adversarial_turns
 from gan_jax.networks import verdict
@@ -57,13 +57,33 @@ def make(
     Raises:
       ValueError: if there is a class head, and the generator asks for no label.
     """
-    terms = class_heads.terms(class_head, generator)
+    return with_terms(
+        generator=generator,
+        discriminator=discriminator,
+        adversary=adversary,
+        prior=prior,
+        terms=class_heads.terms(class_head, generator),
+        generator_every=generator_every,
+        simultaneous=simultaneous,
+    )
+
+
+def with_terms(
+    *,
+    generator: Network,
+    discriminator: Network,
+    adversary: Adversary,
+    prior: Callable[..., dict[str, chex.Array]],
+    terms: BothTerms,
+    generator_every: int,
+    simultaneous: bool,
+) -> Game:
+    """`make` with any further terms in both players' losses."""
     generated = functools.partial(generate, Role(generator, 'generator'))
     opponent = Opponent(Role(discriminator, 'discriminator'), adversary)
-    asked = generator.asks | discriminator.asks
 
     def conditions(batch: Batch) -> dict[str, Any]:
-        return {name: x for name, x in batch.items() if name in asked}
+        return {name: x for name, x in batch.items() if name in generator.asks | discriminator.asks}
 
     def init(rng: chex.PRNGKey, batch: Batch) -> tuple[dict[str, Any], Aux]:
         real, told = batch['real'], conditions(batch)

@@ -55,9 +55,13 @@ class Opponent(NamedTuple):
         """Its own keys, of the turn's."""
         return keys.of_name(rng, self.name) if self.name else rng
 
-    def judge(self, params: Params, conditions: Mapping[str, Any]) -> Callable:
-        """(aux, examples) -> (verdict, aux), in training."""
-        return lambda aux, examples: self.role(params, aux, examples, **conditions)
+    def judge(self, params: Params, conditions: Mapping[str, Any], rng: chex.PRNGKey) -> Callable:
+        """(aux, examples) -> (verdict, aux), in training.
+
+        What a network draws (noise, dropout) is the same at each call, on both sides.
+        """
+        drawn = keys.of_name(self.drawn(rng)[:: self.adversary.packing], 'judge')
+        return lambda aux, examples: self.role(params, aux, examples, rng=drawn, **conditions)
 
 
 # (params, aux, batch, rng) -> ({opponent: Scene}, what was generated, aux with the generator's
@@ -143,7 +147,7 @@ def discriminator_loss(
         scene, adversary = scenes[opponent.name], opponent.adversary
         pooled = keys.of_name(rng, f'pool {opponent.name}'.strip())
         fake, aux = adversary.recalled(aux, scene.fake, pooled)
-        judge = opponent.judge(params, scene.conditions)
+        judge = opponent.judge(params, scene.conditions, rng)
         loss, (aux, found), verdicts[opponent.name] = adversary.discriminator(
             judge, aux, scene.real, fake, opponent.drawn(rng)
         )
@@ -169,7 +173,7 @@ def lazy_loss(
     metrics: dict[str, chex.Array] = {}
     for opponent in opponents:
         scene, adversary = scenes[opponent.name], opponent.adversary
-        judge = opponent.judge(params, scene.conditions)
+        judge = opponent.judge(params, scene.conditions, rng)
         for penalty in adversary.penalties:
             if penalty.name == name:
                 loss, found = adversary.lazy(
@@ -197,7 +201,7 @@ def generator_loss(
     verdicts = {}
     for opponent in opponents:
         scene = scenes[opponent.name]
-        judge = opponent.judge(params, scene.conditions)
+        judge = opponent.judge(params, scene.conditions, rng)
         loss, verdicts[opponent.name] = opponent.adversary.generator(
             judge, aux, scene.real, scene.fake, opponent.drawn(rng)
         )

@@ -22,6 +22,7 @@ from gan_jax.metrics.labels import (
     as_many,
     confusion_matrix,
     label_accuracy,
+    matched_accuracy,
     within_classes,
 )
 from gan_jax.metrics.manifold import (
@@ -64,6 +65,7 @@ __all__ = [
     'intra_class_frechet_distance',
     'kernel_distance',
     'label_accuracy',
+    'matched_accuracy',
     'memorised_share',
     'mmd_error',
     'mode_histogram',

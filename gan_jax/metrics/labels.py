@@ -63,6 +63,84 @@ def confusion_matrix(scores: chex.Array, labels: chex.Array) -> np.ndarray:
     return np.bincount(labels * classes + named, minlength=classes**2).reshape(classes, classes)
 
 
+def matched_accuracy(codes: chex.Array, labels: chex.Array) -> tuple[float, float, np.ndarray]:
+    """The share of examples whose code names their class, each code matched to one class.
+
+    max over matchings m of 1/n sum_i 1[m(c_i) = y_i], m one to one: codes that no label has ever
+    named say no more than which examples belong together, and two codes for one class count once.
+    The matching is the best for these very examples, so that of codes without a meaning more than
+    1/k agree where examples are few: about 0.14 of 1,000 in ten classes.
+
+    Source: InfoGAN: Interpretable Representation Learning by Information Maximizing Generative
+    Adversarial Nets (Chen et al., 2016), section 7.2, "by matching each category in c_1 to a digit
+    type".
+
+    Args:
+      codes: integers [n] >= 0, n >= 1.
+      labels: classes, integers [n] >= 0.
+
+    Returns:
+      The share, in [0, 1]; its binomial standard error; and m, int64 [largest code + 1], -1 for a
+      code that is left without a class.
+
+    Raises:
+      AssertionError: if there is not one integer of each for an example.
+      ValueError: if there are no examples, or one is negative.
+    """
+    chex.assert_rank([codes, labels], 1)
+    chex.assert_equal_shape([codes, labels])
+    chex.assert_type([codes, labels], int)
+    codes, labels = (np.asarray(x).astype(np.int64) for x in (codes, labels))
+    if not len(codes):
+        raise ValueError('there are no examples')
+    if min(codes.min(), labels.min()) < 0:
+        raise ValueError('a code or a label is negative')
+    rows, columns = codes.max() + 1, labels.max() + 1
+    counts = np.bincount(codes * columns + labels, minlength=rows * columns).reshape(rows, columns)
+    size = max(rows, columns)
+    chosen = _assignment(np.pad(counts, ((0, size - rows), (0, size - columns))))[:rows]
+    chosen = np.where(chosen < columns, chosen, -1)
+    share = float(np.mean(chosen[codes] == labels))
+    return share, math.sqrt(share * (1 - share) / len(labels)), chosen
+
+
+def _assignment(gains: np.ndarray) -> np.ndarray:
+    """The column of each row, one to one, of the largest sum: the Hungarian algorithm, O(n^3).
+
+    Rows are matched one by one, each along a shortest path of reduced costs, which row and column
+    potentials keep at least 0.
+
+    Source: The Hungarian Method for the Assignment Problem (Kuhn, 1955), in the form with shortest
+    augmenting paths of A Shortest Augmenting Path Algorithm for Dense and Sparse Linear Assignment
+    Problems (Jonker & Volgenant, 1987).
+
+    Args:
+      gains: integers [n, n].
+    """
+    n = len(gains)
+    of_row, of_column = np.zeros(n), np.zeros(n + 1)  # potentials; column n is where a path begins
+    row_in = np.full(n + 1, -1)  # the row that has each column
+    for row in range(n):
+        row_in[n], column = row, n
+        distance, before, done = np.full(n, np.inf), np.full(n, n), np.zeros(n + 1, bool)
+        while row_in[column] >= 0:
+            done[column] = True
+            reached = row_in[column]
+            reduced = -gains[reached] - of_row[reached] - of_column[:n]
+            nearer = ~done[:n] & (reduced < distance)
+            distance[nearer], before[nearer] = reduced[nearer], column
+            open_ = np.where(done[:n], np.inf, distance)
+            column = int(open_.argmin())
+            step = open_[column]
+            of_row[row_in[done]] += step
+            of_column[done] -= step
+            distance[~done[:n]] -= step
+        while column != n:  # the path is turned round
+            row_in[column] = row_in[before[column]]
+            column = before[column]
+    return np.argsort(row_in[:n])
+
+
 def _named(scores: chex.Array, labels: chex.Array) -> tuple[np.ndarray, np.ndarray]:
     """The likeliest classes and the labels, int64 [n]."""
     chex.assert_rank(scores, 2)

@@ -137,6 +137,10 @@ class Discriminator(nn.Module):
           ValueError: if images of this shape cannot be judged, or there is no such kind of `norm`
             or `minibatch`.
         """
+        return self._logits(self._features(image, train), image.dtype)
+
+    def _features(self, image: chex.Array, train: bool) -> jax.Array:
+        """What the logits are read off of, [batch, features]."""
         if self.norm not in NORMS:
             raise ValueError(f'norm={self.norm!r} is none of {", ".join(map(repr, NORMS))}')
         _, doublings = _scales(self.shape)
@@ -157,8 +161,10 @@ class Discriminator(nn.Module):
         if self.hidden:
             x = self._dense(self.hidden)(x)
             x = nn.leaky_relu(self._normalized(x, train), 0.2)
-        x = layers.append_minibatch(x, self.minibatch, self.axis_name if train else None)
-        return layers.Dense(1, kernel_init=KERNEL_INIT, dtype=image.dtype)(x)[:, 0]
+        return layers.append_minibatch(x, self.minibatch, self.axis_name if train else None)
+
+    def _logits(self, features: jax.Array, dtype: Any) -> jax.Array:
+        return layers.Dense(1, kernel_init=KERNEL_INIT, dtype=dtype)(features)[:, 0]
 
     def _normalized(self, x: jax.Array, train: bool) -> jax.Array:
         if self.norm == 'batch':

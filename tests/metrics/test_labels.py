@@ -5,8 +5,10 @@ import functools
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import optimize
 
 from gan_jax import metrics
+from gan_jax.metrics import labels as labels_lib
 
 # Asked for 0, 0, 0, 1, 1, 2; named 0, 0, 1, 1, 2, 2.
 ASKED = np.array([0, 0, 0, 1, 1, 2])
@@ -161,3 +163,55 @@ def test_what_labels_are_refused():
         within(x[:0], y[:0], x[:0], y[:0])
     with pytest.raises(AssertionError):
         metrics.as_many(y, y[:, None])
+
+
+@pytest.mark.parametrize('size', [1, 2, 5, 12])
+def test_the_matching_is_the_best_of_all(size):
+    """scipy's, of tables with many ties and of tables without any."""
+    rng = np.random.default_rng(size)
+    for most in (3, 1000):
+        for _ in range(20):
+            gains = rng.integers(0, most, (size, size))
+            chosen = labels_lib._assignment(gains)
+            assert sorted(chosen) == [*range(size)]
+            rows, columns = optimize.linear_sum_assignment(gains, maximize=True)
+            assert gains[np.arange(size), chosen].sum() == gains[rows, columns].sum()
+
+
+def test_codes_that_rename_classes_are_right_whatever_the_names():
+    labels = np.repeat(np.arange(4), 5)
+    renamed = np.array([2, 0, 3, 1])[labels]
+    share, error, matching = metrics.matched_accuracy(renamed, labels)
+    assert (share, error) == (1.0, 0.0)
+    np.testing.assert_array_equal(matching, [1, 3, 0, 2])
+
+
+def test_a_greedy_matching_would_have_less():
+    """Code 0 has most of class 0, but there it is worth one example only."""
+    codes = np.array([0] * 9 + [1] * 5)
+    labels = np.array([0] * 5 + [1] * 4 + [0] * 5)
+    share, error, matching = metrics.matched_accuracy(codes, labels)
+    np.testing.assert_array_equal(matching, [1, 0])
+    assert share == pytest.approx(9 / 14)
+    assert error == pytest.approx(np.sqrt(9 / 14 * 5 / 14 / 14))
+
+
+def test_two_codes_of_one_class_count_once_and_one_code_names_one_class():
+    share, _, matching = metrics.matched_accuracy(np.array([0, 0, 1, 2]), np.array([0, 0, 0, 0]))
+    np.testing.assert_array_equal(matching, [0, -1, -1])
+    assert share == 0.5
+    assert metrics.matched_accuracy(np.array([0, 0, 0]), np.array([0, 1, 1]))[0] == 2 / 3
+
+
+@pytest.mark.parametrize(
+    ('codes', 'labels', 'error'),
+    [
+        ([0, 1], [0], AssertionError),
+        ([0.5, 1.0], [0, 1], AssertionError),
+        ([-1, 1], [0, 1], ValueError),
+        (np.zeros(0, int), np.zeros(0, int), ValueError),
+    ],
+)
+def test_codes_that_cannot_be_matched_are_refused(codes, labels, error):
+    with pytest.raises(error):
+        metrics.matched_accuracy(np.asarray(codes), np.asarray(labels))

@@ -30,6 +30,7 @@ from gan_jax.networks.layers.padding import reflect
 from gan_jax.networks.layers.resizing import downsample_mean, upsample_nearest
 from gan_jax.networks.layers.spectral import SpectralConv, SpectralDense
 from gan_jax.networks.layers.upfirdn import setup_filter, upfirdn2d
+from gan_jax.networks.layers.weight_norm import WeightNormDense
 
 __all__ = [
     'NORMS',
@@ -49,6 +50,7 @@ __all__ = [
     'SelfAttention',
     'SpectralConv',
     'SpectralDense',
+    'WeightNormDense',
     'append_minibatch',
     'downsample_mean',
     'dropout',
