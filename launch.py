@@ -4,11 +4,12 @@ python launch.py --config=configs/dcgan.py
 python launch.py --config=configs/dcgan.py --sweep --workdir=runs/sweep
 python launch.py --workdir=runs/dcgan --mode=sample --num=64 --seed=0
 python launch.py --workdir=runs/stylegan2 --mode=project --input=photos --output=projected
+python launch.py --workdir=runs/f_anogan --mode=score --input=photos
 
 Exit codes:
   0: done; or stopped by Ctrl-C or SIGTERM while it trained, and saved
   1: the run diverged; some trials of a sweep were not finished; or no picture could be read
-     (--mode=translate, --mode=project)
+     (--mode=translate, --mode=project, --mode=score)
   2: a mistake in the command line, the config or the data
   3: a file could not be read or written: no space, no permission, a failing disk
   75: one of several processes, or one that --requeue was given, was told to end by Ctrl-C, SIGTERM
@@ -56,6 +57,7 @@ from gan_jax.commands import (  # noqa: E402
     project,
     report,
     sample,
+    score,
     translate,
 )
 from gan_jax.config import adopted, overrides  # noqa: E402
@@ -63,7 +65,6 @@ from gan_jax.config.bounds import HUGE, check_number  # noqa: E402
 from gan_jax.config.checks import check_name  # noqa: E402
 from gan_jax.errors import UserError  # noqa: E402
 from gan_jax.runtime import buckets, preemption, process, rendezvous  # noqa: E402
-from gan_jax.sampling import projection  # noqa: E402
 from gan_jax.sweeps import engines, halving, search, start, trials  # noqa: E402
 
 CONFIG = flags.DEFINE_string(
@@ -82,24 +83,17 @@ READS = {
     'sample': ('num', 'seed', 'truncation', 'label', 'film', 'best', 'replica', 'init_from'),
     'directions': ('num', 'seed', 'truncation', 'label', 'layers', 'best', 'replica', 'init_from'),
     'project': (
-        'input',
-        'output',
-        'space',
-        'steps',
-        'features',
-        'seed',
-        'label',
-        'best',
-        'replica',
+        'input', 'output', 'space', 'steps', 'features', 'seed', 'label', 'best', 'replica',
         'init_from',
     ),
+    'score': ('input', 'output', 'split', 'num', 'steps', 'seed', 'best', 'replica'),
     'translate': ('input', 'output', 'direction', 'best', 'replica'),
     'animate': ('replica',),
     'evaluate': ('num', 'best', 'metrics', 'features', 'split', 'init_from'),
     'report': ('replica',),
     'compare': ('figure',),
     'export': ('best', 'replica', 'init_from'),
-}
+}  # fmt: skip
 ALWAYS = (
     'mode', 'workdir', 'compilation_cache', 'coordinator', 'num_processes', 'process_id',
     'rendezvous_seconds', 'requeue', *launcher.FLAGS,
@@ -128,7 +122,7 @@ LAYERS = flags.DEFINE_list('layers', None, 'Of which layers: 0-3,6 (--mode=direc
 SPACE = flags.DEFINE_string(
     'space', 'w', 'One style, w, or each layer its own, w+ (--mode=project).'
 )
-STEPS = flags.DEFINE_integer('steps', projection.STEPS, 'How many (--mode=project).', 1, HUGE)
+STEPS = flags.DEFINE_integer('steps', None, 'How many (--mode=project, score).', 1, HUGE)
 COMPILED = flags.DEFINE_string(
     'compilation_cache',
     os.path.join(os.environ.get('XDG_CACHE_HOME') or '~/.cache', 'gan_jax', 'compiled'),
@@ -154,8 +148,10 @@ FEATURES = flags.DEFINE_string(
     None,
     'classifier, inception:PATH or package.module:name (--mode=evaluate, --mode=project).',
 )
-SPLIT = flags.DEFINE_string('split', None, 'Real images of which split (--mode=evaluate).')
-INPUT = flags.DEFINE_string('input', None, 'A folder of pictures (--mode=translate, project).')
+SPLIT = flags.DEFINE_string('split', None, 'Which split (--mode=evaluate, score).')
+INPUT = flags.DEFINE_string(
+    'input', None, 'A folder of pictures (--mode=translate, project, score).'
+)
 OUTPUT = flags.DEFINE_string('output', None, 'Where what becomes of them goes.')
 DIRECTION = flags.DEFINE_string('direction', 'a_to_b', 'Or b_to_a (--mode=translate).')
 SWEEP = flags.DEFINE_string(
@@ -283,8 +279,8 @@ def run(mode: str) -> int:
         compare.compare(workdir, FIGURE.value)
     elif mode == 'export':
         export.export(workdir, best, replica)
-    elif mode in ('translate', 'project'):
-        if not (INPUT.value and OUTPUT.value):
+    elif mode in ('translate', 'project', 'score'):
+        if mode != 'score' and not (INPUT.value and OUTPUT.value):
             raise UserError('--input and --output are missing; give two folders')
         if not of_folder(mode, workdir):
             fail(f'no picture of {INPUT.value} could be read', 1)
@@ -304,12 +300,16 @@ def run(mode: str) -> int:
 
 
 def of_folder(mode: str, workdir: pathlib.Path) -> int:
-    """Translates or projects the pictures of a folder; returns how many could be read."""
+    """Translates, projects or scores pictures; returns how many could be read."""
     given: dict[str, Any] = {
         'input': INPUT.value, 'output': OUTPUT.value, 'best': BEST.value, 'replica': REPLICA.value
     }  # fmt: skip
     if mode == 'translate':
         return translate.translate(workdir, direction=DIRECTION.value, **given)
+    if mode == 'score':
+        return score.score(
+            workdir, split=SPLIT.value, num=NUM.value, steps=STEPS.value, seed=SEED.value, **given
+        )
     return project.project(
         workdir, space=SPACE.value, steps=STEPS.value, features=FEATURES.value, seed=SEED.value,
         label=LABEL.value, **given,

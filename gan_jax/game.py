@@ -147,7 +147,7 @@ class Game(NamedTuple):
         score, verdict: (params, aux, batch) -> logits [n], the discriminator's whole answer;
         map, synthesize: (params, aux, inputs) -> styles; (params, aux, styles) -> examples;
         a_to_b, b_to_a: (params, aux, sources [n, ...]) -> examples [n, ...];
-        classify, encode: (params, aux, examples).
+        classify, encode, reconstruct, features, anomaly: (params, aux, examples).
       simultaneous: whether each turn meets the other players as they were before the step.
     """
 

@@ -36,11 +36,12 @@ def shrunk(name, **changes):
     coloured = inputs.sourced(config) or config['dataset'].startswith('stacked:')
     channels = 3 if coloured else 1
     config['data'] |= {'channels': None if flat else channels, 'load_size': None}
-    for player in {'generator', 'discriminator', 'recognizer'} & config.keys():
+    for player in {'generator', 'discriminator', 'recognizer', 'encoder'} & config.keys():
         small = {'width': 4, 'max_width': 8, 'hidden': 8, 'features': [16, 8]}
         small |= {'depth': 3, 'layers': 1, 'blocks': 1}
         small |= {'attention': 8}
         small |= {'channel_base': 64, 'channel_max': 8, 'style_size': 8, 'mapping_layers': 2}
+        small |= {'size': 8} if player == 'encoder' else {}
         network = dict(config[player])
         config[player] = network | {key: x for key, x in small.items() if key in network}
     if 'latent' in config:
@@ -104,6 +105,8 @@ METHODS = {
     'semi_supervised': ('semi_supervised', {}),
     'biggan': ('biggan_digits', {}),
     'stylegan2': ('stylegan2_digits', STYLES),
+    'f_anogan': ('f_anogan', {}),
+    'ganomaly': ('ganomaly', {'penalties': LAZY_R1}),
     'pix2pix': ('pix2pix_emoji', {'feature_matching': 1.0, 'discriminator': MULTI_SCALE}),
     # L1's kinks, of which a cycle has thousands, make much of a rounding; squares have none.
     'cyclegan': ('cyclegan', {'pool_size': 20, 'distance': 'l2'}),

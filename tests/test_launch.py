@@ -44,6 +44,7 @@ READS = {
         'replica',
         'init_from',
     },
+    'score': {'input', 'output', 'split', 'num', 'steps', 'seed', 'best', 'replica'},
     'translate': {'input', 'output', 'direction', 'best', 'replica'},
     'animate': {'replica'},
     'evaluate': {'num', 'best', 'metrics', 'features', 'split', 'real', 'fake', 'init_from'},
@@ -142,7 +143,7 @@ def run(server, tmp_path_factory):
     ('words', 'said'),
     [
         (('--mode=trian',), "--mode 'trian' is unknown; the nearest valid name is 'train'"),
-        (('--steps=500',), 'only by --mode=project; leave it out, or give --config.steps=500'),
+        (('--steps=500',), '--mode=score; leave it out, or give --config.steps=500'),
             (('--step=500',), '--step is not a flag; did you mean'),
         (('--config=configs/dcgn.py',), 'did you mean configs/dcgan.py?'),
         (('--config=configs/dcgn.py', '--mode=sample', '--workdir='), 'configs/dcgan.py?'),

@@ -54,8 +54,9 @@ def computed(workdir):
 
 
 # Those of the others have the same networks and data; tests/test_config.py builds them. Those that
-# translate are trained in tests/test_image_to_image.py.
-SHARING = ('biggan', 'dragan', 'grid25', 'lsgan', 'pacgan')
+# translate are trained in tests/test_image_to_image.py, those that reconstruct in
+# tests/commands/test_score.py.
+SHARING = ('f_anogan', 'ganomaly', 'biggan', 'dragan', 'grid25', 'lsgan', 'pacgan')
 SHARING += ('stylegan2', 'stylegan2_cifar10', 'wgan')
 OF_SOURCES = [x for x in methods.CONFIGS if inputs.sourced(methods.load_config(x).to_dict())]
 TRAINED = [name for name in methods.CONFIGS if name not in (*SHARING, *OF_SOURCES)]

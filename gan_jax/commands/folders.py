@@ -87,7 +87,7 @@ def plan(
         long, or it cannot be written.
     """
     names = find_files(folder_in, folder_out)
-    root = _root(folder_in)
+    root = root_of(folder_in)
     outputs = {name: _output(root / name, name) for name in names}
     planned = Plan(root, folder_out, outputs, what, done)
     _check(planned)
@@ -101,7 +101,8 @@ def plan(
     return planned
 
 
-def _root(folder_in: pathlib.Path) -> pathlib.Path:
+def root_of(folder_in: pathlib.Path) -> pathlib.Path:
+    """The folder that names of files are relative to: itself, or that of a single file."""
     return folder_in if folder_in.is_dir() else folder_in.parent
 
 
@@ -190,7 +191,7 @@ def find_files(folder_in: pathlib.Path, folder_out: pathlib.Path) -> list[str]:
         raise UserError(f'--input={folder_in} does not exist; name a folder of images, or an image')
     if folder_out.exists() and not folder_out.is_dir():
         raise UserError(f'--output={folder_out} is not a folder; name one, it need not exist yet')
-    root, real = _root(folder_in), os.path.realpath
+    root, real = root_of(folder_in), os.path.realpath
     if real(root) == real(folder_out):
         raise UserError(
             f'--input and --output are the same folder, {folder_out}; give another --output'

@@ -26,8 +26,8 @@ SHOWN = 64  # pictures in the grid at most
 HEADINGS = ('original', 'projected')
 
 
-class _Read(NamedTuple):
-    """A picture, or why there is none.
+class Target(NamedTuple):
+    """A picture that is to be made.
 
     Attributes:
       picture: as it was read.
@@ -56,7 +56,7 @@ def project(
     input: str,
     output: str,
     space: str = 'w',
-    steps: int = projection.STEPS,
+    steps: int | None = None,
     features: str | None = None,
     seed: int = 0,
     label: int | None = None,
@@ -74,7 +74,7 @@ def project(
         pictures projection.npz ('styles' [n, layers, size], 'names', 'distances') and
         projection.png, pictures and projections side by side.
       space: 'w', one style for all layers, or 'w+', one for each.
-      steps: how many.
+      steps: how many, 1,000 by default.
       features: the network in whose features pictures are compared, as config.evaluation.features
         names it; by default the pictures themselves.
       seed: of the noise.
@@ -109,7 +109,9 @@ def project(
     smooth = network(experiment, features)
     with progress.lines("taking the styles' mean"):
         styles = projection.styles_of(game, variables, seed, label, parallel.everywhere)
-    problem = projection.Problem(game, smooth, styles.layers, space == 'w+', steps)
+    problem = projection.Problem(
+        game, smooth, styles.layers, space == 'w+', steps or projection.STEPS
+    )
     projector = projection.make_projector(
         problem, styles, experiment.modality.decode, parallel.everywhere
     )
@@ -158,9 +160,9 @@ def _project(
     for start in range(0, len(names), size):
         some = names[start : start + size]
         read = processes.on_first(
-            functools.partial(_read_all, planned.root, some, modality.shape, limit)
+            functools.partial(read_targets, planned.root, some, modality.shape, limit)
         )
-        good = {i: x.target for i, x in enumerate(read) if isinstance(x, _Read)}
+        good = {i: x.target for i, x in enumerate(read) if isinstance(x, Target)}
         result = None
         if good:
             targets = modality.encode(np.stack([*good.values()]))
@@ -174,18 +176,18 @@ def _project(
     return found
 
 
-def _read_all(
+def read_targets(
     root: pathlib.Path, names: list[str], shape: tuple[int, ...], limit: int
-) -> list[_Read | cleaning.BadRecord]:
+) -> list[Target | cleaning.BadRecord]:
     """The pictures as targets; of each that cannot be used, why."""
 
-    def read(name: str) -> _Read | cleaning.BadRecord:
+    def read(name: str) -> Target | cleaning.BadRecord:
         try:
             picture = translate.read(root / name, shape[-1], limit)
         except cleaning.BadRecord as error:
             return error
         pixels = transforms.denormalize(picture.source)
-        return _Read(picture, transforms.fit(pixels, shape[0], shape[-1]))
+        return Target(picture, transforms.fit(pixels, shape[0], shape[-1]))
 
     return [read(name) for name in names]
 
@@ -193,7 +195,7 @@ def _read_all(
 def _note(
     planned: folders.Plan,
     name: str,
-    read: _Read | cleaning.BadRecord,
+    read: Target | cleaning.BadRecord,
     result: projection.Projection | None,
     found: _Found,
 ) -> None:

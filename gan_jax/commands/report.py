@@ -18,7 +18,7 @@ from gan_jax.errors import one_line
 from gan_jax.modalities import Modality
 from gan_jax.report import confusion, diagnostics
 from gan_jax.runtime import files, metric_writer, names, processes, progress, replicas
-from gan_jax.sampling import animation, sampler, translation
+from gan_jax.sampling import animation, reconstruction, sampler, translation
 
 FILE = 'report.html'
 NUMBERS = ('ema', 'raw', 'baseline', 'stderr', 'real')  # what is known of a figure
@@ -199,6 +199,8 @@ def _pictures(experiment: experiment_lib.Experiment, variables: Any, seed: int) 
     """What the checkpoint makes, beside real examples, where single ones can be looked at."""
     if experiment.modality.thumbnails is None:
         return {}
+    if reconstruction.reconstructs(experiment.game):
+        return _reconstructions(experiment, variables)
     if translation.translates(experiment.game):
         return _translations(experiment, variables)
     return _samples(experiment, variables, seed)
@@ -215,6 +217,18 @@ def _translations(experiment: experiment_lib.Experiment, variables: Any) -> dict
         'real': files.png(modality.picture(real[:SHOWN])),
         'generated': files.png(modality.picture(made[:SHOWN])),
         'blind': tuple(_singles(modality, x[SHOWN:]) for x in (real, made)),
+    }
+
+
+def _reconstructions(experiment: experiment_lib.Experiment, variables: Any) -> dict[str, Any]:
+    """Examples beside their reconstructions."""
+    dataset, modality = experiment.shown, experiment.modality
+    order = np.random.default_rng(experiment.config['seed']).permutation(len(dataset))
+    real = dataset.batch(order[:SHOWN])['real']
+    made = sampler.make_sampler(experiment.game, modality)(*variables, modality.encode(real))
+    return {
+        'real': files.png(modality.picture(real)),
+        'generated': files.png(modality.picture(made)),
     }
 
 

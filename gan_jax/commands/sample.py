@@ -13,7 +13,15 @@ from gan_jax.config import saved
 from gan_jax.config.checks import check_name
 from gan_jax.errors import UserError
 from gan_jax.runtime import files, parallel, processes, progress, replicas
-from gan_jax.sampling import animation, loops, mixing, sampler, translation, traversal
+from gan_jax.sampling import (
+    animation,
+    loops,
+    mixing,
+    reconstruction,
+    sampler,
+    translation,
+    traversal,
+)
 
 SHOWN = 1000  # samples in a picture at most
 PAIRS, STEPS = 8, 10  # of interpolations: rows and columns
@@ -66,6 +74,8 @@ def sample(
         raise UserError(
             f'{workdir} translates; use --mode=translate --input=FOLDER --output=FOLDER'
         )
+    if reconstruction.reconstructs(game):
+        raise UserError(f'{workdir} reconstructs examples and makes no samples; use --mode=score')
     if film is not None:
         _check_film(film, experiment)
     draw = drawing(experiment, seed, truncation, label)

@@ -96,6 +96,15 @@ def units(what: str, value: Any) -> None:
         check_number(f'{what}, of which {one!r} is one,', one, int, 1, HUGE)
 
 
+def classes(what: str, value: Any) -> None:
+    """A sequence of classes, by their names or their places from 0."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise UserError(f'{what}={value!r} must be a tuple of classes, such as (3,); () is all')
+    for one in value:
+        if not isinstance(one, str):
+            check_number(f'{what}, of which {one!r} is one,', one, int, 0, HUGE)
+
+
 def one_of(*valid: Any) -> Check:
     """One of a few values."""
 
@@ -140,6 +149,7 @@ COMMON: dict[str, Check] = {
     'init_from': optional(text),
     'data.split': word,
     'data.labelled': whole(0, HUGE),
+    'data.only_classes': classes,
     'data.channels': one_of(1, 3, None),
     'data.max_bad': SHARE,
     'data.min_size': whole(1, LONGEST),

@@ -39,6 +39,7 @@ def default() -> ml_collections.ConfigDict:
         {
             'split': 'train',
             'labelled': 0,  # so many examples' labels are known, of each class as many; 0: all
+            'only_classes': (),  # names or places of those that are kept; (): all
             'channels': config_dict.placeholder(int),  # 1, 3, or None: the data set's own
             'max_bad': 0.01,  # the share of unusable files that is borne
             'min_size': 8,  # smaller images are unusable

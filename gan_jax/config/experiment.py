@@ -19,10 +19,7 @@ from gan_jax.evaluation import evaluator, extractors, labels
 from gan_jax.modalities import Modality
 from gan_jax.runtime import buckets, checkpoint, parallel, replicas
 from gan_jax.runtime import cache as cache_lib
-from gan_jax.sampling import sampler, translation
-
-# What a config says of the generator's losses that need more than logits.
-HEADS = ('feature_matching', 'class_head', 'information', 'matching')
+from gan_jax.sampling import reconstruction, sampler, translation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +75,10 @@ class Experiment:
         """What evaluations compare samples with; None if that is what is trained on."""
         return inputs.load_held_out(self.config)
 
+    def scored(self, split: str) -> data.Dataset:
+        """A split with all its classes, see `inputs.load_scored`."""
+        return inputs.load_scored(self.config, split)
+
     @property
     def shown(self) -> data.Dataset:
         """What pictures are of: to translate, held-out data if there are any."""
@@ -125,7 +126,7 @@ class Experiment:
         wanted = jax.eval_shape(self.game.init, jax.random.key(0), self.example)
         is_run = trained.is_run(where)
         given = restore(where).variables(0) if is_run else trained.read(where, wanted)
-        return trained.fitted(where, given, wanted)
+        return trained.fitted(where, given, wanted, trained.constant(self.game))
 
     def check_weights(self) -> None:
         """Raises UserError if `init_from` names weights that cannot be read or do not fit."""
@@ -151,6 +152,8 @@ class Experiment:
         if translation.translates(self.game):
             made_of = self.sources(self.shown, places)
             return real, translation.make_picture(self.game, self.modality, made_of)
+        if reconstruction.reconstructs(self.game):
+            return real, reconstruction.make_picture(self.game, self.modality, real)
         drawn = sampler.draw_inputs(self.game, seed, num)
         return real, sampler.make_picture(self.game, self.modality, real, drawn)
 
@@ -267,6 +270,7 @@ def check(config: Mapping[str, Any]) -> Callable[..., game_lib.Game]:
     draft = make_game(shape=None)
     inputs.check_sources(config, draft)
     inputs.check_labelled(config, draft)
+    inputs.check_constant(config, draft)
     resolve.build_optimizers(config, draft)
     return make_game
 
@@ -281,9 +285,8 @@ def build(config: Mapping[str, Any]) -> Experiment:
     """
     config = defaults.renewed(config)
     make_game = check(config)
-    init_config = {}
-    if config['init_from']:
-        init_config = trained.record(buckets.at(config['init_from']))
+    where = config['init_from']
+    init_config = trained.record(buckets.at(where)) if where else {}
     fed = inputs.load_fed(config)
     dataset = inputs.as_shown(config, fed)
     settings = modalities.settings_of(dataset)
@@ -327,9 +330,8 @@ def _assembled(config: dict[str, Any], make_game: Callable[..., game_lib.Game]) 
     if baseline is not None:
         fit.check_baseline(baseline, inputs.source_shape(modality, degrade), modality.shape)
     example = inputs.example(config, game, modality, degrade)
-    generator = config['generator']['name']
-    heads = any(config.get(key) for key in HEADS)
-    fit.check_networks(game, example, modality.name, generator, heads)
+    heads = any(config.get(key) for key in fit.HEADS)
+    fit.check_networks(game, example, modality.name, config['generator']['name'], heads)
     optimizers, decays = resolve.build_optimizers(config, game)
     aligned = inputs.aligned(config, held_out=True)
     return Experiment(

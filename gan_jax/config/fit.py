@@ -17,8 +17,11 @@ from gan_jax.evaluation import evaluator, labels
 from gan_jax.game import Game
 from gan_jax.runtime import parallel
 from gan_jax.sampling import sampler
+from gan_jax.sampling.reconstruction import reconstructs
 
 STATISTICS, MEAN = 'batch_stats', 'mean'  # flax's names
+# What a config says of the generator's losses that need more than logits.
+HEADS = ('feature_matching', 'class_head', 'information', 'matching')
 # Evidence that not all data or games have, and what has it.
 CONDITIONS = {
     'mixture': 'points drawn from a mixture, as config.dataset=ring8 is',
@@ -46,7 +49,7 @@ def check_networks(
 
     def make() -> Any:
         params, aux = jax.eval_shape(game.init, jax.random.key(0), example)
-        made_of = example.get('source')
+        made_of = example['real'] if reconstructs(game) else example.get('source')
         if made_of is None:
             rng = jax.random.split(jax.random.key(0), 1)
             made_of = jax.eval_shape(game.functions['prior'], rng)
@@ -185,6 +188,11 @@ def check_evidence(names: Sequence[str], real: Dataset, game: Game, held_out: bo
       game: the run's.
       held_out: whether that is another split than what is trained on.
     """
+    if reconstructs(game):
+        raise UserError(
+            'this game makes no samples, and its reconstructions are compared with their own '
+            'originals by --mode=score alone; leave config.eval_every at 0'
+        )
     absent = set() if sampler.draws_labels(game) else {'fake_labels'}
     absent |= set() if real.mixture else {'mixture'}
     absent |= set() if len(real.class_names) > 1 else {'real_labels'}

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax import augment, data, keys
+from gan_jax.config import trained
 from gan_jax.config.checks import (
     check_arguments,
     check_options,
@@ -47,8 +48,10 @@ def load_fed(config: Mapping[str, Any]) -> data.Dataset:
             'such as --config.dataset=folder:PATH'
         )
     options = dict(config['data'])
-    size, labelled = options.pop('load_size') or config['image_size'], options.pop('labelled')
+    size = options.pop('load_size') or config['image_size']
+    labelled, classes = options.pop('labelled'), options.pop('only_classes')
     loaded = data.load(config['dataset'], image_size=size, share=own_share(), **options)
+    loaded = loaded.only(classes) if classes else loaded
     return data.few_labels(loaded, labelled) if labelled else loaded
 
 
@@ -80,6 +83,26 @@ def load_held_out(config: Mapping[str, Any]) -> data.Dataset | None:
         if split or other:
             raise
         return None
+
+
+def load_scored(config: Mapping[str, Any], split: str) -> data.Dataset:
+    """A split of the data set that is evaluated, with all its classes.
+
+    Raises:
+      UserError: if there is none, or what is trained on is a part of it.
+    """
+    name = config['evaluation']['dataset'] or config['dataset']
+    trained = config['data']['split']
+    alike = name == config['dataset'] and split.partition('[')[0] == trained.partition('[')[0]
+    slices = '[' in split and '[' in trained  # which may be different parts
+    if alike and (split == trained or not slices):
+        raise UserError(
+            f'--split={split}: {name} {trained} is what this run was trained on, so its scores '
+            f'would say nothing of others; name another split'
+        )
+    data_of = {**config['data'], 'only_classes': (), 'split': split}
+    changed = {**config, 'dataset': name, 'data': data_of}
+    return as_shown(changed, load_fed(changed))
 
 
 def aligned(config: Mapping[str, Any], held_out: bool = False) -> bool:
@@ -170,6 +193,16 @@ def check_labelled(config: Mapping[str, Any], game: Game) -> None:
         raise UserError(
             f'config.game={config["game"]!r} learns from few labels; say how many in '
             f'config.data.labelled, 100, say'
+        )
+
+
+def check_constant(config: Mapping[str, Any], game: Game) -> None:
+    """Raises UserError if players that no turn moves are taken from nowhere."""
+    names = trained.constant(game)
+    if names and not config['init_from']:
+        raise UserError(
+            f'config.game={config["game"]!r} trains no {" and no ".join(names)}; give '
+            f'--config.init_from=WORKDIR, a run that has trained them, of wgan_gp, say'
         )
 
 

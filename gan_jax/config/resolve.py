@@ -218,6 +218,7 @@ _RESOLVE = {
     'generator': _network,
     'discriminator': _network,
     'recognizer': _network,
+    'encoder': _network,
     'latent': _prior,
     'class_head': class_heads.class_head,
     'information': class_heads.information,

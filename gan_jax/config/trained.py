@@ -6,7 +6,7 @@ What `config.init_from` names is one of three things: the work directory of a ru
 
 import hashlib
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -15,6 +15,7 @@ from flax import traverse_util
 
 from gan_jax.config import saved
 from gan_jax.errors import UserError
+from gan_jax.game import Game
 from gan_jax.networks.stylegan2 import official
 from gan_jax.networks.torch_files import modules
 from gan_jax.runtime import buckets, files, tensor_files
@@ -143,19 +144,32 @@ def read(where: pathlib.Path, wanted: Any) -> Any:
     return params, aux
 
 
-def fitted(where: pathlib.Path, given: Any, wanted: Any) -> tuple[Any, Any]:
+def constant(game: Game) -> list[str]:
+    """The players of a game that no turn moves, and that so have to come from elsewhere."""
+    return [name for name in ('discriminator', 'generator') if name not in game.movers]
+
+
+def fitted(
+    where: pathlib.Path, given: Any, wanted: Any, needed: Collection[str] = ()
+) -> tuple[Any, Any]:
     """(params, aux) of the players that a game has, too, if they have its shapes.
 
     Args:
       where: what `init_from` names.
       given: (params, aux) of other players.
       wanted: (params, aux) of the game, of which only shapes are looked at.
+      needed: players that have to be among them.
 
     Raises:
-      UserError: if there is none, or one has other shapes.
+      UserError: if there is none, one of the needed is missing, or one has other shapes.
     """
     params, aux = given
     shared = sorted(params.keys() & wanted[0].keys())
+    for name in sorted({*needed} - {*shared}):
+        raise UserError(
+            f'config.init_from={where} has no {name}, which this game does not train; name a run '
+            f'of a GAN, such as wgan_gp'
+        )
     if not shared:
         raise UserError(
             f'config.init_from={where} has the players {", ".join(sorted(params))}, and this '

@@ -1,7 +1,7 @@
 """Data: load a set once, draw batches without end, and go between uint8 and [-1, 1]."""
 
 from gan_jax.data.batching import batch_at, batches
-from gan_jax.data.dataset import Dataset, chunk_size
+from gan_jax.data.dataset import Dataset, chunk_size, class_places
 from gan_jax.data.labelled import few_labels
 from gan_jax.data.loading import load, load_as_is
 from gan_jax.data.share import Share
@@ -15,6 +15,7 @@ __all__ = [
     'batch_at',
     'batches',
     'chunk_size',
+    'class_places',
     'denormalize',
     'few_labels',
     'load',

@@ -3,13 +3,13 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from gan_jax.data import synthetic
-from gan_jax.errors import UserError
+from gan_jax.errors import UserError, nearest
 
 Batch = dict[str, np.ndarray]
 
@@ -20,6 +20,7 @@ CHUNK, NUMBERS = 500, 2**24
 # Which split of points has how many, and the seed that they are drawn from.
 POINTS = {'train': (100_000, 0), 'test': (10_000, 1)}
 STACKS_TO_TRAIN, STACKS_ELSE = 128_000, 26_000
+LISTED = 20  # classes in a message
 MOST_CLASSES = 100  # of a set to stack: the stacks have a million then
 
 
@@ -112,6 +113,32 @@ class Dataset:
         """
         return dataclasses.replace(make(self), own=self.own and make(self.own))
 
+    def only(self, classes: Sequence[int | str]) -> 'Dataset':
+        """The examples of some classes; labels and class names stay as they are.
+
+        Args:
+          classes: their places or names.
+
+        Raises:
+          UserError: if there is no such class, or it has no examples.
+        """
+        labels = class_places(self, classes)
+        kept = np.flatnonzero(np.isin(self.labels, labels))
+        names = ','.join(self.class_names[label] for label in labels)
+        if not len(kept):
+            raise UserError(
+                f'config.data.only_classes={tuple(classes)}: {self.name} has no examples of '
+                f'{names}; name another class or split'
+            )
+        return self.remade(
+            lambda whole: dataclasses.replace(
+                whole,
+                name=f'{self.name}[{names}]',
+                labels=self.labels[kept],
+                fetch=lambda places: whole.fetch(kept[places]),
+            )
+        )
+
     def cropped(self, size: int) -> 'Dataset':
         """The middle [size, size] of every image."""
 
@@ -132,6 +159,43 @@ class Dataset:
             )
 
         return self.remade(make)
+
+
+def class_places(dataset: Dataset, classes: Sequence[int | str]) -> list[int]:
+    """The labels of classes that are given by their places or names, sorted.
+
+    Raises:
+      UserError: if there is no such class.
+    """
+    return sorted({_place(dataset, one) for one in classes})
+
+
+def _place(dataset: Dataset, one: int | str) -> int:
+    """The label of a class that is given by its place or its name.
+
+    Raises:
+      UserError: if there is none.
+    """
+    names = dataset.class_names
+    if len(names) < 2:
+        raise UserError(
+            f'config.data.only_classes: {dataset.name} has no classes; leave it empty, or name '
+            f'another data set'
+        )
+    if isinstance(one, str) and one in names:
+        return names.index(one)
+    if not isinstance(one, str) and one < len(names):
+        return int(one)
+    near = (
+        f'the nearest name is {nearest(one, names)!r}'
+        if isinstance(one, str)
+        else (f'their places are 0 to {len(names) - 1}')
+    )
+    every = f' (all: {", ".join(names)})' if len(names) <= LISTED else ''
+    raise UserError(
+        f'config.data.only_classes: {dataset.name} has {len(names)} classes, and none is {one!r}; '
+        f'{near}{every}'
+    )
 
 
 def points(name: str, split: str = 'train') -> Dataset:

@@ -16,7 +16,7 @@ from gan_jax.game import Aux, Batch, Game, Params
 from gan_jax.games import class_heads
 from gan_jax.games.adversary import Adversary
 from gan_jax.games.class_heads import BothTerms, ClassHead
-from gan_jax.games.network import Network, Role, begin
+from gan_jax.games.network import Network, Role, begin, features, generate
 from gan_jax.games.turns import Opponent, Scene, adversarial_turns
 from gan_jax.networks import verdict
 
@@ -52,7 +52,8 @@ def make(
       prior: (keys [n], **options) -> inputs;
       sample: (params, aux, inputs) -> examples [n, ...] as networks see them;
       score, verdict: (params, aux, batch) -> logits [n], the discriminator's answer; a
-      discriminator of packs is shown packs of one example repeated.
+      discriminator of packs is shown packs of one example repeated;
+      features: (params, aux, examples) -> what the discriminator's logit is read off, [n, ...].
 
     Raises:
       ValueError: if there is a class head, and the generator asks for no label.
@@ -109,12 +110,12 @@ def with_terms(
     def score(params: Params, aux: Aux, batch: Batch) -> Any:
         return verdict.per_example(judge(params, aux, batch).logits)
 
+    seen = Role(features(discriminator), 'discriminator')
+
+    def look(params: Params, aux: Aux, examples: Any) -> Any:
+        return seen(params, aux, adversary.repeated(examples), train=False)[0]
+
     turns = adversarial_turns(show, [opponent], **terms, generator_every=generator_every)
     functions = {'prior': prior, 'sample': sample, 'score': score, 'verdict': judge}
+    functions['features'] = look
     return Game(init, turns, functions, simultaneous)
-
-
-def generate(role: Role, params: Params, aux: Aux, inputs: Mapping[str, Any], **options: Any):
-    """The generator's answer to a latent and what it asks for beside it."""
-    named = {name: x for name, x in inputs.items() if name != 'latent'}
-    return role(params, aux, inputs['latent'], **named, **options)

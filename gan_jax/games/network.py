@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 
 import chex
 import flax.linen as nn
+import jax
 
 from gan_jax import keys
 from gan_jax.game import Aux, Params
+from gan_jax.networks import verdict
 
 OURS = ('self', 'train', 'rng')
 
@@ -72,6 +74,55 @@ def of_module(module: nn.Module, method: str = '__call__') -> Network:
 
     asks &= getattr(module, 'asks', asks)
     return Network(init, apply, asks, module)
+
+
+def features(discriminator: Network) -> Network:
+    """A discriminator as far as its features.
+
+    They are what its verdict calls so, or else what its last dense layer is given. In evaluation
+    each example passes by itself: where a discriminator compares the examples of a batch, it is
+    given batches of one, so that no feature depends on other examples.
+
+    Returns:
+      The same network with features [n, ...] for an output.
+
+    Raises:
+      ValueError: the network's functions, if it has neither.
+    """
+
+    def judged(params, collections, *inputs, **options):
+        dense: list[Any] = []
+
+        def watch(call: Callable, args: Sequence[Any], kwargs: Any, context: Any) -> Any:
+            output = call(*args, **kwargs)
+            if context.method_name == '__call__' and _is_dense(context.module):
+                dense.append(args[0])
+            return output
+
+        with nn.intercept_methods(watch):
+            output, collections = discriminator.apply(params, collections, *inputs, **options)
+        found = verdict.of(output).features
+        if found is None and not dense:
+            raise ValueError('the discriminator has no features: it ends in no dense layer')
+        return (dense[-1] if found is None else found), collections
+
+    def apply(params, collections, examples, *, rng=None, train=True, **named):
+        if train:
+            return judged(params, collections, examples, rng=rng, train=True, **named)
+
+        def alone(example: Any) -> Any:
+            one = jax.tree.map(lambda x: x[None], example)
+            found, _ = judged(params, collections, one, train=False, **named)
+            return jax.tree.map(lambda x: x[0], found)
+
+        return jax.vmap(alone)(examples), collections
+
+    return discriminator._replace(apply=apply)
+
+
+def _is_dense(module: nn.Module) -> bool:
+    kernel: Any = module.get_variable('params', 'kernel')
+    return kernel is not None and len(kernel.shape) == 2
 
 
 class Role(NamedTuple):
@@ -136,3 +187,9 @@ def begin(
         else:
             params[role.player], aux[role.player] = own, collections
     return params, aux
+
+
+def generate(role: Role, params: Params, aux: Aux, inputs: Mapping[str, Any], **options: Any):
+    """The generator's answer to a latent and what it asks for beside it."""
+    named = {name: x for name, x in inputs.items() if name != 'latent'}
+    return role(params, aux, inputs['latent'], **named, **options)

@@ -33,7 +33,7 @@ from gan_jax import keys
 from gan_jax.game import Aux, Batch, Game, Params, Turn
 from gan_jax.games import gan
 from gan_jax.games.adversary import Adversary
-from gan_jax.games.network import Network, Role
+from gan_jax.games.network import Network, Role, generate
 
 PLACE = 'path_length'
 
@@ -100,7 +100,7 @@ def make(
     )
 
     def to_styles(params: Params, aux: Aux, inputs: Batch) -> Any:
-        return gan.generate(style, params, aux, inputs, train=False)[0]
+        return generate(style, params, aux, inputs, train=False)[0]
 
     def synthesize(params: Params, aux: Aux, styles: Any, noise: Any = None) -> Any:
         return synthesis(params, aux, styles, train=False, noise=noise)[0]
@@ -157,7 +157,7 @@ def path_length_loss(
     few = slice(None, None, path_length.shrink)
     rng = rng[few]
     told = {name: x[few] for name, x in batch.items() if name in style.network.asks}
-    styles, aux = gan.generate(style, params, aux, {**prior(rng), **told})
+    styles, aux = generate(style, params, aux, {**prior(rng), **told})
     penalties, mean = path_length.function(
         lambda w: synthesis(params, aux, w, rng=rng)[0],
         styles,

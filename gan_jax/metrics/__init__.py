@@ -1,6 +1,6 @@
 """How good samples are: pure functions of arrays."""
 
-from gan_jax.metrics.classification import classification_accuracy
+from gan_jax.metrics.classification import auroc, average_precision, classification_accuracy
 from gan_jax.metrics.diversity import (
     class_entropy,
     diversity_ratio,
@@ -53,6 +53,8 @@ __all__ = [
     'Moments',
     'add_moments',
     'as_many',
+    'auroc',
+    'average_precision',
     'class_entropy',
     'classification_accuracy',
     'confusion_matrix',

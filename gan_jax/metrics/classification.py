@@ -1,4 +1,4 @@
-"""Whether a classifier that has seen generated examples only knows the real ones."""
+"""How well classes are told apart: by a classifier of generated examples, or by a score."""
 
 import chex
 import numpy as np
@@ -57,3 +57,68 @@ def classification_accuracy(
     weights = np.linalg.solve(square, x.T @ (targets - share) / len(x))
     named = classes[(tested @ weights + share).argmax(axis=1)]
     return float(np.mean(named == np.asarray(real_labels)))
+
+
+def _ranked(scores: chex.Array, positive: chex.Array) -> tuple[np.ndarray, np.ndarray]:
+    """How many positives and how many others have each score, the highest scores first."""
+    scores, positive = np.asarray(scores, np.float64), np.asarray(positive, bool)
+    chex.assert_rank(scores, 1)
+    chex.assert_equal_shape([scores, positive])
+    if not np.isfinite(scores).all():
+        raise ValueError('a score is not finite')
+    if positive.all() or not positive.any():
+        raise ValueError(f'all of {len(positive)} examples are of one kind; both are needed')
+    _, places = np.unique(-scores, return_inverse=True)
+    hits, others = (
+        np.bincount(places[x], minlength=places.max() + 1) for x in (positive, ~positive)
+    )
+    return hits, others
+
+
+def auroc(scores: chex.Array, positive: chex.Array) -> float:
+    """The area under the receiver operating characteristic.
+
+    P(s > s') + P(s = s') / 2, s the score of a positive example and s' that of another one, both
+    drawn by chance. 0.5 is chance; 1 where every positive example has a higher score.
+
+    Source: The Meaning and Use of the Area under a ROC Curve (Hanley and McNeil, 1982).
+
+    Args:
+      scores: [n].
+      positive: whether an example is one of those that should have high scores, booleans [n].
+
+    Returns:
+      A share in [0, 1], exact with ties.
+
+    Raises:
+      AssertionError: if the shapes do not fit.
+      ValueError: if a score is not finite, or there are not both kinds of examples.
+    """
+    hits, others = _ranked(scores, positive)
+    below = others.sum() - np.cumsum(others)  # with lower scores
+    return float((hits * (below + others / 2)).sum() / (hits.sum() * others.sum()))
+
+
+def average_precision(scores: chex.Array, positive: chex.Array) -> float:
+    """The area under the curve of precision and recall, as a sum of steps.
+
+    sum_t (R_t - R_(t-1)) P_t over the scores t that occur, from the highest on: P_t and R_t are the
+    precision and the recall of calling positive what has a score of t or more. Chance is the share
+    of positive examples. No trapezoids, whose area is too large.
+
+    Source: The Relationship Between Precision-Recall and ROC Curves (Davis and Goadrich, 2006).
+
+    Args:
+      scores: [n].
+      positive: as `auroc` has it.
+
+    Returns:
+      A share in (0, 1], exact with ties.
+
+    Raises:
+      AssertionError: if the shapes do not fit.
+      ValueError: if a score is not finite, or there are not both kinds of examples.
+    """
+    hits, others = _ranked(scores, positive)
+    found, called = np.cumsum(hits), np.cumsum(hits + others)
+    return float((hits * found / called).sum() / hits.sum())

@@ -17,14 +17,12 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from jax import lax
 
 from gan_jax import keys
 from gan_jax.arrays import floats
 from gan_jax.game import Game
 from gan_jax.runtime import parallel
-from gan_jax.sampling import sampler
+from gan_jax.sampling import sampler, search
 
 DRAWS = 10_000  # styles, of which the mean and the spread are taken
 STEPS = 1_000
@@ -33,7 +31,6 @@ NOISE, NOISE_RAMP = 0.05, 0.75  # that styles have, in their spread, and the sha
 REGULARIZATION = 1e5
 SMALLEST = 8  # pixels of a noise map that is not halved any more
 TOGETHER = 16  # examples at a time
-AT_ONCE = 50  # steps to a call; on CPUs one, where convolutions inside a loop are slow
 
 Smooth = tuple[Any, Callable[[Any, jax.Array], jax.Array]]
 # What examples are compared in if there is no network: themselves.
@@ -208,8 +205,7 @@ class Problem(NamedTuple):
         }
         features = floats(self.smooth[1](of_network, target))
         return {
-            'trained': trained,
-            'moments': (jax.tree.map(jnp.zeros_like, trained),) * 2,
+            **search.begun(trained),
             'features': features,
             'first': self.compare(shared, trained, features)[0],
             'key': jax.random.key_data(keys.of_name(root, 'styles')),
@@ -231,13 +227,10 @@ class Problem(NamedTuple):
                 total += REGULARIZATION * jnp.sum(noise_regularization(maps))
             return total
 
-        gradients = jax.grad(loss)(state['trained'])
-        before = optax.ScaleByAdamState(number.astype(jnp.float32), *state['moments'])
-        updates, adam = optax.scale_by_adam().update(gradients, before)
-        rate = learning_rate(progress)
-        trained = jax.tree.map(lambda x, y: x - rate * y, state['trained'], updates)
+        state = search.descended(loss, state, number, learning_rate(progress))
+        trained = state['trained']
         trained = {**trained, 'noise': jax.tree.map(normalized, trained['noise'])}
-        return {**state, 'trained': trained, 'moments': (adam.mu, adam.nu)}
+        return {**state, 'trained': trained}
 
 
 def together(shape: tuple[int, ...], num: int) -> int:
@@ -269,30 +262,19 @@ def make_projector(
       networks see them; tell(text) is told how far it is. What becomes of an example depends on it
       and on its key alone.
     """
-    several = 1 if jax.default_backend() == 'cpu' else AT_ONCE
-
-    def steps(shared: Any, state: Any) -> Any:
-        shared, numbers = shared
-        if len(numbers) == 1:
-            return problem.step(shared, state, numbers[0])
-        return lax.scan(lambda x, i: (problem.step(shared, x, i), None), state, numbers)[0]
 
     def end(shared: Any, state: Any) -> Any:
         distances, examples = problem.compare(shared, state['trained'], state['features'])
         return distances, decode(examples)
 
-    begin, advance, finish = compiled(problem.begin), compiled(steps), compiled(end)
+    find = search.make(problem.begin, problem.step, end, problem.steps, compiled)
 
     def project(
         params: Any, aux: Any, targets: Any, rng: chex.PRNGKey, tell: Callable[[str], object]
     ) -> Projection:
         shared = (params, aux), problem.smooth[0], (styles.mean, np.float32(styles.spread))
-        state = begin(shared, {'target': targets, 'key': jax.random.key_data(rng)})
-        for first in range(0, problem.steps, several):
-            tell(f'step {first + 1} of {problem.steps}')
-            numbers = np.arange(first, min(first + several, problem.steps), dtype=np.int32)
-            state = advance((shared, numbers), state)
-        distances, examples = finish(shared, state)
+        given = {'target': targets, 'key': jax.random.key_data(rng)}
+        state, (distances, examples) = find(shared, given, tell)
         found = np.asarray(state['trained']['styles'])
         every = np.broadcast_to(found, (len(found), problem.layers, found.shape[-1]))
         return Projection(every, *(np.asarray(x) for x in (examples, distances, state['first'])))

@@ -21,8 +21,12 @@ NUMBERS = 1_200_000  # of inputs to a call
 
 
 def generate(game: Game) -> Callable[..., jax.Array]:
-    """(params, aux, inputs) -> what a game makes: samples of a prior's draws, or translations."""
-    return game.functions['sample' if 'sample' in game.functions else 'a_to_b']
+    """(params, aux, inputs) -> what a game makes.
+
+    These are samples of a prior's draws, or translations, or reconstructions of examples.
+    """
+    names = ('sample', 'a_to_b', 'reconstruct')
+    return next(game.functions[name] for name in names if name in game.functions)
 
 
 def count(inputs: Any) -> int:

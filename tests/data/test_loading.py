@@ -171,3 +171,37 @@ def test_arrays_to_compare_are_held_once(tmp_path):
     tracemalloc.stop()
     assert len(dataset) == 2000
     assert peak < 1.5 * images.nbytes
+
+
+def test_some_classes_are_kept_with_their_labels():
+    whole = numbered(10)
+    kept = whole.only((2, '0'))
+    assert kept.name == 'numbered[0,2]'
+    assert kept.class_names == whole.class_names
+    assert kept.labels.tolist() == [0, 2, 0, 2, 0, 2, 0]
+    batch = kept.batch(np.array([1, 6, 0]))
+    assert numbers(batch) == [2, 9, 0]
+    assert batch['label'].tolist() == [2, 0, 0]
+    assert len(kept.cropped(4)) == 7
+
+
+@pytest.mark.parametrize(
+    ('classes', 'said'),
+    [
+        ((3,), 'has 3 classes, and none is 3; their places are 0 to 2'),
+        (('one',), "none is 'one'; the nearest name is "),
+        (('1', 7), 'none is 7'),
+    ],
+)
+def test_a_class_that_there_is_not_is_named(classes, said):
+    with pytest.raises(UserError, match=said) as info:
+        numbered(10).only(classes)
+    assert '(all: 0, 1, 2)' in str(info.value)
+
+
+def test_a_class_without_examples_or_a_set_without_classes_is_refused():
+    with pytest.raises(UserError, match=r'numbered\[0,1\] has no examples of 2; name'):
+        numbered(10).only((0, 1)).only((2,))
+    plain = data.load(sources.from_arrays('plain', np.zeros((4, 8, 8, 1), np.uint8)), image_size=8)
+    with pytest.raises(UserError, match='plain has no classes; leave it empty'):
+        plain.only((0,))

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from gan_jax import keys
-from gan_jax.games.network import Role, begin, of_module
+from gan_jax.games.network import Role, begin, features, of_module
+from gan_jax.networks import verdict
 
 X = np.arange(6, dtype=np.float32).reshape(3, 2)
 RNG = keys.per_example(jax.random.key(0), 3)
@@ -185,3 +186,41 @@ def test_a_module_may_say_what_it_asks_for():
         asked = {'label'} if told else set()
         assert whole.asks == whole.method('begin').asks == asked
         assert whole.method('end').asks == set()
+
+
+class Comparing(nn.Module):
+    """x -> 3 x and how far it is from the batch's mean -> logit."""
+
+    heads: bool = False
+
+    @nn.compact
+    def __call__(self, x, train):
+        apart = jnp.abs(x - x.mean(axis=0, keepdims=True))
+        shown = nn.Dense(4)(jnp.concatenate([3 * x, apart], axis=-1))
+        logit = nn.Dense(1)(jnp.concatenate([3 * x, apart], axis=-1))[:, 0]
+        return verdict.Verdict(logit, shown) if self.heads else logit
+
+
+def test_features_are_what_the_last_dense_layer_is_given():
+    network = of_module(Comparing())
+    params, aux = network.init(jax.random.key(0), X)
+    found, _ = features(network).apply(params, aux, X, train=True)
+    np.testing.assert_allclose(found, np.concatenate([3 * X, np.abs(X - X.mean(0))], -1))
+
+
+def test_in_evaluation_no_feature_depends_on_other_examples():
+    """Of a batch of one the mean is the example."""
+    network = of_module(Comparing())
+    params, aux = network.init(jax.random.key(0), X)
+    found, _ = jax.jit(lambda x: features(network).apply(params, aux, x, train=False))(X)
+    np.testing.assert_allclose(found, np.concatenate([3 * X, 0 * X], -1))
+
+
+def test_features_of_a_verdict_come_first_and_without_either_there_are_none():
+    network = of_module(Comparing(heads=True))
+    params, aux = network.init(jax.random.key(0), X)
+    found, _ = features(network).apply(params, aux, X, train=True)
+    np.testing.assert_array_equal(found, network.apply(params, aux, X)[0].features)
+    plain = of_module(Plain())
+    with pytest.raises(ValueError, match='ends in no dense layer'):
+        features(plain).apply(*plain.init(jax.random.key(0), X), X, train=True)

@@ -52,3 +52,48 @@ def test_what_it_refuses():
         metrics.classification_accuracy(x, y, x, y, ridge=0)
     with pytest.raises(ValueError, match='finite'):
         metrics.classification_accuracy(np.where(x > 3, np.nan, x), y, x, y)
+
+
+def ties(seed, num=200, values=12):
+    """Scores of few values, of which some are extreme, and what is to have the higher ones."""
+    rng = np.random.default_rng(seed)
+    positive = rng.random(num) < 0.3
+    return np.round(rng.normal(positive * 1.5, 1.0, num) * values / 6) * 1e-7, positive
+
+
+def test_the_area_by_hand():
+    """Of 2 x 3 pairs: 0.9 is above all 3, 0.5 above one and equal to one; in all 4.5."""
+    scores, positive = np.array([0.9, 0.5, 0.7, 0.5, 0.1]), np.array([1, 1, 0, 0, 0], bool)
+    assert metrics.auroc(scores, positive) == 4.5 / 6
+    # Recall 1/2 at precision 1; 1 at precision 2/4, since both examples of 0.5 are called.
+    assert metrics.average_precision(scores, positive) == (1 + 2 / 4) / 2
+    assert metrics.auroc(-scores, positive) == 1 - 4.5 / 6
+    assert metrics.auroc(np.zeros(5), positive) == 0.5
+    assert metrics.average_precision(np.zeros(5), positive) == 2 / 5
+    assert metrics.auroc(positive, positive) == metrics.average_precision(positive, positive) == 1
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_the_areas_are_scikit_learns_with_ties(seed):
+    judge = pytest.importorskip('sklearn.metrics')
+    scores, positive = ties(seed)
+    area, average = (
+        judge.roc_auc_score(positive, scores),
+        judge.average_precision_score(positive, scores),
+    )
+    assert metrics.auroc(scores, positive) == pytest.approx(area, abs=1e-12)
+    assert metrics.average_precision(scores, positive) == pytest.approx(average, abs=1e-12)
+
+
+@pytest.mark.parametrize('area', [metrics.auroc, metrics.average_precision])
+def test_an_area_needs_both_kinds_and_finite_scores(area):
+    order = np.random.default_rng(0).permutation(200)
+    scores, positive = ties(5)
+    assert area(scores[order], positive[order]) == area(scores, positive)
+    for none in (np.zeros(3, bool), np.ones(3, bool)):
+        with pytest.raises(ValueError, match='all of 3 examples are of one kind'):
+            area(np.arange(3.0), none)
+    with pytest.raises(ValueError, match='not finite'):
+        area(np.array([np.nan, 1.0]), np.array([True, False]))
+    with pytest.raises(AssertionError):
+        area(np.zeros(3), np.zeros(2, bool))
