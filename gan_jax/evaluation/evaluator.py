@@ -277,20 +277,10 @@ class Evaluation:
                 for prefix, reference in self.references.items()
             }
             for prefix, chunks in {'fake': parts, **shown}.items():
-                given[f'{prefix}_scores'] = _judged(
+                given[f'{prefix}_scores'] = statistics.judged(
                     scores, map(self.modality.encode, chunks), given.get(f'{prefix}_labels')
                 )
         return compute(names, given, self.network)
-
-
-def _judged(scores: Callable, chunks: Iterable[Any], labels: np.ndarray | None) -> np.ndarray:
-    """The logits of all examples, each shown with its label if there are any."""
-    found: list[np.ndarray] = []
-    for chunk in chunks:
-        start = sum(map(len, found))
-        own = None if labels is None else labels[start : start + len(chunk)]
-        found.append(scores(chunk, own))
-    return np.concatenate(found)
 
 
 def build(

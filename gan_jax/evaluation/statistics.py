@@ -217,3 +217,13 @@ def _unflat(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
         parts = [[arrays[f'{name}.{i}.{x}'] for x in metrics.Moments._fields] for i in range(num)]
         found[name] = [metrics.Moments(int(count), *rest) for count, *rest in parts]
     return found
+
+
+def judged(scores: Callable, chunks: Iterable[Any], labels: np.ndarray | None) -> np.ndarray:
+    """The logits of all examples, each shown with its label if there are any."""
+    found: list[np.ndarray] = []
+    for chunk in chunks:
+        start = sum(map(len, found))
+        own = None if labels is None else labels[start : start + len(chunk)]
+        found.append(scores(chunk, own))
+    return np.concatenate(found)

@@ -110,12 +110,11 @@ def with_terms(
     def score(params: Params, aux: Aux, batch: Batch) -> Any:
         return verdict.per_example(judge(params, aux, batch).logits)
 
-    seen = Role(features(discriminator), 'discriminator')
-
     def look(params: Params, aux: Aux, examples: Any) -> Any:
+        seen = Role(features(discriminator), 'discriminator')
         return seen(params, aux, adversary.repeated(examples), train=False)[0]
 
     turns = adversarial_turns(show, [opponent], **terms, generator_every=generator_every)
     functions = {'prior': prior, 'sample': sample, 'score': score, 'verdict': judge}
-    functions['features'] = look
+    functions |= {'features': look}
     return Game(init, turns, functions, simultaneous)
