@@ -7,7 +7,7 @@ gathered of the reference is kept in the user's cache folder.
 
 import hashlib
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
