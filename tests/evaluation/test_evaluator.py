@@ -26,7 +26,7 @@ OTHERS = loading.load(
     sources.from_arrays('others', RNG.integers(0, 256, (50, 8, 8, 1), np.uint8)), image_size=None
 )
 OF_LABELS = {'classification_accuracy', *labels_lib.USUAL}
-TRAINED = {'classification_accuracy_score'}
+TRAINED = {'classification_accuracy_score', 'classification_error', 'code_accuracy'}
 OF_PAIRS = {'psnr', 'ssim', 'l1', 'perceptual_distance'}
 OF_PATHS = {f'{x}path_length{y}' for x in ('', 'perceptual_') for y in ('', '_w')}
 ELSEWHERE = {'modes', 'pair_similarity', 'cycle_error'} | OF_LABELS | TRAINED | OF_PAIRS | OF_PATHS
