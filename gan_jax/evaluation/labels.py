@@ -116,7 +116,7 @@ def classification_error(classified: np.ndarray, real_labels: np.ndarray) -> dic
 # What a game can say of an example of its own, and the metric that is usual where it can.
 OWN: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
     'classified': ('classify', 'classification_error', lambda found: found),
-    'recognized': ('encode', 'code_accuracy', lambda found: found['category']),
+    'recognized': ('recognize', 'code_accuracy', lambda found: found['category']),
 }
 
 

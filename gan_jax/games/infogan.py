@@ -74,7 +74,7 @@ def make(
     Returns:
       The game `gan` with a player 'recognizer', who moves in both turns but no lazy penalty's, with
       metrics '<code>_information' and '<code>_ceiling', and with a function
-      encode: (params, aux, examples) -> {name of a code: what is read off of examples [n, ...]}.
+      recognize: (params, aux, examples) -> {name of a code: what is read off of examples [n, ...]}.
 
     Raises:
       ValueError: if the prior draws no such codes, the generator does not ask for them, the
@@ -99,12 +99,13 @@ def make(
         own, collections = reader.init(rng, features)
         return {**params, RECOGNIZER: own}, {**aux, RECOGNIZER: collections}
 
-    def encode(params: Params, aux: Aux, examples: chex.Array) -> Any:
+    def recognize(params: Params, aux: Aux, examples: chex.Array) -> Any:
         found = verdict.of(judge(params, aux, examples, train=False)[0])
         return reader(params, aux, _features(found), train=False)[0]
 
     turns = tuple(turn if turn.lazy else _joined(turn) for turn in game.turns)
-    return game._replace(init=init, turns=turns, functions={**game.functions, 'encode': encode})
+    functions = {**game.functions, 'recognize': recognize}
+    return game._replace(init=init, turns=turns, functions=functions)
 
 
 def _joined(turn: Turn) -> Turn:

@@ -1,11 +1,12 @@
 """Figures of what a run's own players say of real examples."""
 
 import jax.numpy as jnp
+import methods
 import numpy as np
 import pytest
 
 from gan_jax import data, modalities
-from gan_jax.config import fit
+from gan_jax.config import experiment, fit
 from gan_jax.data import loading, sources
 from gan_jax.errors import UserError
 from gan_jax.evaluation import evaluator, labels, statistics
@@ -41,7 +42,7 @@ def sample(params, aux, inputs):
 
 
 FUNCTIONS = {'prior': draw, 'sample': sample, 'classify': thirds}
-FUNCTIONS |= {'encode': lambda *x: {'category': thirds(*x)}}
+FUNCTIONS |= {'recognize': lambda *x: {'category': thirds(*x)}}
 GAME = Game(None, (), FUNCTIONS)
 
 
@@ -94,3 +95,9 @@ def test_what_is_said_is_in_the_order_of_the_examples_whatever_their_number():
     for scores in evidence.values():
         np.testing.assert_array_equal(scores.argmax(axis=1), BRIGHT[real.places])
     assert labels.of_own(GAME, {'real_labels'}, real, MODALITY.encode)(0, {}) == {}
+
+
+def test_a_game_that_encodes_images_reads_no_codes_off_them():
+    for name in ('f_anogan', 'ganomaly'):
+        game = experiment.rebuild(methods.method(name)).game
+        assert labels.said_by(game) == {}

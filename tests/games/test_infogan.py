@@ -162,10 +162,10 @@ def test_a_lazy_penalty_does_not_move_the_recognizer():
     assert game.movers == {'generator', 'discriminator', 'recognizer'}
 
 
-def test_examples_are_encoded():
+def test_codes_are_read_off_examples():
     game = make()
     params, aux = game.init(jax.random.key(0), BATCH)
-    found = game.functions['encode'](params, aux, jnp.asarray(IMAGES))
+    found = game.functions['recognize'](params, aux, jnp.asarray(IMAGES))
     np.testing.assert_allclose(found['category'], 1.4 * IMAGES, rtol=1e-6)
     np.testing.assert_allclose(found['continuous'][:, 0], 1.4 * IMAGES.mean(1), rtol=1e-5)
 
