@@ -26,7 +26,11 @@ SHORT = {
     'eval_samples': 32,
 }
 SHORT_OF_POINTS = {'steps': 100, 'log_every': 50, 'sample_every': 50, 'checkpoint_every': 50}
-PREPARED = {'fashion_mnist': ('3.0.1', (28, 28, 1)), 'cifar10': ('3.0.2', (32, 32, 3))}
+PREPARED = {
+    'mnist': ('3.0.1', (28, 28, 1)),
+    'fashion_mnist': ('3.0.1', (28, 28, 1)),
+    'cifar10': ('3.0.2', (32, 32, 3)),
+}
 
 
 def commands():
