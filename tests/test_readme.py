@@ -82,7 +82,7 @@ def picture(rng, shape):
 
 
 def prepare(name, version, shape, folder):
-    """A TFDS set of this name with forty random images, ten of them for tests."""
+    """A TFDS set of this name with 200 random images, and 20 for tests."""
     import tensorflow_datasets as tfds
 
     rng = np.random.default_rng(0)
@@ -99,7 +99,7 @@ def prepare(name, version, shape, folder):
             yield i, {'image': picture(rng, shape), 'label': i % 10}
 
     def generators(self, _):
-        return {'train': examples(self, 40), 'test': examples(self, 20)}
+        return {'train': examples(self, 200), 'test': examples(self, 20)}
 
     with tfds.core.registered.skip_registration():
         builder = type(
