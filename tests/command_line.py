@@ -38,6 +38,11 @@ def finish(process):
     return process.returncode, out + err
 
 
+def lines(printed):
+    """What was said, without how long a busy machine has taken so far."""
+    return [line for line in printed.splitlines() if not line.endswith(' so far')]
+
+
 # What a command imports late is imported here early. Nothing may start JAX's backend before a fork.
 SERVER = """
 import gc, json, os, sys

@@ -2,6 +2,7 @@
 
 import json
 
+import command_line
 import pytest
 from absl import flags
 from absl.testing import flagsaver
@@ -160,7 +161,7 @@ def run(server, tmp_path_factory):
 def test_what_was_meant_is_named(run, words, said):
     code, printed = run(*words)
     assert code == 2, printed
-    (line,) = printed.splitlines()
+    (line,) = command_line.lines(printed)
     assert said in line
 
 
@@ -194,7 +195,7 @@ def test_keys_that_the_file_does_not_set_are_trained_with(trained):
 def test_the_best_of_a_run_that_was_never_evaluated_is_refused(trained, server, mode):
     code, printed = server.run(f'--workdir={trained}', f'--mode={mode}', '--best', '--num=4')
     assert code == 2
-    (line,) = printed.splitlines()
+    (line,) = command_line.lines(printed)
     assert 'has no best checkpoint: it was never evaluated; leave --best out' in line
     assert not (trained / 'generated').exists()
 
@@ -210,14 +211,14 @@ def test_metrics_that_a_run_cannot_have_are_refused_at_once(trained, server, met
     words_ = (f'--workdir={trained}', '--mode=evaluate', '--num=8', f'--metrics={metrics}')
     code, printed = server.run(*words_)
     assert code == 2, printed
-    (line,) = printed.splitlines()
+    (line,) = command_line.lines(printed)
     assert words in line
 
 
 def test_a_second_config_in_a_work_directory_is_one_line(trained, server):
     code, printed = server.run(*small(trained, '--config.batch_size=16'))
     assert code == 2
-    (line,) = printed.splitlines()
+    (line,) = command_line.lines(printed)
     assert f'{trained} was made by another config: config.batch_size: 8 there, 16 now' in line
     assert 'give another --workdir' in line
 

@@ -2,6 +2,7 @@
 
 import json
 
+import command_line
 import pytest
 
 
@@ -104,7 +105,7 @@ def mistakes(tmp_path_factory, server):
 def test_a_mistake_is_one_line_and_exit_code_2(mistakes, name, words):
     code, printed = mistakes[name]
     assert code == 2, printed
-    (line,) = printed.splitlines()
+    (line,) = command_line.lines(printed)
     assert line.startswith('gan_jax: ')
     for word in words:
         assert word in line

@@ -2,6 +2,7 @@
 
 import json
 
+import command_line
 import pytest
 
 # Trials that take a second or two, but for JAX's start.
@@ -66,7 +67,7 @@ def test_commands_are_printed_and_nothing_else(server, tmp_path):
 def test_a_mistake_is_one_line_before_anything_starts(server, tmp_path, file, words, spaces, said):
     code, printed = server.run(file(spaces), f'--workdir={tmp_path / "sweep"}', *words)
     assert code == 2, printed
-    (line,) = printed.splitlines()
+    (line,) = command_line.lines(printed)
     assert said in line
     assert not (tmp_path / 'sweep').exists()
 
