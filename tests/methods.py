@@ -36,6 +36,7 @@ def shrunk(name, **changes):
     coloured = inputs.sourced(config) or config['dataset'].startswith('stacked:')
     channels = 3 if coloured else 1
     config['data'] |= {'channels': None if flat else channels, 'load_size': None}
+    config['data']['labelled'] = min(config['data']['labelled'], 20)
     for player in {'generator', 'discriminator', 'recognizer', 'encoder'} & config.keys():
         small = {'width': 4, 'max_width': 8, 'hidden': 8, 'features': [16, 8]}
         small |= {'depth': 3, 'layers': 1, 'blocks': 1}
