@@ -268,7 +268,7 @@ def _called(settings: Sequence[Sequence[str]]) -> list[str]:
     for setting in settings:
         end = _common_end([key.split('.') for key in setting])
         others = [key for key in keys if key not in setting]
-        own = [next(x for x in _ends(key) if not _is_end_of_any(x, others)) for key in setting]
+        own = [next((x for x in _ends(k) if not _is_end_of_any(x, others)), k) for k in setting]
         alone = len(setting) > 1 and end and not _is_end_of_any(end, others)
         called.append(end if alone else ' = '.join(own))
     return called
@@ -290,7 +290,7 @@ def _ends(key: str) -> list[str]:
 
 
 def _is_end_of_any(end: str, keys: Iterable[str]) -> bool:
-    return any(f'.{key}'.endswith(f'.{end}') for key in keys if key != end)
+    return any(f'.{key}'.endswith(f'.{end}') for key in keys)
 
 
 def flat(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:

@@ -147,6 +147,13 @@ def test_settings_are_what_differs_but_seeds_and_what_changes_nothing():
     assert results.differing(runs[:1]) == {}
 
 
+def test_a_key_that_is_the_end_of_another_keeps_its_whole_name():
+    values = ((1, 1), (1, 2), (2, 2))
+    configs = [{'width': one, 'encoder': {'width': other}} for one, other in values]
+    runs = [results.Run('x', None, config) for config in configs]
+    assert results.differing(runs) == {'width': ['width'], 'encoder.width': ['encoder.width']}
+
+
 @pytest.mark.parametrize(
     ('wanted', 'said'),
     [
