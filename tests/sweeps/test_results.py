@@ -4,6 +4,7 @@ import json
 import math
 import sys
 
+import methods
 import pytest
 import trials_by_hand as by_hand
 
@@ -152,6 +153,14 @@ def test_a_key_that_is_the_end_of_another_keeps_its_whole_name():
     configs = [{'width': one, 'encoder': {'width': other}} for one, other in values]
     runs = [results.Run('x', None, config) for config in configs]
     assert results.differing(runs) == {'width': ['width'], 'encoder.width': ['encoder.width']}
+
+
+def test_runs_of_all_configs_can_be_compared():
+    configs = [methods.load_config(name).to_dict() for name in methods.CONFIGS]
+    found = results.differing([results.Run('x', None, config) for config in configs])
+    keys = [key for setting in found.values() for key in setting]
+    assert len(keys) == len({*keys})
+    assert {'game', 'dataset', 'steps'} <= {*keys}
 
 
 @pytest.mark.parametrize(
