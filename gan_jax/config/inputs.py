@@ -92,15 +92,15 @@ def load_scored(config: Mapping[str, Any], split: str) -> data.Dataset:
       UserError: if there is none, or what is trained on is a part of it.
     """
     name = config['evaluation']['dataset'] or config['dataset']
-    trained = config['data']['split']
-    alike = name == config['dataset'] and split.partition('[')[0] == trained.partition('[')[0]
-    slices = '[' in split and '[' in trained  # which may be different parts
-    if alike and (split == trained or not slices):
+    own = config['data']['split']
+    alike = name == config['dataset'] and split.partition('[')[0] == own.partition('[')[0]
+    slices = '[' in split and '[' in own  # which may be different parts
+    if alike and (split == own or not slices):
         raise UserError(
-            f'--split={split}: {name} {trained} is what this run was trained on, so its scores '
+            f'--split={split}: {name} {own} is what this run was trained on, so its scores '
             f'would say nothing of others; name another split'
         )
-    data_of = {**config['data'], 'only_classes': (), 'split': split}
+    data_of = {**config['data'], 'only_classes': (), 'labelled': 0, 'split': split}
     changed = {**config, 'dataset': name, 'data': data_of}
     return as_shown(changed, load_fed(changed))
 

@@ -17,7 +17,7 @@ from gan_jax import data, modalities, train
 from gan_jax import game as game_lib
 from gan_jax.commands import sample, score
 from gan_jax.config import experiment as experiment_lib
-from gan_jax.config import trained
+from gan_jax.config import inputs, trained
 from gan_jax.data import sources
 from gan_jax.errors import UserError
 
@@ -244,3 +244,14 @@ def test_the_exit_codes_are_those_of_translate(monkeypatch, capsys):
         assert 'no picture of in could be read' in capsys.readouterr().err
         monkeypatch.setattr(score, 'score', lambda workdir, **given: 3)
         assert launch.run('score') == 0
+
+
+def test_of_a_scored_split_no_class_and_no_label_is_left_out(monkeypatch):
+    config = methods.load_config('semi_supervised').to_dict()
+    config['data'] |= {'labelled': 20, 'only_classes': (1,)}
+    asked = []
+    monkeypatch.setattr(inputs, 'load_fed', lambda config: asked.append(config['data']))
+    monkeypatch.setattr(inputs, 'as_shown', lambda config, dataset: dataset)
+    inputs.load_scored(config, 'test')
+    whole = {'labelled': 0, 'only_classes': (), 'split': 'test'}
+    assert [{key: x[key] for key in whole} for x in asked] == [whole]
