@@ -47,10 +47,11 @@ def has_score(game: Game) -> bool:
 
 
 def can_search(game: Game) -> bool:
-    """Whether latents can be searched for what examples are made of, by features too."""
-    return {'prior', 'sample', 'features'} <= game.functions.keys() and not (
-        sampler.draws_labels(game)
-    )
+    """Whether latents alone make examples and can be searched for, by features too."""
+    if not {'prior', 'sample', 'features'} <= game.functions.keys():
+        return False
+    drawn = jax.eval_shape(game.functions['prior'], jax.random.split(jax.random.key(0), 1))
+    return drawn.keys() == {'latent'}
 
 
 class Search(NamedTuple):
@@ -134,7 +135,7 @@ def make_scorer(
     else:
         raise NoScore(
             'there is no score of what is normal; name a run of f_anogan or of ganomaly, or of a '
-            'GAN without labels, whose latents are searched'
+            'GAN without labels and codes, whose latents are searched'
         )
 
     def scored(examples: np.ndarray, tell: Tell) -> Scores:

@@ -136,3 +136,9 @@ def test_every_gan_without_labels_can_be_searched(name):
     num, size = jax.eval_shape(run.game.functions['features'], *variables, examples).shape
     assert num == 3
     assert size >= 4
+
+
+def test_latents_are_not_searched_where_samples_are_made_of_more():
+    for name, searched in {'dcgan': True, 'infogan': False, 'reacgan': False}.items():
+        game = experiment.rebuild(methods.method(name)).game
+        assert anomalies.can_search(game) == searched
