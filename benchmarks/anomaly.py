@@ -27,12 +27,12 @@ import numpy as np
 from absl import logging
 from sklearn import ensemble, neighbors, svm
 
+from benchmarks.runs import to_the_end
 from configs import f_anogan, ganomaly, wgan_gp
 from gan_jax import data, metrics
 from gan_jax.commands import score
 from gan_jax.runtime import files
 from gan_jax.runtime.process import keep_freed_memory
-from gan_jax.train import train
 
 RESULTS = pathlib.Path(__file__).parent / 'results' / 'anomaly.json'
 METHODS = ('f-AnoGAN', 'GANomaly', 'OC-SVM', 'isolation forest', 'nearest neighbour')
@@ -44,7 +44,7 @@ def trained(config, workdir, digit, seed, **changes):
     config = config.get_config().to_dict() | {'dataset': 'mnist', 'seed': seed, **changes}
     config['data'] |= {'only_classes': (digit,)}
     if not (workdir / 'checkpoints' / str(config['steps'])).exists():
-        train(config, workdir)
+        to_the_end(config, workdir)
     return workdir
 
 

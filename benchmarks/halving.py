@@ -18,10 +18,10 @@ import shutil
 from absl import logging
 from etils import epath
 
+from benchmarks.runs import to_the_end
 from gan_jax.config import overrides
 from gan_jax.runtime import files, process
 from gan_jax.sweeps import engines, halving, plan, results, trials
-from gan_jax.train import train
 
 CONFIG = str(pathlib.Path(__file__).parents[1] / 'configs' / 'ring8.py')
 RESULTS = pathlib.Path(__file__).parent / 'results' / 'halving.json'
@@ -40,7 +40,7 @@ class Here:
             if trials.newest_step(trial) < trial.steps:
                 words = [(key, overrides.written(x)) for key, x in trial.overrides.items()]
                 config = overrides.apply(overrides.load(CONFIG), [*self.changes, *words])
-                train(config | {'steps': trial.steps}, trial.workdir)
+                to_the_end(config | {'steps': trial.steps}, trial.workdir)
 
 
 def steps_of(folder):

@@ -20,10 +20,10 @@ import pathlib
 
 from absl import logging
 
+from benchmarks.runs import to_the_end
 from configs import grid25, ring8
 from gan_jax.runtime import files
 from gan_jax.runtime.process import keep_freed_memory
-from gan_jax.train import train
 
 RESULTS = pathlib.Path(__file__).parent / 'results' / 'mode_collapse.json'
 METRICS = ('modes', 'high_quality', 'reverse_kl')
@@ -185,7 +185,7 @@ def main():
         for row in filter(None, args.rows.split(';')):
             workdir = folder(args.workdir, row, data)
             if found(workdir) is None:
-                train(cell_config(row, data, args.seeds, args.steps), workdir)
+                to_the_end(cell_config(row, data, args.seeds, args.steps), workdir)
     results = {data: table(args.workdir, data) for data in CONFIGS}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(files.json_text(results, indent=1) + '\n')

@@ -19,10 +19,10 @@ import time
 import numpy as np
 from absl import logging
 
+from benchmarks.runs import to_the_end
 from gan_jax.commands.evaluate import evaluate
 from gan_jax.runtime import files
 from gan_jax.runtime.process import keep_freed_memory
-from gan_jax.train import train
 
 RESULTS = pathlib.Path(__file__).parent / 'results' / 'quality.json'
 METRICS = ('frechet_distance', 'precision_recall', 'class_entropy')
@@ -45,7 +45,7 @@ def cell(name, dataset, args):
         return json.loads(file.read_text())
     config = cell_config(name, dataset, args.seeds, args.steps)
     start = time.monotonic()
-    train(config, workdir)
+    to_the_end(config, workdir)
     found = {
         'steps': args.steps,
         'batch': config['batch_size'],

@@ -20,10 +20,10 @@ import pathlib
 import numpy as np
 from absl import logging
 
+from benchmarks.runs import to_the_end
 from gan_jax.commands.evaluate import evaluate
 from gan_jax.runtime import files
 from gan_jax.runtime.process import keep_freed_memory
-from gan_jax.train import train
 
 ALL = 10_000
 FIGURE = 'classification_error'
@@ -48,7 +48,7 @@ def arm(name, config, args):
         errors = []
         for split in range(args.splits):
             workdir = args.workdir / name / f'split_{split}'
-            train({**config, 'seed': split}, workdir)
+            to_the_end({**config, 'seed': split}, workdir)
             content = evaluate(workdir, num=ALL, changes={'metrics': (FIGURE,)})
             errors.append(content['figures'][FIGURE]['ema'])
         files.replace(file, lambda new: new.write_text(json.dumps(errors)))

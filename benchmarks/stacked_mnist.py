@@ -20,12 +20,12 @@ from absl import logging
 
 from benchmarks import legibility
 from benchmarks.mode_collapse import changed
+from benchmarks.runs import to_the_end
 from configs import stacked_mnist
 from gan_jax import metrics
 from gan_jax.commands.sample import sample
 from gan_jax.runtime import files
 from gan_jax.runtime.process import keep_freed_memory
-from gan_jax.train import train
 
 RESULTS = pathlib.Path(__file__).parent / 'results' / 'stacked_mnist.json'
 SAMPLES = 25_600
@@ -56,7 +56,7 @@ def run(row, args, workdir):
         config['steps'] = args.steps
     ROWS[row](config)
     if not (workdir / 'checkpoints' / str(config['steps'])).exists():
-        train(config, workdir)
+        to_the_end(config, workdir)
     for replica in range(args.seeds):
         sample(workdir, num=SAMPLES, seed=0, replica=replica)
 
