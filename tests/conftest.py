@@ -51,12 +51,14 @@ gc.set_threshold(50_000, 20, 20)
 
 # Longest first, so that no process ends with one of them while the other is done.
 HEAVIEST = (
-    'test_bad_values.py',
     'test_readme.py',
+    'test_bad_values.py',
+    'test_several_processes.py',
     'test_standard_errors.py',
     'test_cli.py',
     'test_conformance.py',
     'test_train.py',
+    'test_train_styles.py',
     'test_pairs.py',
     'test_penalties.py',
     'test_convolution.py',
