@@ -16,6 +16,7 @@ A folder has one folder a class; images are resized to --config.image_size. On f
 batch in parts: --config.micro_batches=8, each with batch statistics of its own. At 256 pixels:
 --config.image_size=256 --config.latent.size=140 --config.generator.attention=128. With
 --config.precision=bfloat16 activations take half the memory.
+BigGAN-deep is these settings with other networks: docs/conditional.md.
 
 Deviations: each step of the discriminator has its own batch of 2,048 and new latents; the length of
 the run is ours, the authors' ends where theirs collapses; the running average begins at once, and

@@ -10,8 +10,9 @@ does not see whether a sample has the class that was asked for.
 
 Deviations: the paper has residual networks with spectral norm, hinge losses and conditional batch
 norm; these are DCGAN's at half their width with the class embedded beside the latent, and R1 in
-place of spectral norm. docs/conditional.md has figures of networks like these. Samples come from
-running averages of the generator.
+place of spectral norm. The paper's networks are those of configs/sngan.py with labels.
+docs/conditional.md has figures of networks like these. Samples come from running averages of the
+generator.
 """
 
 import ml_collections

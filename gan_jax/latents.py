@@ -1,5 +1,7 @@
 """Latent vectors and codes: priors and the way from one to another."""
 
+from collections.abc import Sequence
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -53,12 +55,13 @@ def uniform(rng: chex.PRNGKey, size: int) -> chex.Array:
     return jax.vmap(lambda key: jax.random.uniform(key, (size,), minval=-1.0))(rng)
 
 
-def labels(rng: chex.PRNGKey, classes: int) -> chex.Array:
-    """Draws classes, each as likely as the others.
+def labels(rng: chex.PRNGKey, classes: int, shares: Sequence[float] | None = None) -> chex.Array:
+    """Draws classes, each as likely as the others or as its share says.
 
     Args:
       rng: keys [batch], one per label.
       classes: how many there are.
+      shares: [classes], which sum to 1; None for equal ones.
 
     Returns:
       int32 [batch] in [0, classes).
@@ -67,7 +70,10 @@ def labels(rng: chex.PRNGKey, classes: int) -> chex.Array:
       AssertionError: if `rng` is not a vector of keys.
     """
     chex.assert_rank(rng, 1)
-    return jax.vmap(lambda key: jax.random.randint(key, (), 0, classes))(rng)
+    if shares is None:
+        return jax.vmap(lambda key: jax.random.randint(key, (), 0, classes))(rng)
+    logits = jnp.log(jnp.asarray(shares, jnp.float32))
+    return jax.vmap(lambda key: jax.random.categorical(key, logits))(rng).astype(jnp.int32)
 
 
 def coded(rng: chex.PRNGKey, size: int, categories: int, continuous: int) -> dict[str, chex.Array]:

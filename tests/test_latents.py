@@ -106,3 +106,15 @@ def test_codes_depend_on_their_own_key_only():
 def test_a_single_category_says_nothing():
     with pytest.raises(ValueError, match='categories must be at least 2, not 1'):
         latents.coded(rng(2), 3, 1, 0)
+
+
+def test_labels_are_as_likely_as_their_shares():
+    shares = (0.5, 0.0, 0.3, 0.2)
+    drawn = latents.labels(rng(3000), 4, shares)
+    assert drawn.dtype == np.int32
+    found = np.bincount(drawn, minlength=4) / 3000
+    assert found[1] == 0
+    assert np.abs(found - shares).max() < 0.03
+    np.testing.assert_array_equal(latents.labels(rng(3), 4, shares), drawn[:3])
+    equal = np.bincount(latents.labels(rng(3000), 4), minlength=4) / 3000
+    assert np.abs(equal - 0.25).max() < 0.03

@@ -15,6 +15,7 @@ from gan_jax.errors import UserError
 from gan_jax.runtime import files, parallel, processes, progress, replicas
 from gan_jax.sampling import (
     animation,
+    classes,
     loops,
     mixing,
     reconstruction,
@@ -26,6 +27,7 @@ from gan_jax.sampling import (
 SHOWN = 1000  # samples in a picture at most
 PAIRS, STEPS = 8, 10  # of interpolations: rows and columns
 ROWS = 5  # of each code that samples are taken through
+CLASSES = 20  # of a picture with one a row at most
 MIXED = 6  # rows and columns of styles that are mixed
 FILMS = ('gif', 'mp4')
 PLACES, BETWEEN = 6, 25  # of a film: the samples that it goes through, and its frames from each
@@ -61,7 +63,8 @@ def sample(
       The files, generated/<name>...: a picture, the samples in the forms that suit them (.npz
       always), and where single samples can be looked at, interpolations; of games with styles
       these are of styles, and there is a picture of mixed ones; of games with codes, a picture of
-      what each code does.
+      what each code does; of games with classes, unless one was asked for, a picture with a class
+      a row, and one of the ways from each to the next if their networks can be told of two at once.
 
     Raises:
       UserError: if there is no run, it has no checkpoint, its latents cannot be truncated or have
@@ -81,7 +84,9 @@ def sample(
     draw = drawing(experiment, seed, truncation, label)
     variables = run.variables(replica)
     stem = workdir / 'generated' / name_of(experiment, seed, best, replica, truncation, label)
-    pictures = _pictures(experiment) if modality.thumbnails is not None else {}
+    pictures = {}
+    if modality.thumbnails is not None:
+        pictures = _pictures(experiment) | (_of_classes(experiment) if label is None else {})
     endings = ['.png', '.npz', *(f'_{x}.png' for x in pictures)]
     endings += [f'_interpolation.{film}'] if film else []
     names = [f'{stem.name}{x}' for x in endings]
@@ -186,6 +191,27 @@ def _pictures(experiment: experiment_lib.Experiment) -> dict[str, Callable[..., 
         return modality.picture(grid, columns=1 + MIXED)
 
     return {'interpolation': between_styles, 'mixing': mixed}
+
+
+def _of_classes(experiment: experiment_lib.Experiment) -> dict[str, Callable[..., np.ndarray]]:
+    """Those of a conditional game: a class a row, and from class to class."""
+    game, modality = experiment.game, experiment.modality
+    if not sampler.draws_labels(game):
+        return {}
+    num = modality.fields['classes']
+    chosen = classes.spread(num, CLASSES)
+    make = sampler.make_sampler(game, modality, parallel.everywhere)
+
+    def one_a_row(variables: Any, draw: Callable) -> np.ndarray:
+        rows = make(*variables, classes.one_a_row(draw(STEPS), chosen))
+        return modality.picture(rows, columns=STEPS)
+
+    def between(variables: Any, draw: Callable) -> np.ndarray:
+        ways = classes.between(draw(len(chosen)), chosen, num, STEPS)
+        return modality.picture(make(*variables, ways), columns=STEPS)
+
+    mixes = classes.mixes(game, experiment.example, num)
+    return {'classes': one_a_row} | ({'between_classes': between} if mixes else {})
 
 
 def _check_film(film: str, experiment: experiment_lib.Experiment) -> None:

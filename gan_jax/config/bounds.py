@@ -147,6 +147,7 @@ COMMON: dict[str, Check] = {
     'dataset': word,
     'image_size': optional(whole(1, LONGEST)),
     'init_from': optional(text),
+    'sample_labels': one_of('balanced', 'as_in_data'),
     'data.split': word,
     'data.labelled': whole(0, HUGE),
     'data.only_classes': classes,

@@ -39,6 +39,7 @@ def default() -> ml_collections.ConfigDict:
         {
             'split': 'train',
             'labelled': 0,  # so many examples' labels are known, of each class as many; 0: all
+            'balanced': False,  # rarer classes' examples come as often as the commonest's
             'only_classes': (),  # names or places of those that are kept; (): all
             'channels': config_dict.placeholder(int),  # 1, 3, or None: the data set's own
             'max_bad': 0.01,  # the share of unusable files that is borne
@@ -100,6 +101,7 @@ def default() -> ml_collections.ConfigDict:
         }
     )
     config.num_replicas = 1  # seeds seed, seed + 1, ... trained as one program
+    config.sample_labels = 'balanced'  # or as_in_data: classes of samples
     config.num_samples = 100  # images in a sample grid
     config.eval_samples = 1000
     return config

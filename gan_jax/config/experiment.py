@@ -289,7 +289,7 @@ def build(config: Mapping[str, Any]) -> Experiment:
     init_config = trained.record(buckets.at(where)) if where else {}
     fed = inputs.load_fed(config)
     dataset = inputs.as_shown(config, fed)
-    settings = modalities.settings_of(dataset)
+    settings = modalities.settings_of(dataset) | inputs.class_shares(config, dataset)
     size, channels = modalities.image_options(settings)
     resolved = {
         **config,

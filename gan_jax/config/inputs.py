@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gan_jax import augment, data, keys
 from gan_jax.config import trained
@@ -26,6 +27,7 @@ from gan_jax.runtime import processes
 from gan_jax.sampling.translation import both_ways, translates
 
 ALIGNED, UNALIGNED = sources.PAIRED, sources.UNPAIRED
+ALL_AS_THEY_ARE = {'labelled': 0, 'balanced': False}  # of data that are not trained on
 Prepare = Callable[[Any, Mapping[str, Any]], dict[str, Any]]
 
 
@@ -50,9 +52,24 @@ def load_fed(config: Mapping[str, Any]) -> data.Dataset:
     options = dict(config['data'])
     size = options.pop('load_size') or config['image_size']
     labelled, classes = options.pop('labelled'), options.pop('only_classes')
+    balanced = options.pop('balanced')
+    if labelled and balanced:
+        raise UserError(
+            f'config.data.balanced=True: the {labelled} examples of config.data.labelled are as '
+            f'many of each class; leave it at False'
+        )
     loaded = data.load(config['dataset'], image_size=size, share=own_share(), **options)
     loaded = loaded.only(classes) if classes else loaded
+    loaded = loaded.balanced() if balanced else loaded
     return data.few_labels(loaded, labelled) if labelled else loaded
+
+
+def class_shares(config: Mapping[str, Any], dataset: data.Dataset) -> dict[str, Any]:
+    """What a modality's settings say of samples' classes: those of a data set, or nothing."""
+    if config['sample_labels'] == 'balanced':
+        return {}
+    counts = np.bincount(dataset.labels, minlength=len(dataset.class_names))
+    return {'class_shares': (counts / counts.sum()).tolist()}
 
 
 def as_shown(config: Mapping[str, Any], dataset: data.Dataset) -> data.Dataset:
@@ -75,7 +92,7 @@ def load_held_out(config: Mapping[str, Any]) -> data.Dataset | None:
     if (name, split or 'test') == (config['dataset'], config['data']['split']):
         return None
     changed = {'dataset': name}
-    changed['data'] = {**config['data'], 'split': split or 'test', 'labelled': 0}
+    changed['data'] = {**config['data'], **ALL_AS_THEY_ARE, 'split': split or 'test'}
     changed = {**config, **changed}
     try:
         return as_shown(changed, load_fed(changed))
@@ -100,7 +117,7 @@ def load_scored(config: Mapping[str, Any], split: str) -> data.Dataset:
             f'--split={split}: {name} {own} is what this run was trained on, so its scores '
             f'would say nothing of others; name another split'
         )
-    data_of = {**config['data'], 'only_classes': (), 'labelled': 0, 'split': split}
+    data_of = {**config['data'], **ALL_AS_THEY_ARE, 'only_classes': (), 'split': split}
     changed = {**config, 'dataset': name, 'data': data_of}
     return as_shown(changed, load_fed(changed))
 

@@ -125,7 +125,8 @@ def _prior(what: str, value: Any) -> Later:
             drawn = function(rng, **kwargs, **options)
             inputs = dict(drawn) if isinstance(drawn, Mapping) else {'latent': drawn}
             if labelled:
-                inputs[LABEL] = latents.labels(keys.of_name(rng, LABEL), built_in['classes'])
+                told = built_in['classes'], built_in.get('class_shares')
+                inputs[LABEL] = latents.labels(keys.of_name(rng, LABEL), *told)
             return inputs
 
         return prior
@@ -283,6 +284,11 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
             raise UserError(
                 f'config.cures.packing={config["cures"]["packing"]}: networks that ask for a label '
                 f'judge single examples; leave it at 1'
+            )
+        if LABEL not in asked and config['sample_labels'] != 'balanced':
+            raise UserError(
+                f'config.sample_labels={config["sample_labels"]!r}: these networks ask for no '
+                f'label; leave it at balanced'
             )
         if adversary is not None:
             kwargs['adversary'] = adversary._replace(augmentation=shown(built_in))

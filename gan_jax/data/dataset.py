@@ -139,6 +139,29 @@ class Dataset:
             )
         )
 
+    def balanced(self) -> 'Dataset':
+        """As many examples of each class as the commonest has: rarer ones come again and again.
+
+        Raises:
+          UserError: if there are no classes.
+        """
+        if len(self.class_names) < 2:
+            raise UserError(
+                f'config.data.balanced=True: {self.name} has no classes; leave it at False, or '
+                f'name another data set'
+            )
+        counts = np.bincount(self.labels)
+        groups = [np.flatnonzero(self.labels == label) for label in np.flatnonzero(counts)]
+        kept = np.concatenate([np.resize(places, counts.max()) for places in groups])
+        return self.remade(
+            lambda whole: dataclasses.replace(
+                whole,
+                name=f'{self.name}[balanced]',
+                labels=self.labels[kept],
+                fetch=lambda places: whole.fetch(kept[places]),
+            )
+        )
+
     def cropped(self, size: int) -> 'Dataset':
         """The middle [size, size] of every image."""
 

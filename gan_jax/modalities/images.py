@@ -26,7 +26,8 @@ def make(settings: Mapping[str, Any]) -> Modality:
     """The modality of images of one size.
 
     Args:
-      settings: 'shape' (height, width, channels) and, if there are any, 'classes'.
+      settings: 'shape' (height, width, channels) and, if there are any, 'classes', and perhaps
+        'class_shares', those of samples.
     """
     return Modality(
         name='images',
@@ -38,7 +39,7 @@ def make(settings: Mapping[str, Any]) -> Modality:
         picture=picture,
         write=write,
         metrics=METRICS,
-        fields={'classes': settings.get('classes')},
+        fields={x: settings.get(x) for x in ('classes', 'class_shares')},
         thumbnails=_themselves,
         augment=augment.compose,
     )

@@ -58,7 +58,7 @@ def make(settings: Mapping[str, Any]) -> Modality:
         picture=picture,
         write=write,
         metrics=('sliced_wasserstein',),
-        fields={'classes': settings.get('classes')},
+        fields={x: settings.get(x) for x in ('classes', 'class_shares')},
     )
 
 

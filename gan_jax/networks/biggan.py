@@ -41,7 +41,12 @@ SIZES: dict[int, tuple[tuple[int, ...], tuple[int, ...], int]] = {
 KERNEL_INIT = nn.initializers.orthogonal()
 
 
-def _scales(shape: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+def scales(shape: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+    """The row of `SIZES` for images of a shape.
+
+    Raises:
+      ValueError: if there is none.
+    """
     height, width, _ = shape
     if height != width or height not in SIZES:
         raise ValueError(
@@ -51,7 +56,7 @@ def _scales(shape: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...], int
     return SIZES[height]
 
 
-def _check_attention(attention: int, sizes: Iterable[int]) -> None:
+def check_attention(attention: int, sizes: Iterable[int]) -> None:
     """Raises ValueError if attention is asked for at a size that no block's output has."""
     if attention and attention not in (sizes := [*sizes]):
         raise ValueError(
@@ -60,15 +65,74 @@ def _check_attention(attention: int, sizes: Iterable[int]) -> None:
         )
 
 
-def _attention(network: Any) -> layers.SelfAttention:
+# What follows is to be called within a network's compact method, as its own layers.
+def attention(network: Any) -> layers.SelfAttention:
+    """Self-attention with kernels as in all layers here."""
     return layers.SelfAttention(spectral=True, kernel_init=KERNEL_INIT, dtype=network.dtype)
 
 
-def _conv(network: Any, features: int, size: int, x: jax.Array, train: bool) -> jax.Array:
+def conv(network: Any, features: int, size: int, x: jax.Array, train: bool) -> jax.Array:
+    """A convolution [size, size] that keeps height and width, with kernels as in all layers."""
     layer = layers.SpectralConv(
         features, (size, size), padding=size // 2, kernel_init=KERNEL_INIT, dtype=network.dtype
     )
     return layer(x, train)
+
+
+def norm(block: Any, x: jax.Array, condition: chex.Array | None, train: bool) -> jax.Array:
+    """Batch normalisation as a block's attributes have it; `layers.batch_norm`."""
+    return layers.batch_norm(
+        x, condition, train, block.axis_name, block.dtype,
+        spectral=block.spectral, kernel_init=KERNEL_INIT,
+    )  # fmt: skip
+
+
+def told(generator: Any, label: chex.Array | None) -> list[jax.Array]:
+    """[what all blocks of a generator are told of a label, [n, size]], or [] of no labels.
+
+    Raises:
+      ValueError: if there are none, and the generator is `conditional`.
+    """
+    if not generator.conditional:
+        return []
+    one_hot = layers.one_hot(label, generator.classes)
+    if not generator.shared:
+        return [one_hot]
+    shape = (one_hot.shape[-1], generator.shared)
+    return [jnp.dot(one_hot, generator.param('embedding', KERNEL_INIT, shape))]
+
+
+def first_map(generator: Any, x: jax.Array, channels: int, train: bool) -> jax.Array:
+    """A dense layer from [n, size] to feature maps [n, 4, 4, channels]."""
+    dense = layers.SpectralDense(
+        SMALLEST**2 * channels, kernel_init=KERNEL_INIT, dtype=generator.dtype
+    )
+    return dense(x, train).reshape(-1, SMALLEST, SMALLEST, channels)
+
+
+def to_image(generator: Any, x: jax.Array, train: bool) -> jax.Array:
+    """Images in [-1, 1] of the last feature maps: norm, ReLU, conv 3x3, tanh."""
+    x = layers.batch_norm(x, None, train, generator.axis_name, generator.dtype)
+    return jnp.tanh(conv(generator, generator.shape[-1], 3, nn.relu(x), train))
+
+
+def judged(
+    discriminator: Any, x: jax.Array, label: chex.Array | None, dtype: Any, train: bool
+) -> jax.Array:
+    """The logits [n] of the last feature maps: h their sum over the pixels, w . h + b + <e, h>.
+
+    Raises:
+      ValueError: if there are no labels, and the discriminator is `conditional`.
+    """
+    h = nn.relu(x).astype(dtype).sum((1, 2))
+    logits = layers.SpectralDense(1, kernel_init=KERNEL_INIT)(h, train)[:, 0]
+    if not discriminator.conditional:
+        return logits
+    projection = layers.SpectralDense(
+        h.shape[-1], use_bias=False, kernel_init=KERNEL_INIT, name='projection'
+    )
+    one_hot = layers.one_hot(label, discriminator.classes).astype(h.dtype)
+    return logits + jnp.sum(projection(one_hot, train) * h, axis=-1)
 
 
 class UpBlock(nn.Module):
@@ -95,24 +159,12 @@ class UpBlock(nn.Module):
           condition: what norms depend on [batch, size]; None for a scale and a bias of their own.
           train: whether batch statistics are the batch's own.
         """
-        y = layers.upsample_nearest(nn.relu(self._norm(x, condition, train)))
-        y = _conv(self, self.features, 3, y, train)
-        y = nn.relu(self._norm(y, condition, train))
-        y = _conv(self, self.features, 3, y, train)
+        y = layers.upsample_nearest(nn.relu(norm(self, x, condition, train)))
+        y = conv(self, self.features, 3, y, train)
+        y = nn.relu(norm(self, y, condition, train))
+        y = conv(self, self.features, 3, y, train)
         # A 1x1 convolution and repetition commute; in this order it is four times cheaper.
-        return y + layers.upsample_nearest(_conv(self, self.features, 1, x, train))
-
-    def _norm(self, x: jax.Array, condition: chex.Array | None, train: bool) -> jax.Array:
-        settings: dict[str, Any] = {
-            'use_running_average': not train,
-            'axis_name': self.axis_name,
-            'output_dtype': self.dtype,
-        }
-        if condition is None:
-            return layers.BatchNorm(**settings)(x)
-        return layers.ConditionalBatchNorm(
-            spectral=self.spectral, kernel_init=KERNEL_INIT, **settings
-        )(x, condition)
+        return y + layers.upsample_nearest(conv(self, self.features, 1, x, train))
 
 
 class DownBlock(nn.Module):
@@ -134,13 +186,13 @@ class DownBlock(nn.Module):
     def __call__(self, x: chex.Array, train: bool) -> jax.Array:
         """Maps [batch, h, w, in] to [batch, h/2, w/2, features], or [batch, h, w, features]."""
         y = x if self.first else nn.relu(x)
-        y = _conv(self, self.features, 3, y, train)
-        y = _conv(self, self.features, 3, nn.relu(y), train)
+        y = conv(self, self.features, 3, y, train)
+        y = conv(self, self.features, 3, nn.relu(y), train)
         if self.halve:
             # A 1x1 convolution and the mean commute; in this order it is four times cheaper.
             x, y = layers.downsample_mean(x), layers.downsample_mean(y)
         if self.halve or x.shape[-1] != self.features:
-            x = _conv(self, self.features, 1, x, train)
+            x = conv(self, self.features, 1, x, train)
         return x + y
 
 
@@ -194,25 +246,18 @@ class Generator(nn.Module):
           ValueError: if images of this shape cannot be made, no map is of the size of `attention`,
             labels are missing, or the latent is too small to be cut.
         """
-        multiples, _, _ = _scales(self.shape)
+        multiples, _, _ = scales(self.shape)
         blocks = len(multiples) - 1
-        _check_attention(self.attention, (SMALLEST << i for i in range(1, blocks + 1)))
+        check_attention(self.attention, (SMALLEST << i for i in range(1, blocks + 1)))
         first, conditions = self._cut(latent, label, blocks)
-        dense = layers.SpectralDense(
-            SMALLEST**2 * multiples[0] * self.width, kernel_init=KERNEL_INIT, dtype=self.dtype
-        )
-        x = dense(first, train).reshape(-1, SMALLEST, SMALLEST, multiples[0] * self.width)
+        x = first_map(self, first, multiples[0] * self.width, train)
         of_labels_alone = not (self.shared or self.hierarchical)
         for condition, multiple in zip(conditions, multiples[1:], strict=True):
             block = UpBlock(multiple * self.width, not of_labels_alone, self.axis_name, self.dtype)
             x = block(x, condition, train)
             if x.shape[1] == self.attention:
-                x = _attention(self)(x, train)
-        x = layers.BatchNorm(
-            use_running_average=not train, axis_name=self.axis_name, output_dtype=self.dtype
-        )(x)
-        x = _conv(self, self.shape[-1], 3, nn.relu(x), train)
-        return jnp.tanh(x).astype(latent.dtype)
+                x = attention(self)(x, train)
+        return to_image(self, x, train).astype(latent.dtype)
 
     def _cut(
         self, latent: chex.Array, label: chex.Array | None, blocks: int
@@ -227,12 +272,8 @@ class Generator(nn.Module):
         own = latent.shape[-1] - size * blocks
         parts = [[latent[:, own + i * size : own + (i + 1) * size]] for i in range(blocks)]
         parts = parts if self.hierarchical else [[] for _ in range(blocks)]
-        if self.conditional:
-            told = layers.one_hot(label, self.classes)
-            if self.shared:
-                shape = (told.shape[-1], self.shared)
-                told = jnp.dot(told, self.param('embedding', KERNEL_INIT, shape))
-            parts = [[told.astype(latent.dtype), *part] for part in parts]
+        shared = [x.astype(latent.dtype) for x in told(self, label)]
+        parts = [[*shared, *part] for part in parts]
         return latent[:, :own], [jnp.concatenate(x, axis=-1) if x else None for x in parts]
 
 
@@ -277,20 +318,12 @@ class Discriminator(nn.Module):
           ValueError: if images of this shape cannot be judged, no map is of the size of
             `attention`, or labels are missing.
         """
-        _, multiples, halvings = _scales(self.shape)
-        _check_attention(self.attention, (self.shape[0] >> i for i in range(1, halvings + 1)))
+        _, multiples, halvings = scales(self.shape)
+        check_attention(self.attention, (self.shape[0] >> i for i in range(1, halvings + 1)))
         x = image
         for level, multiple in enumerate(multiples):
             halve, first = level < halvings, level == 0
             x = DownBlock(multiple * self.width, halve, first, self.dtype)(x, train)
             if halve and x.shape[1] == self.attention:
-                x = _attention(self)(x, train)
-        h = nn.relu(x).astype(image.dtype).sum((1, 2))
-        logits = layers.SpectralDense(1, kernel_init=KERNEL_INIT)(h, train)[:, 0]
-        if not self.conditional:
-            return logits
-        projection = layers.SpectralDense(
-            h.shape[-1], use_bias=False, kernel_init=KERNEL_INIT, name='projection'
-        )
-        told = layers.one_hot(label, self.classes).astype(h.dtype)
-        return logits + jnp.sum(projection(told, train) * h, axis=-1)
+                x = attention(self)(x, train)
+        return judged(self, x, label, image.dtype, train)

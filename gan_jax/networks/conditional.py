@@ -54,12 +54,14 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, latent: chex.Array, label: chex.Array, train: bool) -> jax.Array:
-        """Maps latents [batch, size] and labels [batch] to images [batch, *shape] in [-1, 1].
+        """Maps latents [batch, size] and labels to images [batch, *shape] in [-1, 1].
+
+        Labels are class numbers [batch] or floats [batch, k].
 
         Raises:
           ValueError: if images of this shape cannot be made, or there are no classes.
         """
-        told = nn.Embed(_known(self.classes), self.embedding)(label)
+        told = layers.embedded(label, _known(self.classes), self.embedding)
         network = dcgan.Generator(self.shape, self.width, self.hidden, self.axis_name, self.dtype)
         return network(jnp.concatenate([latent, told], axis=-1), train)
 
@@ -110,13 +112,15 @@ class Concatenation(nn.Module):
 
     @nn.compact
     def __call__(self, image: chex.Array, label: chex.Array, train: bool) -> jax.Array:
-        """Maps images [batch, h, w, c] and labels [batch] to logits [batch].
+        """Maps images [batch, h, w, c] and labels to logits [batch].
+
+        Labels are class numbers [batch] or floats [batch, k].
 
         Raises:
           ValueError: if images of this shape cannot be judged, or there are no classes.
         """
         batch, height, width, _ = image.shape
-        told = nn.Embed(_known(self.classes), height * width)(label)
+        told = layers.embedded(label, _known(self.classes), height * width)
         shown = jnp.concatenate([image, told.reshape(batch, height, width, 1)], axis=-1)
         return layers.Dense(1)(Features(self.width, self.hidden, self.dtype)(shown))[:, 0]
 
@@ -138,13 +142,15 @@ class Projection(nn.Module):
 
     @nn.compact
     def __call__(self, image: chex.Array, label: chex.Array, train: bool) -> jax.Array:
-        """Maps images [batch, h, w, c] and labels [batch] to logits [batch].
+        """Maps images [batch, h, w, c] and labels to logits [batch].
+
+        Labels are class numbers [batch] or floats [batch, k].
 
         Raises:
           ValueError: if images of this shape cannot be judged, or there are no classes.
         """
         h = Features(self.width, self.hidden, self.dtype)(image)
-        told = nn.Embed(_known(self.classes), self.hidden)(label)
+        told = layers.embedded(label, _known(self.classes), self.hidden)
         return layers.Dense(1)(h)[:, 0] + jnp.sum(told * h, axis=-1)
 
 

@@ -6,6 +6,10 @@ larger in the 3x3 convolutions of the blocks, and no bias at the logit. Other si
 that changes the size less or more; 28 pixels have a 7x7 feature map in place of 4x4 or 8x8. All
 layers of the discriminator are spectrally normalised and there is no BatchNorm in it.
 
+With labels they are those of cGANs with Projection Discriminator (Miyato & Koyama, 2018), section
+3, and the authors' code: each class has its own scales and shifts in the generator's blocks, at
+first 1 and 0 as without classes, and the discriminator's logit has a projection.
+
 Without spectral normalisation the discriminator is the residual critic of WGAN-GP: Improved
 Training of Wasserstein GANs (Gulrajani et al., 2017), appendix F and the authors' code, which takes
 the mean over the pixels where SNGAN takes the sum, and has a bias at the logit.
@@ -27,6 +31,7 @@ SIZES = {16: (4, 2, 1), 28: (7, 2, 2), 32: (4, 3, 2), 64: (4, 4, 3)}
 
 KERNEL_INIT = nn.initializers.glorot_uniform()
 BLOCK_INIT = nn.initializers.variance_scaling(2.0, 'fan_avg', 'uniform')
+TOLD_INIT = nn.initializers.zeros_init()
 
 
 def _scales(shape: Sequence[int]) -> tuple[int, int, int]:
@@ -53,13 +58,19 @@ class UpBlock(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(self, x: chex.Array, train: bool) -> jax.Array:
-        """Maps [batch, h, w, in] to [batch, 2h, 2w, width]."""
+    def __call__(self, x: chex.Array, condition: chex.Array | None, train: bool) -> jax.Array:
+        """Maps [batch, h, w, in] to [batch, 2h, 2w, width].
+
+        Args:
+          x: feature maps.
+          condition: what norms depend on [batch, size]; None for a scale and a bias of their own.
+          train: whether batch statistics are the batch's own.
+        """
         y = x
         for doubled in (True, False):
-            y = layers.BatchNorm(
-                use_running_average=not train, axis_name=self.axis_name, output_dtype=self.dtype
-            )(y)
+            y = layers.batch_norm(
+                y, condition, train, self.axis_name, self.dtype, kernel_init=TOLD_INIT
+            )
             y = layers.upsample_nearest(nn.relu(y)) if doubled else nn.relu(y)
             y = layers.Conv(
                 self.width, (3, 3), padding=1, kernel_init=BLOCK_INIT, dtype=self.dtype
@@ -115,28 +126,45 @@ class Generator(nn.Module):
     Attributes:
       shape: (height, width, channels) of an image.
       width: the channels before the image.
+      conditional: whether it takes labels.
+      classes: how many classes there are.
       axis_name: the axis over which batch statistics are averaged.
       dtype: what is computed in; None is the type of the inputs and the parameters.
     """
 
     shape: Sequence[int]
     width: int = 256
+    conditional: bool = False
+    classes: int | None = None
     axis_name: str | None = None
     dtype: Any = None
 
+    @property
+    def asks(self) -> frozenset[str]:
+        """The optional inputs that it takes as it is configured."""
+        return frozenset({'label'} if self.conditional else ())
+
     @nn.compact
-    def __call__(self, latent: chex.Array, train: bool) -> jax.Array:
+    def __call__(
+        self, latent: chex.Array, train: bool, label: chex.Array | None = None
+    ) -> jax.Array:
         """Maps latents [batch, size] to images [batch, *shape] in [-1, 1].
 
+        Args:
+          latent: z.
+          train: whether batch statistics are the batch's own.
+          label: class numbers [batch] or floats [batch, k]; ignored unless `conditional`.
+
         Raises:
-          ValueError: if images of this shape cannot be made.
+          ValueError: if images of this shape cannot be made, or labels are missing.
         """
         size, doublings, _ = _scales(self.shape)
         features = size * size * self.width
         x = layers.Dense(features, kernel_init=KERNEL_INIT, dtype=self.dtype)(latent)
         x = x.reshape(-1, size, size, self.width)
+        told = layers.one_hot(label, self.classes) if self.conditional else None
         for _ in range(doublings):
-            x = UpBlock(self.width, self.axis_name, self.dtype)(x, train)
+            x = UpBlock(self.width, self.axis_name, self.dtype)(x, told, train)
         x = layers.BatchNorm(
             use_running_average=not train, axis_name=self.axis_name, output_dtype=self.dtype
         )(x)
@@ -149,9 +177,13 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """image -> residual blocks down to 8x8 (or 7x7), two more -> sum over the pixels -> logit.
 
+    With labels and h that sum, the logit is w . h + <e_label, h>.
+
     Attributes:
       shape: (height, width, channels) of an image.
       width: the channels of all convolutions.
+      conditional: whether it takes labels; if not, the logit has no projection.
+      classes: how many classes there are.
       spectral: whether kernels are divided by their spectral norms; if not, this is WGAN-GP's
         critic, with the mean over the pixels and a bias at the logit.
       axis_name: unused, since there are no batch statistics.
@@ -160,16 +192,30 @@ class Discriminator(nn.Module):
 
     shape: Sequence[int]
     width: int = 128
+    conditional: bool = False
+    classes: int | None = None
     spectral: bool = True
     axis_name: str | None = None
     dtype: Any = None
 
+    @property
+    def asks(self) -> frozenset[str]:
+        """The optional inputs that it takes as it is configured."""
+        return frozenset({'label'} if self.conditional else ())
+
     @nn.compact
-    def __call__(self, image: chex.Array, train: bool) -> jax.Array:
+    def __call__(
+        self, image: chex.Array, train: bool, label: chex.Array | None = None
+    ) -> jax.Array:
         """Maps images [batch, *shape] to logits [batch].
 
+        Args:
+          image: in [-1, 1].
+          train: whether spectral norms are iterated.
+          label: class numbers [batch] or floats [batch, k]; ignored unless `conditional`.
+
         Raises:
-          ValueError: if images of this shape cannot be judged.
+          ValueError: if images of this shape cannot be judged, or labels are missing.
         """
         _, _, halvings = _scales(self.shape)
         x = image
@@ -177,7 +223,16 @@ class Discriminator(nn.Module):
             halve, first = level < halvings, level == 0
             x = DownBlock(self.width, halve, first, self.spectral, self.dtype)(x, train)
         x = nn.relu(x).astype(image.dtype)
+        h = x.sum((1, 2)) if self.spectral else x.mean((1, 2))
+        logits = self._dense(1, h, train, use_bias=not self.spectral)[:, 0]
+        if not self.conditional:
+            return logits
+        told = layers.one_hot(label, self.classes).astype(h.dtype)
+        rows = self._dense(h.shape[-1], told, train, use_bias=False, name='projection')
+        return logits + jnp.sum(rows * h, axis=-1)
+
+    def _dense(self, features: int, x: jax.Array, train: bool, **settings: Any) -> jax.Array:
+        settings['kernel_init'] = KERNEL_INIT
         if self.spectral:
-            layer = layers.SpectralDense(1, use_bias=False, kernel_init=KERNEL_INIT)
-            return layer(x.sum((1, 2)), train)[:, 0]
-        return layers.Dense(1, kernel_init=KERNEL_INIT)(x.mean((1, 2)))[:, 0]
+            return layers.SpectralDense(features, **settings)(x, train)
+        return layers.Dense(features, **settings)(x)

@@ -165,16 +165,22 @@ def make_picture(
       game: a game that makes samples.
       modality: of its examples.
       real: real examples as they are stored; some kinds show them beside the generated ones.
-      inputs: of the samples to show.
+      inputs: of the samples to show; of a conditional game row i of their grid is of class i, and
+        over again after the last.
 
     Returns:
       (params, aux) -> uint8 [h, w, c].
     """
     sampler, score = make_sampler(game, modality), make_score(game)
+    columns = None
+    if modality.thumbnails is not None and draws_labels(game):
+        columns = math.ceil(math.sqrt(count(inputs)))
+        rows = np.arange(count(inputs), dtype=np.int32) // columns
+        inputs = {**inputs, 'label': rows % modality.fields['classes']}
 
     def draw(params: Any, aux: Any) -> np.ndarray:
         samples = sampler(params, aux, inputs)
-        return modality.picture(samples, real, lambda x: score(params, aux, x))
+        return modality.picture(samples, real, lambda x: score(params, aux, x), columns)
 
     return draw
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gan_jax import networks
-from gan_jax.commands import evaluate
+from gan_jax.commands import evaluate, sample
 from gan_jax.commands import report as write_report
 from gan_jax.config import experiment, saved
 from gan_jax.errors import UserError
@@ -119,6 +119,16 @@ def test_the_table_is_of_all_samples(workdir, found):
     np.testing.assert_array_equal(counts.sum(axis=1), np.bincount(drawn, minlength=10))
     share = found['figures']['label_accuracy[tenths]']['ema']
     assert np.trace(counts) / 200 == pytest.approx(share)
+
+
+@pytest.mark.slow
+def test_samples_of_all_classes_are_pictured_by_class(workdir):
+    """Without ways between classes, since one-hot numbers cannot be mixed."""
+    files = sample.sample(workdir, num=4, seed=0)
+    endings = [x.name.removeprefix('seed_0') for x in files]
+    assert endings == ['.png', '.npz', '_interpolation.png', '_classes.png']
+    alone = sample.sample(workdir, num=4, seed=0, label=3)
+    assert [x.name for x in alone][2:] == ['seed_0_label_3_interpolation.png']
 
 
 def test_too_few_samples_of_a_class_are_left_out_or_refused(workdir, caplog):

@@ -114,3 +114,38 @@ def test_functions_sample_and_score():
 
 def test_the_generator_plays_when_asked():
     assert [turn.every for turn in make(generator_every=5).turns] == [1, 5]
+
+
+class Told(nn.Module):
+    """x + w (sum of the label's numbers), summed for a logit."""
+
+    logit: bool
+
+    @nn.compact
+    def __call__(self, x, label, train):
+        weight = self.param('w', nn.initializers.constant(0.5), ())
+        y = x + weight * label.sum(axis=-1, keepdims=True)
+        return y.sum(axis=-1) if self.logit else y
+
+
+def test_a_condition_may_be_a_vector_for_each_example():
+    """Several labels, or numbers: the batch's for both sides, the prior's in samples."""
+    game = gan.make(
+        generator=network.of_module(Told(False)),
+        discriminator=network.of_module(Told(True)),
+        adversary=Adversary(objectives.non_saturating),
+        prior=lambda rng: {'latent': latents.normal(rng, 3), 'label': jnp.ones((len(rng), 2))},
+    )
+    labels = np.random.default_rng(1).normal(size=(6, 2)).astype(np.float32)
+    batch = {'real': IMAGES, 'label': labels}
+    params, aux = game.init(jax.random.key(0), batch)
+    found = {turn.label: turn.loss(params, aux, batch, RNG)[0] for turn in game.turns}
+    told = 0.5 * np.float64(labels).sum(-1)
+    real, fake = IMAGES.sum(-1) + 3 * told, NOISE.sum(-1) + 6 * told
+    want = (softplus(-real) + softplus(fake)).mean()
+    np.testing.assert_allclose(found['discriminator'], want, rtol=1e-5)
+    np.testing.assert_allclose(found['generator'], softplus(-fake).mean(), rtol=1e-5)
+    inputs = game.functions['prior'](RNG)
+    np.testing.assert_allclose(
+        game.functions['sample'](params, aux, inputs), NOISE + 1.0, rtol=1e-5, atol=1e-6
+    )

@@ -119,3 +119,22 @@ def test_without_classes_or_of_other_sizes_they_are_refused():
         conditional.Classifier(classes=None).init(KEY, images(), train=True)
     with pytest.raises(ValueError, match='16, 28, 32, 64, 128'):
         conditional.Classifier(**SMALL).init(KEY, images(20), train=True)
+
+
+def test_labels_given_as_floats_are_mixed():
+    """One-hot rows are the class's own; of half and half the features are the mean of two."""
+    generator = conditional.Generator((16, 16, 1), 10, width=4)
+    latent, one_hot = jnp.ones((3, 5)), jax.nn.one_hot(LABELS, 10)
+    variables = generator.init(KEY, latent, LABELS, train=False)
+    told_so = jax.eval_shape(lambda: generator.init(KEY, latent, one_hot, train=False))
+    assert jax.tree.map(jnp.shape, variables) == jax.tree.map(jnp.shape, told_so)
+    made = generator.apply(variables, latent, LABELS, train=False)
+    np.testing.assert_allclose(
+        generator.apply(variables, latent, one_hot, train=False), made, atol=1e-6
+    )
+    judge, shown = conditional.Projection(**SMALL), images()[:1]
+    variables = judge.init(KEY, shown, LABELS[:1], train=True)
+    logits = [judge.apply(variables, shown, jnp.array([k]), train=True)[0] for k in (0, 9)]
+    half = 0.5 * (one_hot[0] + one_hot[2])[None]
+    found = judge.apply(variables, shown, half, train=True)[0]
+    np.testing.assert_allclose(found, np.mean(logits), rtol=1e-5)

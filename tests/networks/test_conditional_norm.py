@@ -1,5 +1,6 @@
 import functools
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -79,3 +80,35 @@ def test_types_and_shapes():
     assert wide.init_with_output(KEY, x, Y)[0].dtype == jnp.float32
     with pytest.raises(AssertionError):
         TRAINING.init(KEY, X, Y[:3])
+
+
+class Either(nn.Module):
+    """`layers.batch_norm` of a module."""
+
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, x, condition):
+        return layers.batch_norm(
+            x, condition, True, self.axis_name, jnp.bfloat16, kernel_init=jax.nn.initializers.zeros
+        )
+
+
+@pytest.mark.parametrize('condition', [None, Y])
+def test_the_norm_is_conditional_if_there_is_a_condition_and_over_all_devices(condition):
+    variables = Either().init(KEY, X, condition)
+    kind = 'BatchNorm_0' if condition is None else 'ConditionalBatchNorm_0'
+    assert {*variables['params']} == {kind}
+    whole, _ = Either().apply(variables, X, condition, mutable=['batch_stats'])
+    halves = X.reshape(2, 4, 3, 3, 5), None if condition is None else Y.reshape(2, 4, 4)
+    apart, moved = jax.vmap(
+        lambda x, y: Either('half').apply(variables, x, y, mutable=['batch_stats']),
+        (0, None if condition is None else 0),
+        axis_name='half',
+    )(*halves)
+    assert apart.dtype == jnp.bfloat16
+    np.testing.assert_allclose(
+        np.float32(apart).reshape(X.shape), np.float32(whole), rtol=1e-2, atol=1e-2
+    )
+    for leaf in jax.tree.leaves(moved):
+        np.testing.assert_array_equal(leaf[0], leaf[1])

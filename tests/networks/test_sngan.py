@@ -148,3 +148,107 @@ def test_the_critics_initialisation_is_the_same():
     for name, size, ins, gain in (('Conv_1', 3, 32, 2), ('Conv_2', 1, 3, 1)):
         bound = np.sqrt(gain * 6 / (size * size * (ins + 32)))
         assert 0.9 * bound < float(jnp.abs(block[name]['kernel']).max()) <= bound
+
+
+LABELS = jnp.array([3, 1], jnp.int32)
+TOLD = {'conditional': True, 'classes': 5}
+
+
+def told_shapes(network, x, label=LABELS):
+    return jax.eval_shape(lambda: network.init(KEY, x, train=True, label=label))
+
+
+def test_with_labels_the_parameter_counts_are_those_of_published_code():
+    """PyTorch-StudioGAN's log of SNGAN on CIFAR-10, which has a bias at the logit, as mimicry's."""
+    settings = {'conditional': True, 'classes': 10}
+    generator = told_shapes(sngan.Generator((32, 32, 3), **settings), jnp.zeros((2, 128)))
+    assert count(generator) == 4_304_387
+    x = jnp.zeros((2, 32, 32, 3))
+    discriminator = told_shapes(sngan.Discriminator((32, 32, 3), **settings), x)
+    assert count(discriminator) == 1_055_105 - 1
+
+
+def test_without_labels_parameters_are_called_what_they_were():
+    """So that older runs are read."""
+    latent, x = jnp.zeros((2, 8)), jnp.zeros((2, 16, 16, 1))
+    params = shapes(sngan.Generator((16, 16, 1), 4), latent)['params']
+    assert {*params} == {'Dense_0', 'UpBlock_0', 'UpBlock_1', 'BatchNorm_0', 'Conv_0'}
+    assert {*params['UpBlock_0']} == {'BatchNorm_0', 'BatchNorm_1', 'Conv_0', 'Conv_1', 'Conv_2'}
+    params = shapes(sngan.Discriminator((16, 16, 1), 4), x)['params']
+    assert {*params} == {'DownBlock_0', 'DownBlock_1', 'DownBlock_2', 'SpectralDense_0'}
+    assert {*params['SpectralDense_0']} == {'kernel'}
+
+
+def test_labels_are_asked_for_only_with_them():
+    latent, x = jnp.zeros((2, 8)), jnp.zeros((2, 16, 16, 1))
+    for network, given in ((sngan.Generator, latent), (sngan.Discriminator, x)):
+        assert network((16, 16, 1)).asks == frozenset()
+        assert network((16, 16, 1), **TOLD).asks == {'label'}
+        with pytest.raises(ValueError, match='needs labels'):
+            told_shapes(network((16, 16, 1), **TOLD), given, None)
+
+
+def test_every_kernel_of_the_discriminator_with_labels_is_normalised():
+    d = told_shapes(sngan.Discriminator((16, 16, 1), 4, **TOLD), jnp.zeros((2, 16, 16, 1)))
+    assert d['spectral']['projection']['u'].shape == (4,)
+    assert d['params']['projection']['kernel'].shape == (5, 4)
+    critic = sngan.Discriminator((16, 16, 1), 4, **TOLD, spectral=False)
+    assert {*told_shapes(critic, jnp.zeros((2, 16, 16, 1)))} == {'params'}
+
+
+def test_at_first_a_class_says_nothing_and_then_scales_and_shifts_are_its_own():
+    plain, network = sngan.Generator((16, 16, 1), 4), sngan.Generator((16, 16, 1), 4, **TOLD)
+    latent = jax.random.normal(KEY, (2, 6))
+    rng = np.random.default_rng(0)
+    own = jax.tree.map(lambda x: rng.normal(size=x.shape), shapes(plain, latent))
+    own['batch_stats'] = jax.tree.map(abs, own['batch_stats'])
+    given = jnp.ones((1, 2, 2, 4)), jnp.ones((1, 5))
+    norm = jax.jit(lambda: sngan.UpBlock(4).init(KEY, *given, train=True))
+    begun = {x: y for x, y in norm()['params'].items() if 'Norm' in x}
+    assert {*begun} == {'ConditionalBatchNorm_0', 'ConditionalBatchNorm_1'}
+    params = {**own['params']}
+    for name in ('UpBlock_0', 'UpBlock_1'):
+        params[name] = {x: y for x, y in params[name].items() if 'Norm' not in x} | begun
+        for i in (0, 1):  # of no class a scale is 1 and a shift 0
+            affine = own['params'][name][f'BatchNorm_{i}']
+            affine['scale'], affine['bias'] = np.ones(4), np.zeros(4)
+    told = jax.jit(
+        lambda params, label: network.apply(
+            {'params': params}, latent, train=True, label=label, mutable=['batch_stats']
+        )[0]
+    )
+    want = jax.jit(lambda: plain.apply(own, latent, train=True, mutable=['batch_stats'])[0])()
+    before = told(params, LABELS)
+    np.testing.assert_allclose(before, want, atol=1e-5)
+    np.testing.assert_array_equal(before, told(params, LABELS[::-1]))
+    # Class 1 is made with twice the norm plus three, in the last norm of a block.
+    last = {x: {'kernel': y['kernel']} for x, y in begun['ConditionalBatchNorm_1'].items()}
+    last['scale']['kernel'] = last['scale']['kernel'].at[1].set(1.0)
+    last['shift']['kernel'] = last['shift']['kernel'].at[1].set(3.0)
+    params['UpBlock_1'] = {**params['UpBlock_1'], 'ConditionalBatchNorm_1': last}
+    changed = told(params, LABELS)
+    assert float(jnp.abs(changed[1] - before[1]).max()) > 1e-2
+
+
+@pytest.mark.parametrize('spectral', [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_with_labels_the_logit_has_a_projection(spectral):
+    """Of features of ones but for the sum or the mean over 64 pixels; rows over their norm."""
+    critic = sngan.Discriminator((16, 16, 1), 4, **TOLD, spectral=spectral)
+    x = jax.random.normal(KEY, (2, 16, 16, 1))
+    params = jax.tree.map(lambda x: jnp.zeros(x.shape), told_shapes(critic, x)['params'])
+    last = 'SpectralConv_1' if spectral else 'Conv_1'
+    params['DownBlock_2'][last]['bias'] = jnp.ones(4)
+    rows = jnp.arange(20.0).reshape(5, 4) / 10
+    params['projection']['kernel'] = rows
+    variables, factor = {'params': params}, 1.0
+    if spectral:
+        u = jax.tree.map(lambda x: jnp.zeros(x.shape), told_shapes(critic, x)['spectral'])
+        u['projection']['u'] = jnp.linalg.svd(rows)[2][0]
+        variables['spectral'] = u
+        factor = 64 / np.linalg.svd(np.float64(rows), compute_uv=False)[0]
+    judge = jax.jit(lambda label: critic.apply(variables, x, train=False, label=label))
+    logits = judge(jax.nn.one_hot(LABELS, 5))
+    want = factor * np.float64(rows).sum(1)[[3, 1]]
+    np.testing.assert_allclose(logits, want, rtol=1e-5)
+    mixed = judge(jnp.full((2, 5), 0.2))
+    np.testing.assert_allclose(mixed, [factor * np.float64(rows).sum() / 5] * 2, rtol=1e-5)

@@ -1,14 +1,14 @@
 """Layers that several architecture families share."""
 
 from gan_jax.networks.layers.attention import SelfAttention
-from gan_jax.networks.layers.conditional_norm import ConditionalBatchNorm
+from gan_jax.networks.layers.conditional_norm import ConditionalBatchNorm, batch_norm
 from gan_jax.networks.layers.dropout import dropout
 from gan_jax.networks.layers.equalized import (
     EqualizedConv,
     EqualizedDense,
     modulated_conv2d,
 )
-from gan_jax.networks.layers.labels import one_hot
+from gan_jax.networks.layers.labels import embedded, one_hot
 from gan_jax.networks.layers.linear import Conv, ConvTranspose, Dense, GroupedConv, LinearMaxout
 from gan_jax.networks.layers.minibatch import (
     MinibatchDiscrimination,
@@ -52,8 +52,10 @@ __all__ = [
     'SpectralDense',
     'WeightNormDense',
     'append_minibatch',
+    'batch_norm',
     'downsample_mean',
     'dropout',
+    'embedded',
     'minibatch_stddev',
     'modulated_conv2d',
     'needs_bias',

@@ -70,3 +70,36 @@ class ConditionalBatchNorm(nn.Module):
         if self.spectral:
             return SpectralDense(features, **settings)(y, not self.use_running_average)
         return Dense(features, **settings)(y)
+
+
+def batch_norm(
+    x: chex.Array,
+    condition: chex.Array | None,
+    train: bool,
+    axis_name: str | None = None,
+    dtype: Any = None,
+    **of_condition: Any,
+) -> jax.Array:
+    """x normalised over the batch, with a scale and a shift of its own or as a condition says.
+
+    To be called within a module's compact method: its parameters are the module's.
+
+    Args:
+      x: features [batch, ..., features].
+      condition: [batch, size]; None for `BatchNorm`.
+      train: whether batch statistics are the batch's own.
+      axis_name: the axis over which they are averaged.
+      dtype: the result's type; None is x's.
+      **of_condition: further attributes of `ConditionalBatchNorm`.
+
+    Returns:
+      The same shape.
+    """
+    settings: dict[str, Any] = {
+        'use_running_average': not train,
+        'axis_name': axis_name,
+        'output_dtype': dtype,
+    }
+    if condition is None:
+        return BatchNorm(**settings)(x)
+    return ConditionalBatchNorm(**settings, **of_condition)(x, condition)
