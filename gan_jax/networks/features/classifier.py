@@ -52,16 +52,36 @@ def _floats(images: jax.Array) -> jax.Array:
     return images.astype(jnp.float32) / 127.5 - 1.0
 
 
+def shifted(rng: jax.Array, images: jax.Array) -> jax.Array:
+    """Slightly noisy copies, moved by up to two pixels; what leaves at a side enters at the other.
+
+    Args:
+      rng: a key.
+      images: [batch, height, width, c].
+    """
+    shift, noise = jax.random.split(rng, 3)[:2]
+    by = jax.random.randint(shift, (len(images), 2), -SHIFT, SHIFT + 1)
+    images = jax.vmap(lambda x, n: jnp.roll(x, n, (0, 1)))(images, by)
+    return images + NOISE * jax.random.normal(noise, images.shape)
+
+
 def train(
-    images: Any, labels: np.ndarray, classes: int, *, steps: int = STEPS, seed: int = 0
+    images: Any,
+    labels: np.ndarray,
+    classes: int,
+    change: Callable[[jax.Array, jax.Array], jax.Array] = shifted,
+    *,
+    steps: int = STEPS,
+    seed: int = 0,
 ) -> Any:
-    """Trains the classifier by cross-entropy, on shifted and slightly noisy copies.
+    """Trains the classifier by cross-entropy, on copies that are changed anew in each batch.
 
     Args:
       images: uint8 [n, height, width, c], or what has such a shape and gives rows of it by their
         places; 128 are asked for at a time.
       labels: integers [n] in [0, classes).
       classes: how many there are, at least 2.
+      change: (a key, images [128, height, width, c] in [-1, 1]) -> what is shown in their place.
       steps: how many batches of 128, at a rate that falls along a cosine.
       seed: of the first weights, the batches and the noise.
 
@@ -83,10 +103,9 @@ def train(
 
     @jax.jit
     def step(params, state, image, label, i):
-        shift, noise, dropout = jax.random.split(jax.random.fold_in(key, i), 3)
-        by = jax.random.randint(shift, (len(image), 2), -SHIFT, SHIFT + 1)
-        image = jax.vmap(lambda x, n: jnp.roll(x, n, (0, 1)))(_floats(image), by)
-        image = image + NOISE * jax.random.normal(noise, image.shape)
+        rng = jax.random.fold_in(key, i)
+        dropout = jax.random.split(rng, 3)[2]  # which `shifted` leaves alone
+        image = change(rng, _floats(image))
         updates, state = optimizer.update(jax.grad(loss)(params, image, label, dropout), state)
         return optax.apply_updates(params, updates), state
 
