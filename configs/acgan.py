@@ -5,8 +5,11 @@ Paper: Conditional Image Synthesis with Auxiliary Classifier GANs (Odena et al.,
     python launch.py --config=configs/acgan.py
     python launch.py --config=configs/acgan.py --config.dataset=fashion_mnist
 
-Hardware, time and score: not trained yet. Frechet distance alone does not pass such a run, since it
-does not see whether a sample has the class that was asked for.
+Hardware and time: one CPU core that other work shared, 6.5 minutes.
+Score, one seed, 5,000 samples against the 5,000 training digits, by the data set's classifier
+(--mode=evaluate --num=5000): 99.7 +- 0.1% are named as asked for; Frechet
+distance 5.6, within classes 15.8. configs/dcgan.py, without labels and as long, has 5.9, and 19.7
+within the classes that the classifier names.
 
 The same game with other class heads: --config.class_head.name=acgan_real teaches the head by real
 examples alone; --config.class_head.name=adcgan --config.discriminator.per_class=2 is ADC-GAN.

@@ -5,8 +5,12 @@ Paper: cGANs with Projection Discriminator (Miyato and Koyama, 2018).
     python launch.py --config=configs/projection.py
     python launch.py --config=configs/projection.py --config.dataset=fashion_mnist
 
-Hardware, time and score: not trained yet. Frechet distance alone does not pass such a run, since it
-does not see whether a sample has the class that was asked for.
+Hardware and time: one CPU core that other work shared, 6.5 minutes.
+Score, one seed, 5,000 samples against the 5,000 training digits, by the data set's classifier
+(--mode=evaluate --num=5000): 98.4 +- 0.2% are named as asked for; Frechet
+distance 3.8, within classes 9.6. configs/dcgan.py, without labels and as long, has 5.9, and 19.7
+within the classes that the classifier names.
+On Fashion-MNIST, as long: 88.1 +- 0.5%, 2.7 and 5.9, against 5,000 test images.
 
 Deviations: the paper has residual networks with spectral norm, hinge losses and conditional batch
 norm; these are DCGAN's at half their width with the class embedded beside the latent, and R1 in

@@ -6,8 +6,11 @@ margins and temperature.
     python launch.py --config=configs/reacgan.py
     python launch.py --config=configs/reacgan.py --config.dataset=fashion_mnist
 
-Hardware, time and score: not trained yet. Frechet distance alone does not pass such a run, since it
-does not see whether a sample has the class that was asked for.
+Hardware and time: one CPU core that other work shared, 6.5 minutes.
+Score, one seed, 5,000 samples against the 5,000 training digits, by the data set's classifier
+(--mode=evaluate --num=5000): 99.9 +- 0.1% are named as asked for; Frechet
+distance 6.0, within classes 16.1. configs/dcgan.py, without labels and as long, has 5.9, and 19.7
+within the classes that the classifier names.
 
 The batch is where an example's negatives come from: with micro_batches each part has its own.
 
