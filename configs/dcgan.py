@@ -10,19 +10,21 @@ Hardware and time: 2 CPU cores, 3.2 minutes for 4,000 steps of 64.
 Score: 84.1 +- 1.1% of 1,000 samples named with confidence over 0.9, seeds 0 to 2
 (python -m benchmarks.legibility).
 
-Deviations: the prior is normal, not uniform; kernels are 4x4 as in the authors' Torch code; at 16
-and 28 pixels each network has a hidden dense layer of 512 units, as in the authors' code for MNIST
-(--config.generator.hidden=0 --config.discriminator.hidden=0 is the paper's); samples come from
-running averages of the generator's parameters and batch statistics.
+Deviations: the prior is normal, not uniform; kernels are 4x4 as in the authors' Torch code; each
+network has a hidden dense layer, as in the authors' code for MNIST (`hidden=0` is the paper's);
+samples come from running averages of the generator's parameters and batch statistics.
 
 Images of 16, 28, 32, 64 and 128 pixels: --config.image_size. Any data set: --config.dataset.
+Digits of 32 pixels: of seeds 0 to 3 three were on their way to one shape after 600 steps. With
+--config.penalties.r1.weight=1 seed 0 has a Frechet distance of 19.4 +- 1.2 after 1,500 steps (the
+classifier's features, 5,000 samples); without the hidden layers (hidden=0) three seeds of three
+made digits, but poor ones: 132 after 4,000 steps, with R1 120 after 1,500.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 import ml_collections
-from ml_collections import config_dict
 
 from gan_jax import config as config_lib
 from gan_jax import sweeps
@@ -35,7 +37,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.steps_per_dispatch = 5
     for player, name in (('generator', 'Generator'), ('discriminator', 'Discriminator')):
         config[player] = ml_collections.ConfigDict(
-            {'name': f'dcgan.{name}', 'width': 32, 'hidden': config_dict.placeholder(int)}
+            {'name': f'dcgan.{name}', 'width': 32, 'hidden': 512}
         )
         config.optimizers[player] = config_lib.optimizer('adam', learning_rate=2e-4, b1=0.5)
     config.latent = ml_collections.ConfigDict({'name': 'normal', 'size': 100})

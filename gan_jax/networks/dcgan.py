@@ -5,8 +5,7 @@ Networks (Radford et al., 2016). Strided and transposed convolutions in place of
 BatchNorm except at the images, ReLU in the generator, leaky ReLU in the discriminator, kernels
 from N(0, 0.02). Kernels are 4x4 as in the authors' Torch code; figure 1 of the paper draws 5x5.
 The paper has no hidden dense layer; the authors' code for MNIST has one in each network, which
-small images need: with two convolutions and a linear readout no unit sees the whole digit. With
-three convolutions it harms: at 32 pixels the discriminator wins and all samples become one shape.
+small images need: with two convolutions and a linear readout no unit sees the whole digit.
 """
 
 from collections.abc import Sequence
@@ -21,8 +20,6 @@ from gan_jax.networks import layers
 
 # image size -> (size of the innermost feature map, number of doublings)
 SIZES = {16: (4, 2), 28: (7, 2), 32: (4, 3), 64: (4, 4), 128: (4, 5)}
-
-HIDDEN = 512  # units of the dense layer that networks of small images need
 
 KERNEL_INIT = nn.initializers.normal(0.02)
 
@@ -48,13 +45,6 @@ def doublings(shape: Sequence[int]) -> int:
     return _scales(shape)[1]
 
 
-def _hidden(shape: Sequence[int], hidden: int | None) -> int:
-    """The width of the dense layer, after all."""
-    if hidden is not None:
-        return hidden
-    return HIDDEN if doublings(shape) == 2 else 0
-
-
 def _batch_norm(network: Any, train: bool) -> nn.BatchNorm:
     return layers.BatchNorm(
         use_running_average=not train,
@@ -70,15 +60,14 @@ class Generator(nn.Module):
     Attributes:
       shape: (height, width, channels) of an image.
       width: the channels before the image; twice as many at each halving of the size.
-      hidden: the width of a dense layer before the feature map; 0 for none; None for 512 with
-        images of 16 and 28 pixels and none with larger ones, whose players it has drift apart.
+      hidden: the width of a dense layer before the feature map; 0 for none.
       axis_name: the axis over which batch statistics are averaged.
       dtype: what is computed in; None is the type of the inputs and the parameters.
     """
 
     shape: Sequence[int]
     width: int = 64
-    hidden: int | None = 0
+    hidden: int = 0
     axis_name: str | None = None
     dtype: Any = None
 
@@ -92,8 +81,8 @@ class Generator(nn.Module):
         size, doublings = _scales(self.shape)
         width = self.width * 2 ** (doublings - 1)
         x = latent
-        if hidden := _hidden(self.shape, self.hidden):
-            x = self._dense(hidden)(x)
+        if self.hidden:
+            x = self._dense(self.hidden)(x)
             x = nn.relu(_batch_norm(self, train)(x))
         x = self._dense(size * size * width)(x)
         x = nn.relu(_batch_norm(self, train)(x.reshape(-1, size, size, width)))
@@ -123,7 +112,7 @@ class Discriminator(nn.Module):
     Attributes:
       shape: (height, width, channels) of an image.
       width: the channels after the first convolution; twice as many at each halving of the size.
-      hidden: the width of a dense layer after the feature map; 0 and None as in the generator.
+      hidden: the width of a dense layer after the feature map; 0 for none.
       norm: 'batch', 'layer' or 'none'. With a gradient penalty per example, as WGAN-GP's, examples
         must not meet: 'layer' or 'none'. Without a norm every layer has a bias.
       minibatch: what of the batch is appended to the last features: '', 'stddev' or
@@ -134,7 +123,7 @@ class Discriminator(nn.Module):
 
     shape: Sequence[int]
     width: int = 64
-    hidden: int | None = 0
+    hidden: int = 0
     norm: str = 'batch'
     minibatch: str = ''
     axis_name: str | None = None
@@ -169,8 +158,8 @@ class Discriminator(nn.Module):
             )(x)
             x = nn.leaky_relu(x if first else self._normalized(x, train), 0.2)
         x = x.reshape(x.shape[0], -1)
-        if hidden := _hidden(self.shape, self.hidden):
-            x = self._dense(hidden)(x)
+        if self.hidden:
+            x = self._dense(self.hidden)(x)
             x = nn.leaky_relu(self._normalized(x, train), 0.2)
         return layers.append_minibatch(x, self.minibatch, self.axis_name if train else None)
 

@@ -30,14 +30,6 @@ def test_at_64_pixels_the_parameter_counts_are_the_pytorch_examples():
     assert count(discriminator) == 2_765_568 + 64 + 1
 
 
-@pytest.mark.parametrize(('size', 'hidden'), [(16, 512), (28, 512), (32, 0), (64, 0)])
-def test_small_images_alone_have_a_hidden_layer_by_themselves(size, hidden):
-    for (_, told), (_, own) in zip(
-        build(size, width=4, hidden=hidden), build(size, width=4, hidden=None), strict=True
-    ):
-        assert jax.tree.map(lambda x: x.shape, told) == jax.tree.map(lambda x: x.shape, own)
-
-
 @pytest.mark.parametrize('size', dcgan.SIZES)
 @pytest.mark.parametrize('channels', [1, 3])
 def test_every_size_comes_out(size, channels):
