@@ -46,6 +46,7 @@ from gan_jax.modalities import images as images_lib
 from gan_jax.networks.features import classifier
 from gan_jax.runtime import files
 from gan_jax.runtime.process import keep_compiled, keep_freed_memory
+from gan_jax.sampling import sampler
 
 RESULTS = pathlib.Path(__file__).parent / 'results' / 'augmentation.json'
 ARMS = ('none', 'classical', 'gan', 'both')
@@ -89,13 +90,9 @@ def generate(workdir, num, seed):
     run = experiment.restore(workdir)
     game, modality = run.experiment.game, run.experiment.modality
     labels = np.arange(num, dtype=np.int32) % modality.fields['classes']
-    inputs = {**game.functions['prior'](jax.random.split(jax.random.key(seed), num))}
-
-    @jax.jit
-    def make(variables, inputs):
-        return modality.decode(game.functions['sample'](*variables, inputs))
-
-    return np.asarray(make(run.variables(0), {**inputs, 'label': labels})), labels
+    inputs = game.functions['prior'](jax.random.split(jax.random.key(seed), num))
+    make = sampler.make_sampler(game, modality)
+    return make(*run.variables(0), {**inputs, 'label': labels}), labels
 
 
 def generated(images, labels, folder, seed, args):

@@ -11,7 +11,7 @@ Score, one seed, 5,000 samples against the 5,000 training digits, by the data se
 distance 5.6, within classes 15.8. configs/dcgan.py, without labels and as long, has 5.9, and 19.7
 within the classes that the classifier names.
 On Fashion-MNIST, as long: 98.1 +- 0.2%, 5.8 and 16.6, against 5,000 test images; of real clothes
-the classifier names 88.5% so: these are typical beyond what is true.
+the classifier names 88.5% so.
 
 The same game with other class heads: --config.class_head.name=acgan_real teaches the head by real
 examples alone; --config.class_head.name=adcgan --config.discriminator.per_class=2 is ADC-GAN.

@@ -10,8 +10,6 @@ Score, one seed, 5,000 samples against the 5,000 training digits, by the data se
 (--mode=evaluate --num=5000): 91.5 +- 0.4% are named as asked for; Frechet
 distance 10.9, within classes 35.1. configs/dcgan.py, without labels and as long, has 5.9, and 19.7
 within the classes that the classifier names.
-What it is told counts for less than in configs/projection.py, whose discriminator has the label in
-its last layer.
 
 Deviations: the paper has dense networks; these are DCGAN's at half their width. The class is
 embedded in 16 numbers beside the latent and in one channel beside the image, and the discriminator
