@@ -48,6 +48,7 @@ def default() -> ml_collections.ConfigDict:
             'load_size': config_dict.placeholder(int),  # image_size is a random crop of it
             'memory_gb': 4.0,  # larger sets are decoded as they are read
             'data_dir': config_dict.placeholder(str),  # None: TFDS's own
+            'length': config_dict.placeholder(int),  # steps of a series; None: 24
         }
     )
     config.augment = ml_collections.ConfigDict(
@@ -98,6 +99,7 @@ def default() -> ml_collections.ConfigDict:
             'features': 'classifier',  # or inception:PATH, or package.module:name
             'split': config_dict.placeholder(str),  # None: 'test', or without one 'data.split'
             'dataset': config_dict.placeholder(str),  # None: the one that is trained on
+            'repeats': 10,  # trainings of judges, of which their figures are the mean
         }
     )
     config.num_replicas = 1  # seeds seed, seed + 1, ... trained as one program
