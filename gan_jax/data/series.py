@@ -4,7 +4,7 @@ import csv
 import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -161,7 +161,7 @@ def _dataset(
     num: int,
     fetch: Callable[[np.ndarray], np.ndarray],
     bad: tuple[tuple[str, str], ...],
-    fitted: Mapping[str, list],
+    fitted: Mapping[str, Any],
 ) -> Dataset:
     labels = np.zeros(num, np.int32)
     return Dataset(name, shape, ('',), labels, fetch, bad, kind=KIND, fitted=fitted)

@@ -39,27 +39,64 @@ RECONSTRUCTION, FORESIGHT = 10.0, 0.1  # what the autoencoder's terms weigh in t
 
 
 class Cast(NamedTuple):
-    """The networks but for the discriminator.
+    """The players.
 
     Attributes:
       encoder: E, series -> states.
       recovery: R, states -> series.
       generator: G, latents -> states.
       supervisor: S, states -> the states after them.
-      axis_name: the axis of the devices that share a batch.
+      opponent: D, states -> logits, with the losses of both sides.
+      prior: keys [batch] -> inputs of G.
     """
 
     encoder: Role
     recovery: Role
     generator: Role
     supervisor: Role
-    axis_name: str | None
+    opponent: Opponent
+    prior: Callable[..., dict[str, chex.Array]]
+
+    @property
+    def axis_name(self) -> str | None:
+        """The axis of the devices that share a batch."""
+        return self.opponent.adversary.axis_name
+
+    def init(self, rng: chex.PRNGKey, batch: Batch) -> tuple[dict[str, Any], Aux]:
+        """({player: parameters}, aux)."""
+        real = batch['real']
+        latent = self.prior(keys.per_example(rng, len(real)))['latent']
+        params, aux = begin(rng, [(self.encoder, real, {}), (self.generator, latent, {})])
+        states = self.encoder(params, aux, real, train=False)[0]
+        others = self.recovery, self.supervisor, self.opponent.role
+        own, collections = begin(rng, [(role, states, {}) for role in others])
+        return params | own, {**aux, **collections, **self.opponent.adversary.init(states)}
 
     def made(self, params: Params, aux: Aux, inputs: Mapping[str, Any], **options: Any):
         """Generated states e and h' of latents, and aux."""
         first, aux = generate(self.generator, params, aux, inputs, **options)
         last, aux = self.supervisor(params, aux, first, **options)
         return first, last, aux
+
+    def show(self, params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
+        """The states that D is shown, as `adversarial_turns` asks for them."""
+        states, _ = self.encoder(params, aux, batch['real'], rng=rng)
+        first, last, aux = self.made(params, aux, self.prior(rng), rng=rng)
+        return {'': Scene(states, last)}, (first, states, last), aux
+
+    def sample(self, params: Params, aux: Aux, inputs: Mapping[str, Any]) -> Any:
+        """Series of latents."""
+        _, last, aux = self.made(params, aux, inputs, train=False)
+        return self.recovery(params, aux, last, train=False)[0]
+
+    def verdict(self, params: Params, aux: Aux, batch: Batch) -> verdict.Verdict:
+        """What D says of real series' states."""
+        states, _ = self.encoder(params, aux, batch['real'], train=False)
+        return verdict.of(self.opponent.role(params, aux, states, train=False)[0])
+
+    def score(self, params: Params, aux: Aux, batch: Batch) -> Any:
+        """The mean over the steps of its logits, [n]."""
+        return verdict.per_example(self.verdict(params, aux, batch).logits)
 
 
 def make(
@@ -110,66 +147,58 @@ def make(
       ValueError: if the objective is no cross-entropy, or the adversary judges packs.
     """
     _check(adversary)
-    names = 'encoder', 'recovery', 'generator', 'supervisor'
-    networks = encoder, recovery, generator, supervisor
-    cast = Cast(*map(Role, networks, names), adversary.axis_name)
-    opponent = Opponent(Role(discriminator, 'discriminator'), adversary)
-
-    def init(rng: chex.PRNGKey, batch: Batch) -> tuple[dict[str, Any], Aux]:
-        real = batch['real']
-        latent = prior(keys.per_example(rng, len(real)))['latent']
-        params, aux = begin(rng, [(cast.encoder, real, {}), (cast.generator, latent, {})])
-        states = cast.encoder(params, aux, real, train=False)[0]
-        others = cast.recovery, cast.supervisor, opponent.role
-        own, collections = begin(rng, [(role, states, {}) for role in others])
-        return params | own, {**aux, **collections, **adversary.init(states)}
-
-    def show(params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
-        states, _ = cast.encoder(params, aux, batch['real'], rng=rng)
-        first, last, aux = cast.made(params, aux, prior(rng), rng=rng)
-        return {'': Scene(states, last)}, (first, states, last), aux
-
-    def sample(params: Params, aux: Aux, inputs: Mapping[str, Any]) -> Any:
-        _, last, aux = cast.made(params, aux, inputs, train=False)
-        return cast.recovery(params, aux, last, train=False)[0]
-
-    def judge(params: Params, aux: Aux, batch: Batch) -> verdict.Verdict:
-        states, _ = cast.encoder(params, aux, batch['real'], train=False)
-        return verdict.of(opponent.role(params, aux, states, train=False)[0])
-
-    def score(params: Params, aux: Aux, batch: Batch) -> Any:
-        return verdict.per_example(judge(params, aux, batch).logits)
-
+    cast = Cast(
+        Role(encoder, 'encoder'),
+        Role(recovery, 'recovery'),
+        Role(generator, 'generator'),
+        Role(supervisor, 'supervisor'),
+        Opponent(Role(discriminator, 'discriminator'), adversary),
+        prior,
+    )
     weights = {'first': first_weight, 'supervised': supervised_weight, 'moments': moments_weight}
+    begun = alone(cast, embedding_steps, supervised_steps)
+    judged = functools.partial(resting, threshold, adversary.axis_name)
+    joint = together(cast, weights, embedding_steps + supervised_steps, discriminator_every, judged)
+    functions = {'prior': prior, 'sample': cast.sample, 'score': cast.score}
+    return Game(cast.init, (*begun, *joint), functions | {'verdict': cast.verdict})
+
+
+def alone(cast: Cast, embedding_steps: int, supervised_steps: int) -> tuple[Turn, ...]:
+    """The turns of the first two phases."""
+    embedding, supervised = (functools.partial(x, cast) for x in (embedding_loss, supervised_loss))
+    stop = embedding_steps + supervised_steps
+    return (
+        Turn(('encoder', 'recovery'), embedding, name='embedding', stop=embedding_steps),
+        Turn('supervisor', supervised, start=embedding_steps, stop=stop),
+    )
+
+
+def together(
+    cast: Cast, weights: Mapping[str, float], start: int, every: int, gradients: Callable
+) -> tuple[Turn, ...]:
+    """The turns of the third phase, D's last.
+
+    Args:
+      cast: the players.
+      weights: of the generator's terms; D's has that of 'first'.
+      start: the last step of the phases before.
+      every: at which steps D plays.
+      gradients: how D's are taken.
+    """
     judges, *lazy, makers = adversarial_turns(
-        show,
-        [opponent],
-        generator_terms=functools.partial(generator_terms, cast, opponent, weights),
-        discriminator_terms=functools.partial(discriminator_terms, opponent, first_weight),
+        cast.show,
+        [cast.opponent],
+        generator_terms=functools.partial(generator_terms, cast, weights),
+        discriminator_terms=functools.partial(discriminator_terms, cast, weights['first']),
         generator=('generator', 'supervisor'),
     )
-    joint = embedding_steps + supervised_steps
-    gradients = functools.partial(resting, threshold, adversary.axis_name)
-    autoencoder = cast.encoder.player, cast.recovery.player
-    turns = (
-        Turn(
-            autoencoder, functools.partial(embedding_loss, cast), name='embedding',
-            stop=embedding_steps,
-        ),
-        Turn(
-            'supervisor', functools.partial(supervised_loss, cast), start=embedding_steps,
-            stop=joint,
-        ),
-        makers._replace(name='generator', start=joint),
-        Turn(
-            autoencoder, functools.partial(autoencoder_loss, cast), name='autoencoder',
-            start=joint,
-        ),
-        judges._replace(every=discriminator_every, start=joint, gradients=gradients),
-        *(turn._replace(start=joint) for turn in lazy),
-    )  # fmt: skip
-    functions = {'prior': prior, 'sample': sample, 'score': score, 'verdict': judge}
-    return Game(init, turns, functions)
+    autoencoder = functools.partial(autoencoder_loss, cast)
+    return (
+        makers._replace(name='generator', start=start),
+        Turn(('encoder', 'recovery'), autoencoder, name='autoencoder', start=start),
+        judges._replace(every=every, start=start, gradients=gradients),
+        *(turn._replace(start=start) for turn in lazy),
+    )
 
 
 def _check(adversary: Adversary) -> None:
@@ -215,17 +244,14 @@ def _next(states: chex.Array, said: chex.Array) -> tuple[chex.Array, chex.Array]
     return states[:, 1:], said[:, :-1]
 
 
-def _first_logits(
-    opponent: Opponent, params: Params, aux: Aux, states: Any, rng: chex.PRNGKey
-) -> Any:
+def _first_logits(cast: Cast, params: Params, aux: Aux, states: Any, rng: chex.PRNGKey) -> Any:
     """What D says of generated states before the supervisor refines them."""
-    output, _ = opponent.judge(params, {}, rng)(aux, states)
+    output, _ = cast.opponent.judge(params, {}, rng)(aux, states)
     return verdict.of(output).logits
 
 
 def generator_terms(
     cast: Cast,
-    opponent: Opponent,
     weights: Mapping[str, float],
     params: Params,
     aux: Aux,
@@ -236,8 +262,9 @@ def generator_terms(
 ):
     """What G and S minimise beside the adversarial loss, as `adversarial_turns` takes terms."""
     first, states, last = made
-    logits = _first_logits(opponent, params, aux, first, rng)
-    adversarial = verdict.mean(jax.tree.map(opponent.adversary.objective.generator, logits, logits))
+    logits = _first_logits(cast, params, aux, first, rng)
+    objective = cast.opponent.adversary.objective
+    adversarial = verdict.mean(jax.tree.map(objective.generator, logits, logits))
     said, _ = cast.supervisor(params, aux, states, rng=rng)
     series, _ = cast.recovery(params, aux, last, rng=rng)
     values = {
@@ -249,7 +276,7 @@ def generator_terms(
 
 
 def discriminator_terms(
-    opponent: Opponent,
+    cast: Cast,
     weight: float,
     params: Params,
     aux: Aux,
@@ -259,7 +286,7 @@ def discriminator_terms(
     rng: chex.PRNGKey,
 ):
     """What D is shown beside real and refined states: generated ones as they are."""
-    logits = _first_logits(opponent, params, aux, made[0], rng)
+    logits = _first_logits(cast, params, aux, made[0], rng)
     return {'first': (weight, verdict.mean(jax.tree.map(jax.nn.softplus, logits)))}, aux
 
 

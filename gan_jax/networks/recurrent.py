@@ -67,7 +67,7 @@ def recurrent(
     """
     kind = _chosen('cell', cell, CELLS)
     for _ in range(depth):
-        layer = nn.RNN(kind(width, dtype=dtype))
+        layer: nn.Module = nn.RNN(kind(width, dtype=dtype))
         if both_ways:
             layer = nn.Bidirectional(layer, nn.RNN(kind(width, dtype=dtype)))
         x = layer(x)
