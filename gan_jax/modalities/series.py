@@ -36,8 +36,8 @@ def make(settings: Mapping[str, Any]) -> Modality:
     Args:
       settings: 'shape' (length, d); 'names', 'minima' and 'maxima' of the d features.
     """
-    minima = np.asarray(settings['minima'], np.float32)
-    extents = np.asarray(settings['maxima'], np.float32) - minima
+    minima = np.asarray(settings['minima'], np.float32)[None, None]
+    extents = np.asarray(settings['maxima'], np.float32)[None, None] - minima
     extents = np.where(extents > 0, extents, np.float32(1))
     names = list(settings['names'])
 
