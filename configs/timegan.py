@@ -34,7 +34,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.latent = ml_collections.ConfigDict({'name': 'uniform', 'size': LENGTH * FEATURES})
     config.first_weight = 1.0
     config.supervised_weight = 100.0
-    config.moments_weight = 100.0
+    config.distance = 'l2'
+    config.moments = ml_collections.ConfigDict({'weight': 100.0})
     config.threshold = 0.15
     config.discriminator_every = 2
     for player in ('encoder', 'recovery', 'generator', 'supervisor', 'discriminator'):

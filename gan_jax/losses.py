@@ -1,9 +1,9 @@
 """Reconstruction losses: how far one batch of images or features is from another.
 
 All return one value per example, [batch], in float32 (float64 if the inputs are), except
-`feature_statistics_matching`, `root_mean_square` and `moments_matching`, which compare whole
-batches and return a scalar. Distances are means over an example's entries, so they do not grow
-with its size. `adaptive_weight` is that of an adversarial loss beside them.
+`feature_statistics_matching` and `moments_matching`, which compare whole batches and return a
+scalar. Distances are means over an example's entries, so they do not grow with its size.
+`adaptive_weight` is that of an adversarial loss beside them.
 """
 
 from collections.abc import Callable
@@ -240,32 +240,6 @@ def feature_statistics_matching(
     if axis_name is not None:
         gaps = lax.pmean(gaps, axis_name)
     return jnp.mean(jnp.stack([size(gap) for gap in gaps]))
-
-
-def root_mean_square(
-    real: chex.Array, fake: chex.Array, axis_name: str | None = None
-) -> chex.Array:
-    """The root of the mean squared error of a whole batch.
-
-    sqrt(mean (x - y)^2 + 1e-12): the least value is 1e-6, with gradient 0 where all are equal. The
-    mean is over the batch on all devices, before the root.
-
-    Source: Time-series Generative Adversarial Networks (Yoon et al., 2019), the authors' code.
-
-    Args:
-      real: x, [batch, ...].
-      fake: y, of the same shape.
-      axis_name: the axis of devices that share the batch; None for one alone.
-
-    Returns:
-      A float32 scalar > 0 in the units of x.
-
-    Raises:
-      AssertionError: if the shapes differ.
-    """
-    mean = jnp.mean(l2(real, fake))
-    mean = mean if axis_name is None else lax.pmean(mean, axis_name)
-    return jnp.sqrt(mean + 1e-12)
 
 
 def moments_matching(

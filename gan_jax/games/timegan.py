@@ -27,7 +27,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from gan_jax import keys, losses, objectives
+from gan_jax import keys, objectives
 from gan_jax.game import Aux, Batch, Game, Params, Turn, value_and_gradients
 from gan_jax.games.adversary import Adversary
 from gan_jax.games.network import Network, Role, begin, generate
@@ -36,6 +36,18 @@ from gan_jax.networks import verdict
 from gan_jax.runtime import parallel
 
 RECONSTRUCTION, FORESIGHT = 10.0, 0.1  # what the autoencoder's terms weigh in the authors' code
+
+
+class Moments(NamedTuple):
+    """How the moments of generated series are held to those of real ones.
+
+    Attributes:
+      function: (real series, generated ones) -> a scalar, of the whole batch on all devices.
+      weight: its factor in the generator's loss.
+    """
+
+    function: Callable[[chex.Array, chex.Array], chex.Array]
+    weight: float = 100.0
 
 
 class Cast(NamedTuple):
@@ -48,6 +60,7 @@ class Cast(NamedTuple):
       supervisor: S, states -> the states after them.
       opponent: D, states -> logits, with the losses of both sides.
       prior: keys [batch] -> inputs of G.
+      distance: (x, y) -> the errors of each example, [batch].
     """
 
     encoder: Role
@@ -56,11 +69,15 @@ class Cast(NamedTuple):
     supervisor: Role
     opponent: Opponent
     prior: Callable[..., dict[str, chex.Array]]
+    distance: Callable[[chex.Array, chex.Array], chex.Array]
 
-    @property
-    def axis_name(self) -> str | None:
-        """The axis of the devices that share a batch."""
-        return self.opponent.adversary.axis_name
+    def root(self, x: chex.Array, y: chex.Array) -> chex.Array:
+        """The root of the mean error of the whole batch, on all devices; at least 1e-6.
+
+        At 0 the root's gradient would be infinite.
+        """
+        mean = jnp.mean(self.distance(x, y))
+        return jnp.sqrt(parallel.mean(mean, self.opponent.adversary.axis_name) + 1e-12)
 
     def init(self, rng: chex.PRNGKey, batch: Batch) -> tuple[dict[str, Any], Aux]:
         """({player: parameters}, aux)."""
@@ -110,9 +127,10 @@ def make(
     prior: Callable[..., dict[str, chex.Array]],
     embedding_steps: int,
     supervised_steps: int,
+    distance: Callable[[chex.Array, chex.Array], chex.Array],
+    moments: Moments,
     first_weight: float = 1.0,
     supervised_weight: float = 100.0,
-    moments_weight: float = 100.0,
     threshold: float = 0.15,
     discriminator_every: int = 2,
 ) -> Game:
@@ -128,9 +146,10 @@ def make(
       prior: keys [batch] -> {'latent': [batch, size]}.
       embedding_steps: the steps of the first phase.
       supervised_steps: those of the second; all that come after are the third's.
+      distance: (x, y) -> squared errors [batch].
+      moments: w_m, and how far the moments of series are apart.
       first_weight: w_e, gamma in the paper.
       supervised_weight: w_s.
-      moments_weight: w_m.
       threshold: D's gradients are 0 where its loss is no more than this.
       discriminator_every: D plays at multiples of this step: in the code after every second one of
         the others.
@@ -154,11 +173,14 @@ def make(
         Role(supervisor, 'supervisor'),
         Opponent(Role(discriminator, 'discriminator'), adversary),
         prior,
+        distance,
     )
-    weights = {'first': first_weight, 'supervised': supervised_weight, 'moments': moments_weight}
+    weights = {'first': first_weight, 'supervised': supervised_weight}
+    terms = functools.partial(generator_terms, cast, weights, moments)
     begun = alone(cast, embedding_steps, supervised_steps)
     judged = functools.partial(resting, threshold, adversary.axis_name)
-    joint = together(cast, weights, embedding_steps + supervised_steps, discriminator_every, judged)
+    start = embedding_steps + supervised_steps
+    joint = together(cast, terms, first_weight, start, discriminator_every, judged)
     functions = {'prior': prior, 'sample': cast.sample, 'score': cast.score}
     return Game(cast.init, (*begun, *joint), functions | {'verdict': cast.verdict})
 
@@ -174,13 +196,19 @@ def alone(cast: Cast, embedding_steps: int, supervised_steps: int) -> tuple[Turn
 
 
 def together(
-    cast: Cast, weights: Mapping[str, float], start: int, every: int, gradients: Callable
+    cast: Cast,
+    terms: Callable,
+    first_weight: float,
+    start: int,
+    every: int,
+    gradients: Callable,
 ) -> tuple[Turn, ...]:
     """The turns of the third phase, D's last.
 
     Args:
       cast: the players.
-      weights: of the generator's terms; D's has that of 'first'.
+      terms: of the generator.
+      first_weight: of the discriminator's.
       start: the last step of the phases before.
       every: at which steps D plays.
       gradients: how D's are taken.
@@ -188,8 +216,8 @@ def together(
     judges, *lazy, makers = adversarial_turns(
         cast.show,
         [cast.opponent],
-        generator_terms=functools.partial(generator_terms, cast, weights),
-        discriminator_terms=functools.partial(discriminator_terms, cast, weights['first']),
+        generator_terms=terms,
+        discriminator_terms=functools.partial(discriminator_terms, cast, first_weight),
         generator=('generator', 'supervisor'),
     )
     autoencoder = functools.partial(autoencoder_loss, cast)
@@ -217,7 +245,7 @@ def embedding_loss(
     """What the autoencoder minimises by itself, as a LossFn gives it."""
     states, aux = cast.encoder(params, aux, batch['real'], rng=rng)
     again, aux = cast.recovery(params, aux, states, rng=rng)
-    error = losses.root_mean_square(batch['real'], again, cast.axis_name)
+    error = cast.root(batch['real'], again)
     return RECONSTRUCTION * error, (aux, {'reconstruction': error})
 
 
@@ -227,7 +255,7 @@ def supervised_loss(
     """What the supervisor minimises by itself: s."""
     states, _ = cast.encoder(params, aux, batch['real'], rng=rng)
     said, aux = cast.supervisor(params, aux, states, rng=rng)
-    return jnp.mean(losses.l2(*_next(states, said))), (aux, {})
+    return jnp.mean(cast.distance(*_next(states, said))), (aux, {})
 
 
 def autoencoder_loss(
@@ -253,6 +281,7 @@ def _first_logits(cast: Cast, params: Params, aux: Aux, states: Any, rng: chex.P
 def generator_terms(
     cast: Cast,
     weights: Mapping[str, float],
+    moments: Moments,
     params: Params,
     aux: Aux,
     batch: Batch,
@@ -267,12 +296,11 @@ def generator_terms(
     adversarial = verdict.mean(jax.tree.map(objective.generator, logits, logits))
     said, _ = cast.supervisor(params, aux, states, rng=rng)
     series, _ = cast.recovery(params, aux, last, rng=rng)
-    values = {
-        'first': adversarial,
-        'supervised': losses.root_mean_square(*_next(states, said), cast.axis_name),
-        'moments': losses.moments_matching(batch['real'], series, cast.axis_name),
-    }
-    return {name: (weights[name], value) for name, value in values.items()}, aux
+    return {
+        'first': (weights['first'], adversarial),
+        'supervised': (weights['supervised'], cast.root(*_next(states, said))),
+        'moments': (moments.weight, moments.function(batch['real'], series)),
+    }, aux
 
 
 def discriminator_terms(

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax import keys, objectives
+from gan_jax import keys, losses, objectives
 from gan_jax.game import value_and_gradients
 from gan_jax.games import network, timegan
 from gan_jax.games.adversary import Adversary, Penalty
@@ -39,14 +39,17 @@ def prior(rng):
     return {'latent': jax.vmap(lambda key: jax.random.uniform(key, X.shape[1:]))(rng)}
 
 
-def make(adversary=None, **options):
+def make(adversary=None, moments_weight=100.0, **options):
     parts = {'encoder': E, 'recovery': R, 'generator': G, 'supervisor': S}
+    moments = timegan.Moments(losses.moments_matching, moments_weight)
     options = {'embedding_steps': 3, 'supervised_steps': 2} | options
     return timegan.make(
         **{name: network.of_module(Times(start)) for name, start in parts.items()},
         discriminator=network.of_module(Steps()),
         adversary=adversary or Adversary(objectives.non_saturating),
         prior=prior,
+        distance=losses.l2,
+        moments=moments,
         **options,
     )
 
