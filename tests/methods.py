@@ -12,7 +12,10 @@ from gan_jax.config import inputs
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIGS = sorted(file.stem for file in (ROOT / 'configs').glob('*.py'))
 SIZE = 16
+SINES = ('sines', 'sines_paper')
 POINTS = ('ring8', 'grid25', 'spiral', 'two_moons')
+SERIES = {'name': 'series', 'shape': [4, 3], 'names': ['a', 'b', 'c']}
+SERIES |= {'minima': [0.0, -1.0, 2.0], 'maxima': [1.0, 1.0, 2.5]}
 STANDARD = {'names': ['a', 'b', 'c'], 'means': [5.0, -1.0, 0.0], 'deviations': [2.0, 0.1, 1.0]}
 # Larger steps multiply by thousands what one activation at a kink makes of a rounding.
 # A momentum of 0 changes nothing and keeps the last gradient in the state.
@@ -30,14 +33,18 @@ def shrunk(name, **changes):
     """A real config, small enough for a test: tiny images, networks, batches."""
     config = load_config(name).to_dict()
     table = config['dataset'].startswith('vectors:')
-    flat = table or config['dataset'] in POINTS
+    timed = config['dataset'] in SINES
+    flat = table or timed or config['dataset'] in POINTS
     config |= {'steps_per_dispatch': 1, 'image_size': None if flat else SIZE}
     config |= {'batch_size': 16, 'num_samples': 4, 'eval_samples': 16}
     coloured = inputs.sourced(config) or config['dataset'].startswith('stacked:')
     channels = 3 if coloured else 1
     config['data'] |= {'channels': None if flat else channels, 'load_size': None}
     config['data']['labelled'] = min(config['data']['labelled'], 20)
-    for player in {'generator', 'discriminator', 'recognizer', 'encoder'} & config.keys():
+    if timed:
+        config['data'] |= {'length': 4}
+    networks = {'generator', 'discriminator', 'recognizer', 'encoder', 'recovery', 'supervisor'}
+    for player in networks & config.keys():
         small = {'width': 4, 'max_width': 8, 'hidden': 8, 'features': [16, 8]}
         small |= {'depth': 3, 'layers': 1, 'blocks': 1}
         small |= {'attention': 8}
@@ -52,6 +59,8 @@ def shrunk(name, **changes):
         config['modality'] |= {'classes': 10}
     if table:
         config['modality'] = {'name': 'vectors', 'shape': [3], **STANDARD}
+    if timed:
+        config['modality'] = SERIES
     for key in ('cures', 'discriminator'):
         changes |= {key: config[key] | changes.get(key, {})}
     return config | changes
@@ -90,6 +99,7 @@ MULTI_SCALE = {'name': 'patchgan.MultiScale', 'scales': 2, 'width': 4}
 GENTLE_ADA = {'augmentation': {'name': 'ada', 'pipeline': 'b', 'start': 0.8}}
 STYLES = {'cures': GENTLE_ADA, 'penalties': {'r1': {'weight': 1.0, 'every': 2}}}
 STYLES |= {'path_length': {'weight': 2.0, 'every': 2}, 'style_mixing': 0.9}
+PHASES = {'embedding_steps': 0, 'supervised_steps': 0}
 DISCRIMINATION = {'minibatch': 'discrimination'}
 
 # Every method, by config and changes to it. A new method is one more row. Objectives and penalties
@@ -107,6 +117,8 @@ METHODS = {
     'biggan': ('biggan_digits', {}),
     'stylegan2': ('stylegan2_digits', STYLES),
     'f_anogan': ('f_anogan', {}),
+    'rcgan': ('rcgan', {'penalties': LAZY_R1}),
+    'timegan': ('timegan', {**PHASES, 'penalties': LAZY_R1}),
     'ganomaly': ('ganomaly', {'penalties': LAZY_R1}),
     'pix2pix': ('pix2pix_emoji', {'feature_matching': 1.0, 'discriminator': MULTI_SCALE}),
     # L1's kinks, of which a cycle has thousands, make much of a rounding; squares have none.

@@ -239,3 +239,34 @@ def test_the_adaptive_weight_makes_both_pull_alike():
     factor = losses.adaptive_weight(reconstruction, adversarial, jnp.int32(0), epsilon=1e-12)
     lengths = [np.linalg.norm(x) for x in (reconstruction, factor * adversarial)]
     np.testing.assert_allclose(*lengths, rtol=1e-5)
+
+
+def test_moments_by_hand():
+    x, y = np.array([[0.0, 1.0], [2.0, 1.0]], np.float32), np.array([[3.0, 1.0], [3.0, 5.0]])
+    y = y.astype(np.float32)
+    # Means 1, 1 and 3, 3; deviations 1, 0 and 0, 2, each with 1e-6 under its root.
+    np.testing.assert_allclose(losses.moments_matching(x, y), 2 + 2.998 / 2, rtol=1e-5)
+    assert losses.moments_matching(x, x) == 0
+    np.testing.assert_allclose(losses.moments_matching(x, x[::-1]), 0, atol=1e-6)
+
+
+def test_moments_are_of_all_devices():
+    """Their gradients, too: the mean over the devices is the whole batch's."""
+    x, y = np.random.default_rng(3).normal(size=(2, 8, 5)).astype(np.float32)
+    whole, gradient = jax.value_and_grad(losses.moments_matching)(x, y)
+    shards = [v.reshape(4, 2, 5) for v in (x, y)]
+
+    def of_part(x, y):
+        return losses.moments_matching(x, y, 'data')
+
+    values, gradients = jax.vmap(jax.value_and_grad(of_part), axis_name='data')(*shards)
+    np.testing.assert_allclose(values, np.full(4, whole), rtol=1e-5)
+    # Each device's gradient is of its own 2 examples, of a mean over 4 devices.
+    np.testing.assert_allclose(gradients.reshape(8, 5) / 4, gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_moments_have_a_gradient_where_all_is_equal():
+    x = np.ones((3, 2), np.float32)
+    np.testing.assert_array_equal(jax.grad(losses.moments_matching)(x, x), 0)
+    with pytest.raises(AssertionError):
+        losses.moments_matching(x, x[:2])

@@ -73,6 +73,8 @@ def test_every_config_trains_two_steps(name, pictures, tmp_path):
     own, size = {}, (2 * (25 * 16 + 2) + 2,) * 2
     if dataset in methods.POINTS:
         own, size = {'dataset': dataset}, (480, 480)
+    elif dataset in methods.SINES:
+        own, size = {'dataset': dataset}, (344, 828)
     elif name == 'vectors':
         own, size = {'dataset': methods.table(tmp_path / 'table.npz')}, (304, 436)
     config = small(name, pictures, steps=2, eval_every=0, **own)

@@ -270,7 +270,7 @@ def _possible(
     Raises:
       UserError: if one that was asked for cannot.
     """
-    have = (*(f'{x}_' for x in references), 'fake_', 'seed', 'encode')
+    have = (*(f'{x}_' for x in references), 'fake_', 'seed', 'encode', 'repeats')
     usual = [x for x in usual if all(y.startswith(have) for y in evaluator.needed([x]))]
     if asked is None:
         return _of_enough(usual, counts)

@@ -158,6 +158,7 @@ COMMON: dict[str, Check] = {
     'data.load_size': optional(whole(1, LONGEST)),
     'data.memory_gb': real(0, 10**6),
     'data.data_dir': optional(text),
+    'data.length': optional(whole(2, LONGEST)),
     'cures.packing': whole(1, HUGE),
     'cures.label_flipping': SHARE,
     'cures.top_k': real(0, 1, above=True),
@@ -165,6 +166,7 @@ COMMON: dict[str, Check] = {
     'cures.augmentation': table,
     'evaluation.split': optional(word),
     'evaluation.dataset': optional(word),
+    'evaluation.repeats': whole(1, 1000),
 }
 
 # Arguments of optax's functions whose bounds their signatures do not say.

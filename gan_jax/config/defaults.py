@@ -25,6 +25,23 @@ def renewed(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**config, 'game': renamed} if 'game' in config else dict(config)
 
 
+def _data() -> dict[str, Any]:
+    return {
+        'split': 'train',
+        'labelled': 0,  # so many examples' labels are known, of each class as many; 0: all
+        'balanced': False,  # rarer classes' examples come as often as the commonest's
+        'only_classes': (),  # names or places of those that are kept; (): all
+        'channels': config_dict.placeholder(int),  # 1, 3, or None: the data set's own
+        'max_bad': 0.01,  # the share of unusable files that is borne
+        'min_size': 8,  # smaller images are unusable
+        'max_pixels': 89_478_485,  # larger ones are, too: what Pillow warns of
+        'load_size': config_dict.placeholder(int),  # image_size is a random crop of it
+        'memory_gb': 4.0,  # larger sets are decoded as they are read
+        'data_dir': config_dict.placeholder(str),  # None: TFDS's own
+        'length': config_dict.placeholder(int),  # steps of a series; None: 24
+    }
+
+
 def default() -> ml_collections.ConfigDict:
     """The common keys with their defaults; configs/*.py start from here."""
     config = ml_collections.ConfigDict()
@@ -35,21 +52,7 @@ def default() -> ml_collections.ConfigDict:
     config.steps_per_dispatch = 1  # steps compiled into one call
     config.dataset = 'mnist_5k'  # or a TFDS name, or folder:PATH
     config.image_size = config_dict.placeholder(int)  # None: the data set's own
-    config.data = ml_collections.ConfigDict(
-        {
-            'split': 'train',
-            'labelled': 0,  # so many examples' labels are known, of each class as many; 0: all
-            'balanced': False,  # rarer classes' examples come as often as the commonest's
-            'only_classes': (),  # names or places of those that are kept; (): all
-            'channels': config_dict.placeholder(int),  # 1, 3, or None: the data set's own
-            'max_bad': 0.01,  # the share of unusable files that is borne
-            'min_size': 8,  # smaller images are unusable
-            'max_pixels': 89_478_485,  # larger ones are, too: what Pillow warns of
-            'load_size': config_dict.placeholder(int),  # image_size is a random crop of it
-            'memory_gb': 4.0,  # larger sets are decoded as they are read
-            'data_dir': config_dict.placeholder(str),  # None: TFDS's own
-        }
-    )
+    config.data = ml_collections.ConfigDict(_data())
     config.augment = ml_collections.ConfigDict(
         {
             'horizontal_flip': False,
@@ -98,6 +101,7 @@ def default() -> ml_collections.ConfigDict:
             'features': 'classifier',  # or inception:PATH, or package.module:name
             'split': config_dict.placeholder(str),  # None: 'test', or without one 'data.split'
             'dataset': config_dict.placeholder(str),  # None: the one that is trained on
+            'repeats': 10,  # trainings of judges, of which their figures are the mean
         }
     )
     config.num_replicas = 1  # seeds seed, seed + 1, ... trained as one program

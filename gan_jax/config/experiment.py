@@ -215,6 +215,7 @@ class Experiment:
             num=num,
             seed=self.config['seed'],
             cache=cache,
+            repeats=chosen['repeats'],
             generated=None if translation.translates(self.game) else num,
         )
 
@@ -286,7 +287,6 @@ def build(config: Mapping[str, Any]) -> Experiment:
     config = defaults.renewed(config)
     make_game = check(config)
     where = config['init_from']
-    init_config = trained.record(buckets.at(where)) if where else {}
     fed = inputs.load_fed(config)
     dataset = inputs.as_shown(config, fed)
     settings = modalities.settings_of(dataset) | inputs.class_shares(config, dataset)
@@ -296,7 +296,7 @@ def build(config: Mapping[str, Any]) -> Experiment:
         'image_size': size,
         'data': {**config['data'], 'channels': channels},
         'modality': settings,
-        'init_config': init_config,
+        'init_config': trained.record(buckets.at(where)) if where else {},
     }
     experiment = _assembled(resolved, make_game)
     experiment.__dict__.update(fed=fed, dataset=dataset)  # read already

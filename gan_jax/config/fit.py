@@ -10,6 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from gan_jax import modalities
 from gan_jax.config.checks import fitting
 from gan_jax.data import Dataset
 from gan_jax.errors import UserError
@@ -24,6 +25,7 @@ STATISTICS, MEAN = 'batch_stats', 'mean'  # flax's names
 HEADS = ('feature_matching', 'class_head', 'information', 'matching')
 # Evidence that not all data or games have, and what has it.
 CONDITIONS = {
+    'sequences': 'series, as config.dataset=sines is',
     'mixture': 'points drawn from a mixture, as config.dataset=ring8 is',
     'real_labels': 'a data set with classes',
     'fake_labels': 'samples with labels, which networks that ask for a label make, and two folders '
@@ -195,6 +197,8 @@ def check_evidence(names: Sequence[str], real: Dataset, game: Game, held_out: bo
         )
     absent = set() if sampler.draws_labels(game) else {'fake_labels'}
     absent |= set() if real.mixture else {'mixture'}
+    modality = modalities.make(modalities.settings_of(real))
+    absent |= set() if modality.sequences else {'sequences'}
     absent |= set() if len(real.class_names) > 1 else {'real_labels'}
     absent |= labels.OWN.keys() - labels.said_by(game).keys()
     unlabelled = sampler.draws_labels(game) and 'real_labels' in absent

@@ -49,6 +49,7 @@ from gan_jax.games import wrappers
 from gan_jax.games.network import of_module
 from gan_jax.games.pix2pix import Term
 from gan_jax.games.stylegan2 import PathLength
+from gan_jax.games.timegan import Moments
 from gan_jax.restoration import heads
 from gan_jax.runtime import parallel
 
@@ -200,6 +201,15 @@ def _share(what: str, value: Any) -> Later:
     return _at_once(value)
 
 
+def _moments(what: str, value: Any) -> Later:
+    table(what, value)
+    check_keys(what, value, Moments._fields[1:])
+    if 'weight' in value:
+        check_number(f'{what}.weight', value['weight'], float, 0)
+    function = functools.partial(losses.moments_matching, axis_name=parallel.AXIS)
+    return _at_once(Moments(function, **value))
+
+
 def _path_length(what: str, value: Any) -> Later:
     table(what, value)
     if not value:
@@ -220,18 +230,22 @@ _RESOLVE = {
     'discriminator': _network,
     'recognizer': _network,
     'encoder': _network,
+    'recovery': _network,
+    'supervisor': _network,
     'latent': _prior,
     'class_head': class_heads.class_head,
     'information': class_heads.information,
     'classification': class_heads.classification,
     'matching': class_heads.matching,
     'generator_every': _every,
+    'discriminator_every': _every,
     'output': _one_of(heads, 'made', 'source'),
     'distance': _distance,
     'reconstruction': _reconstruction,
     'perceptual': _perceptual,
     'feature_matching': _feature_matching,
     'path_length': _path_length,
+    'moments': _moments,
     'style_mixing': _share,
 }
 

@@ -14,7 +14,7 @@ from absl import logging
 
 from gan_jax import data
 from gan_jax.errors import UserError, one_line
-from gan_jax.evaluation import figures, labels, paths, statistics
+from gan_jax.evaluation import figures, judges, labels, paths, statistics
 from gan_jax.game import Game
 from gan_jax.modalities import Modality
 from gan_jax.networks.features import FeatureNetwork
@@ -29,7 +29,7 @@ TRUE_PAIRS = 'aligned_pairs'  # what figures name that compare a translation wit
 
 def available() -> dict[str, Any]:
     """The metrics that a config may name."""
-    every = {**vars(figures), **vars(labels)}
+    every = {**vars(figures), **vars(labels), **vars(judges)}
     return {name: x for name, x in every.items() if hasattr(x, 'figures')}
 
 
@@ -222,6 +222,7 @@ class Evaluation:
         modality: Modality,
         seed: int,
         cache: pathlib.Path | None,
+        repeats: int = judges.REPEATS,
     ):
         """Gathers what the metrics name of the references."""
         mixture = references['real'].dataset.mixture
@@ -230,6 +231,7 @@ class Evaluation:
             labels.check_classes(name, needed([name]), network.name if network else '')
         self.network, self.references, self.modality = network, references, modality
         self.given: dict[str, Any] = {'seed': seed, 'encode': modality.encode}
+        self.given |= {'repeats': repeats, 'sequences': modality.sequences}
         self.given |= {'mixture': mixture} if mixture else {}
         for prefix, reference in references.items():
             if len(reference.dataset.class_names) > 1:
@@ -295,6 +297,7 @@ def build(
     num: int,
     seed: int,
     cache: pathlib.Path | None,
+    repeats: int,
     generated: int | None = None,
 ) -> Evaluation:
     """Samples compared with held-out examples, or without any with what was trained on.
@@ -310,6 +313,7 @@ def build(
       num: how many real examples at most.
       seed: of their choice.
       cache: the folder for what is kept.
+      repeats: how often judges are trained anew.
       generated: how many samples there will be; as many as real examples by default.
 
     Raises:
@@ -337,7 +341,7 @@ def build(
     check_counts(names, counts_of(references, generated, modality))
     network = load_network() if needs_network(names) else None
     check_network(names, network)
-    return Evaluation(names, network, references, modality, seed, cache)
+    return Evaluation(names, network, references, modality, seed, cache, repeats)
 
 
 def _of_training(name: str) -> bool:

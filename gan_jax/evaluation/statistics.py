@@ -89,11 +89,13 @@ def gather(
       {name of evidence: value}; of features that cannot be had, `Missing`.
     """
     kinds = {x.removeprefix(f'{prefix}_') for x in wanted if x.startswith(f'{prefix}_')}
-    kept: dict[str, list[np.ndarray]] = {x: [] for x in ('examples', 'features', 'logits')}
+    kept: dict[str, list[np.ndarray]] = {x: [] for x in ('every', 'examples', 'features', 'logits')}
     parts: list[metrics.Moments | None] = [None] * PARTS
     seen, trouble = 0, ''
     with progress.lines(f'{WORDS[prefix]} examples') as tell:
         for chunk in chunks:
+            if 'every' in kinds:
+                kept['every'].append(chunk)
             if seen < KEPT and 'examples' in kinds:
                 kept['examples'].append(chunk[: KEPT - seen])
             if kinds & {*OF_FEATURES} and not trouble:

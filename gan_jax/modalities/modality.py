@@ -24,6 +24,8 @@ class Modality(NamedTuple):
         example shows nothing.
       augment: settings -> (keys, encoded) -> encoded; None where nothing is known that leaves an
         example what it is.
+      sequences: stored examples -> float32 [n, length, d] between 0 and 1 or nearly, as judges of
+        series see them; None where examples have no order in time.
     """
 
     name: str
@@ -38,3 +40,4 @@ class Modality(NamedTuple):
     fields: Mapping[str, Any]
     thumbnails: Callable[[Any], Any] | None = None
     augment: Callable[[Mapping[str, Any]], Callable] | None = None
+    sequences: Callable[[Any], Any] | None = None

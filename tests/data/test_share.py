@@ -162,6 +162,7 @@ def folders(root):
     rows = np.random.default_rng(0).normal(size=(9, 3))
     rows[4, 1] = np.nan
     np.savez(root / 'rows.npz', train=rows)
+    np.savetxt(root / 'rows.csv', rows, delimiter=',', header='a,b,c', comments='')
 
 
 KINDS = {
@@ -173,8 +174,9 @@ KINDS = {
     'stacked:records': {'image_size': None},
     'vectors:{}/rows.npz': {'image_size': None},
     'ring8': {'image_size': None},
+    'series:{}/rows.csv': {'image_size': None, 'length': 3},
 }
-HELD_BY_ALL = ('vectors:{}/rows.npz', 'ring8')
+HELD_BY_ALL = ('vectors:{}/rows.npz', 'ring8', 'series:{}/rows.csv')
 
 
 @pytest.mark.parametrize(('count', 'memory_gb'), [(2, 4.0), (3, 0.0)])

@@ -1,0 +1,48 @@
+"""TimeGAN on sines: a GAN in the space of an autoencoder's states.
+
+Paper: Time-series Generative Adversarial Networks (Yoon et al., 2019), and its authors' code.
+
+    python launch.py --config=configs/timegan.py
+"""
+
+import ml_collections
+
+from gan_jax import config as config_lib
+
+LENGTH, FEATURES = 24, 5
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """The default run; of other data config.latent.size is the steps times the noise of each."""
+    config = config_lib.default()
+    config.game = 'timegan'
+    config.dataset = 'sines'
+    config.batch_size = 128
+    config.embedding_steps = 1000
+    config.supervised_steps = 1000
+    config.steps = 6000
+    config.steps_per_dispatch = 10
+    states = {'name': 'recurrent.States', 'width': 24, 'cell': 'gru'}
+    for player, layers in (('encoder', 3), ('generator', 3), ('supervisor', 2)):
+        config[player] = ml_collections.ConfigDict(states | {'layers': layers})
+    config.recovery = ml_collections.ConfigDict(
+        {'name': 'recurrent.Generator', 'width': 24, 'cell': 'gru', 'layers': 3}
+    )
+    config.discriminator = ml_collections.ConfigDict(
+        {'name': 'recurrent.Discriminator', 'width': 24, 'cell': 'gru', 'layers': 3}
+    )
+    config.latent = ml_collections.ConfigDict({'name': 'uniform', 'size': LENGTH * FEATURES})
+    config.first_weight = 1.0
+    config.supervised_weight = 100.0
+    config.distance = 'l2'
+    config.moments = ml_collections.ConfigDict({'weight': 100.0})
+    config.threshold = 0.15
+    config.discriminator_every = 2
+    for player in ('encoder', 'recovery', 'generator', 'supervisor', 'discriminator'):
+        config.optimizers[player] = config_lib.optimizer('adam', learning_rate=1e-3)
+    config.eval_samples = 10_000
+    config.log_every = 100
+    config.sample_every = 1000
+    config.checkpoint_every = 1000
+    config.eval_every = 1000
+    return config
