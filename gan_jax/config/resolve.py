@@ -55,13 +55,14 @@ from gan_jax.runtime import parallel
 BUILT_IN = ('adversary',)  # what a game is given that is no key of a config
 CALLED = {'prior': 'latent'}  # arguments of games that a config calls otherwise
 CODES = ('categories', 'continuous')  # of latents, that networks with such fields are told
-FIELDS = ('shape', 'dtype', 'axis_name', 'classes', *CODES)  # of networks, that a config cannot set
+# Of networks, that a config cannot set.
+FIELDS = ('shape', 'dtype', 'axis_name', 'classes', 'heads', *CODES)
 NO_FAMILIES = (
     'layers',
     'features',
     'torch_files',
 )  # packages of networks that hold none to be named
-LABEL = 'label'
+LABEL, CONDITION, KEY = 'label', 'condition', 'key'
 PATH_LENGTH = {'weight': real(), 'every': whole(1), 'decay': SHARE, 'shrink': whole(1, HUGE)}
 
 
@@ -127,6 +128,12 @@ def _prior(what: str, value: Any) -> Later:
             if labelled:
                 told = built_in['classes'], built_in.get('class_shares')
                 inputs[LABEL] = latents.labels(keys.of_name(rng, LABEL), *told)
+            if CONDITION in built_in['asked']:
+                shares = built_in['condition_shares']
+                drawn = latents.labels(keys.of_name(rng, CONDITION), len(shares), shares)
+                inputs[CONDITION] = drawn[:, None]
+            if KEY in built_in['asked']:
+                inputs[KEY] = jax.random.key_data(keys.of_name(rng, KEY))
             return inputs
 
         return prior
@@ -284,6 +291,11 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
             raise UserError(
                 f'config.cures.packing={config["cures"]["packing"]}: networks that ask for a label '
                 f'judge single examples; leave it at 1'
+            )
+        if shape and config['data']['by_condition'] != (CONDITION in asked):
+            raise UserError(
+                f'config.data.by_condition={config["data"]["by_condition"]}: these networks ask '
+                f'for {"a" if CONDITION in asked else "no"} condition; set it to {CONDITION in asked}'
             )
         if LABEL not in asked and config['sample_labels'] != 'balanced':
             raise UserError(

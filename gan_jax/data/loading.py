@@ -1,6 +1,7 @@
 """Loading a data set once: every record is decoded, and what cannot be used is left out."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from gan_jax.data import domains as pairs
 from gan_jax.data.dataset import Dataset, points, stack
 from gan_jax.data.decoding import decoded
 from gan_jax.data.share import ALONE, Share
+from gan_jax.data.tables import TABLE, Options, table
 from gan_jax.data.vectors import VECTORS, vectors
 from gan_jax.errors import UserError, printable
 
@@ -27,6 +29,7 @@ def load(
     max_pixels: int = pictures.MAX_PIXELS,
     data_dir: str | None = None,
     share: Share = ALONE,
+    **of_tables: Any,
 ) -> Dataset:
     """Opens a data set, decodes every record once and leaves out those that cannot be used.
 
@@ -34,7 +37,8 @@ def load(
       dataset: 'mnist_5k', 'folder:PATH', a TFDS name, or a source (sources.from_arrays);
         'stacked:NAME' for stacks of the images of one of these (dataset.stack); 'paired:PATH',
         'unpaired:PATH' or 'unpaired:NAME,NAME' for images of two domains (pairs.open_domains); or
-        the name of a mixture of points (synthetic.MIXTURES); or 'vectors:PATH' (vectors.vectors).
+        the name of a mixture of points (synthetic.MIXTURES); 'vectors:PATH' (vectors.vectors); or
+        'table:PATH' (tables.table).
       image_size: the side of the square images; None is the set's own if its images are all
         squares of one size, else 64. None for points.
       split: which part of it.
@@ -46,12 +50,21 @@ def load(
       max_pixels: the most pixels of a usable picture, before resizing.
       data_dir: the folder of the prepared TFDS sets; None is TFDS's own.
       share: the process's part of the records; all processes call this, and all come to one data
-        set, or to one error. Points and vectors, which are small, are held by each.
+        set, or to one error. Points, vectors and tables, which are small, are held by each.
+      **of_tables: the fields of tables.Options.
 
     Raises:
       UserError: if it is missing, not prepared, or too much of it cannot be used; if it is asked
         for what it cannot be.
     """
+    options = Options(**of_tables)
+    if isinstance(dataset, str) and dataset.startswith(TABLE):
+        _refuse_image_options(dataset, image_size, channels)
+        path = dataset.removeprefix(TABLE)
+        cells = share.agreed(lambda: table(path, split, max_bad, options))
+        _check_alike(cells, share)
+        return cells
+    _refuse_table_options(dataset, options)
     if isinstance(dataset, str) and dataset in synthetic.MIXTURES:
         _refuse_image_options(dataset, image_size, channels)
         return points(dataset, split)
@@ -112,6 +125,16 @@ def _refuse_image_options(name: str, image_size: int | None, channels: int | Non
     for key, value in (('image_size', image_size), ('data.channels', channels)):
         if value is not None:
             raise UserError(f'config.{key}={value}: {name} has no images; leave it None')
+
+
+def _refuse_table_options(dataset: str | sources.Source, options: Options) -> None:
+    name = dataset if isinstance(dataset, str) else dataset.name
+    for key, value in options._asdict().items():
+        if value != Options._field_defaults[key]:
+            raise UserError(
+                f'config.data.{key}={value!r}: {name} is no table; leave it at '
+                f'{Options._field_defaults[key]!r}, or name {TABLE}PATH.csv'
+            )
 
 
 def _base_of_stacks(name: str, channels: int | None) -> str:
@@ -194,7 +217,7 @@ def load_as_is(flag: str, name: str) -> Dataset:
     """
     if name.endswith('.npz'):
         return _stored_as_is(flag, name)
-    prefixes = sources.STACKED, sources.PAIRED, sources.UNPAIRED, VECTORS
+    prefixes = sources.STACKED, sources.PAIRED, sources.UNPAIRED, VECTORS, TABLE
     if name in synthetic.MIXTURES or name.startswith(prefixes):
         raise UserError(
             f'{flag}={name} is no set of single images; name folder:PATH, PATH.npz or such a set'

@@ -89,13 +89,15 @@ def gather(
       {name of evidence: value}; of features that cannot be had, `Missing`.
     """
     kinds = {x.removeprefix(f'{prefix}_') for x in wanted if x.startswith(f'{prefix}_')}
-    kept: dict[str, list[np.ndarray]] = {x: [] for x in ('examples', 'features', 'logits')}
+    kept: dict[str, list[np.ndarray]] = {x: [] for x in ('examples', 'rows', 'features', 'logits')}
     parts: list[metrics.Moments | None] = [None] * PARTS
     seen, trouble = 0, ''
     with progress.lines(f'{WORDS[prefix]} examples') as tell:
         for chunk in chunks:
             if seen < KEPT and 'examples' in kinds:
                 kept['examples'].append(chunk[: KEPT - seen])
+            if 'rows' in kinds:  # of tables, which are small
+                kept['rows'].append(chunk)
             if kinds & {*OF_FEATURES} and not trouble:
                 features, logits, trouble = _features(network, chunk)
             if kinds & {*OF_FEATURES} and not trouble:
