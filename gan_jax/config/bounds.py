@@ -108,7 +108,9 @@ def classes(what: str, value: Any) -> None:
 def names(what: str, value: Any) -> None:
     """A sequence of names."""
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise UserError(f"{what}={value!r} must be a tuple of names, such as ('a', 'b'); () is none")
+        raise UserError(
+            f"{what}={value!r} must be a tuple of names, such as ('a', 'b'); () is none"
+        )
     for one in value:
         word(f'{what}, of which {one!r} is one,', one)
 

@@ -293,9 +293,10 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
                 f'judge single examples; leave it at 1'
             )
         if shape and config['data']['by_condition'] != (CONDITION in asked):
+            word = 'a' if CONDITION in asked else 'no'
             raise UserError(
                 f'config.data.by_condition={config["data"]["by_condition"]}: these networks ask '
-                f'for {"a" if CONDITION in asked else "no"} condition; set it to {CONDITION in asked}'
+                f'for {word} condition; set it to {CONDITION in asked}'
             )
         if LABEL not in asked and config['sample_labels'] != 'balanced':
             raise UserError(

@@ -5,8 +5,8 @@ the data set after another, that of epoch e drawn from (seed, e), and batch `ste
 [step * batch_size, (step + 1) * batch_size): it may straddle epochs and be larger than one. Where
 the examples of two domains are in no relation, the sources have a stream of their own, of epochs of
 their own length, drawn from (seed, e, 1). Where few labels are known, so have the examples with
-labels, drawn from (seed, e, 2). Where examples are drawn by a condition, batch `step` has those that
-are drawn from (seed, step, 3): there are no epochs.
+labels, drawn from (seed, e, 2). Where examples are drawn by conditions there are no epochs: batch
+`step` is drawn from (seed, step, 3).
 
 Of several processes each gives the whole batch with zeros wherever another one gives the numbers,
 so that their sum is the batch: what is in it does not depend on how many they are.

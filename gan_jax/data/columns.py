@@ -3,7 +3,7 @@
 A column is a dict of plain values: what a run keeps of it. Its 'kind' is one of
 
     constant              'value'; nothing of it is learned, and it is written again
-    category              'values', the commonest first, and their 'shares'. A missing cell is a value
+    category              'values', the commonest first, and their 'shares'; a missing cell is one
     integer, float        numbers, of which there may be missing ones
     date, datetime        likewise, as 'form' says for strptime
 
@@ -193,8 +193,8 @@ def coded(column: Mapping[str, Any], cells: Cells) -> np.ndarray:
     if column['kind'] == 'category':
         known = {text: float(i) for i, text in enumerate(column['values'])}
         return np.array([known.get(x, math.nan) for x in cells.texts])[cells.places]
-    read = {'integer': _read_integer, 'float': _read_float}.get(column['kind'])
-    read = read or _read_date(column['form'])
+    of_numbers: dict[str, Callable[[str], Any]] = {'integer': _read_integer, 'float': _read_float}
+    read = of_numbers.get(column['kind']) or _read_date(column['form'])
 
     def number(text: str) -> float:
         if 'missing' in column and is_missing(text):
@@ -321,6 +321,6 @@ def scikit_learn(module: str) -> Any:
         return importlib.import_module(f'sklearn.{module}')
     except ImportError as error:
         raise UserError(
-            f"tables need scikit-learn, which cannot be imported ({error}); install "
+            f'tables need scikit-learn, which cannot be imported ({error}); install '
             f"'gan_jax[tables]'"
         ) from error

@@ -58,22 +58,10 @@ def load(
         for what it cannot be.
     """
     options = Options(**of_tables)
-    if isinstance(dataset, str) and dataset.startswith(TABLE):
-        _refuse_image_options(dataset, image_size, channels)
-        path = dataset.removeprefix(TABLE)
-        cells = share.agreed(lambda: table(path, split, max_bad, options))
-        _check_alike(cells, share)
-        return cells
-    _refuse_table_options(dataset, options)
-    if isinstance(dataset, str) and dataset in synthetic.MIXTURES:
-        _refuse_image_options(dataset, image_size, channels)
-        return points(dataset, split)
-    if isinstance(dataset, str) and dataset.startswith(VECTORS):
-        _refuse_image_options(dataset, image_size, channels)
-        path = dataset.removeprefix(VECTORS)
-        rows = share.agreed(lambda: vectors(path, split, max_bad))
-        _check_alike(rows, share)
-        return rows
+    small = _small(dataset, split, max_bad, options, share)
+    if small is not None:
+        _refuse_image_options(small.name, image_size, channels)
+        return small
     if isinstance(dataset, str) and dataset.startswith(sources.STACKED):
         base = _base_of_stacks(dataset, channels)
         try:
@@ -108,6 +96,27 @@ def load(
     loaded = decoded(source, shape, limits, memory_gb, share)
     cleaning.report(source.name, loaded.bad, len(source), max_bad)
     return loaded
+
+
+def _small(
+    dataset: str | sources.Source, split: str, max_bad: float, options: Options, share: Share
+) -> Dataset | None:
+    """Points, vectors or a table, which each process holds; None of images."""
+    kind = dataset.partition(':')[0] + ':' if isinstance(dataset, str) else ''
+    if kind != TABLE:
+        _refuse_table_options(dataset, options)
+    if isinstance(dataset, str) and dataset in synthetic.MIXTURES:
+        return points(dataset, split)
+    readers = {
+        VECTORS: lambda path: vectors(path, split, max_bad),
+        TABLE: lambda path: table(path, split, max_bad, options),
+    }
+    if kind not in readers or not isinstance(dataset, str):
+        return None
+    path = dataset.removeprefix(kind)
+    rows = share.agreed(lambda: readers[kind](path))
+    _check_alike(rows, share)
+    return rows
 
 
 def _check_alike(read: sources.Source | Dataset, share: Share) -> None:

@@ -32,16 +32,28 @@ class Sheet(NamedTuple):
     Attributes:
       names: of the columns.
       cells: of each column.
+      numbers: of the rows, counted from 0.
       bad: (name, reason) of the rows that are left out.
     """
 
     names: list[str]
     cells: list[Cells]
+    numbers: np.ndarray
     bad: list[tuple[str, str]]
 
-    def __len__(self) -> int:
-        """The number of rows."""
-        return len(self.cells[0].places)
+
+class Part(NamedTuple):
+    """The rows of a split.
+
+    Attributes:
+      rows: as they are stored, float32 [n, columns].
+      bad: (name, reason) of the bad rows of its file.
+      total: how many rows the file has, good and bad.
+    """
+
+    rows: np.ndarray
+    bad: list[tuple[str, str]]
+    total: int
 
 
 class Options(NamedTuple):
@@ -60,8 +72,11 @@ class Options(NamedTuple):
     by_condition: bool = False
 
 
+PLAIN = Options()
+
+
 def table(
-    path: str, split: str = 'train', max_bad: float = 0.01, options: Options = Options()
+    path: str, split: str = 'train', max_bad: float = 0.01, options: Options = PLAIN
 ) -> Dataset:
     """The rows of a CSV file; what columns are is found out from the training rows.
 
@@ -88,16 +103,17 @@ def table(
     if len(files) > 2:
         raise UserError(f'config.dataset={dataset} names {len(files)} files; name one, or two')
     kept = options._replace(categorical=tuple(options.categorical), by_condition=False)
-    fitted, rows, bad = _loaded(dataset, tuple(map(_named, files)), kept, max_bad)
-    stored, told = rows[split], {'columns': fitted, 'target': options.target}
-    cleaning.report(dataset, bad[split], len(stored) + len(bad[split]), max_bad, 'rows')
+    fitted, parts = _loaded(dataset, tuple(map(_named, files)), kept, max_bad)
+    stored, bad, total = parts[split]
+    told = {'columns': fitted, 'target': options.target}
+    cleaning.report(dataset, bad, total, max_bad, 'rows')
     return Dataset(
         dataset,
         (len(fitted),),
         ('',),
         np.zeros(len(stored), np.int32),
         stored.__getitem__,
-        tuple(bad[split]),
+        tuple(bad),
         kind='tables',
         fitted=told,
         conditioned=by_condition(dataset, fitted, stored) if options.by_condition else None,
@@ -121,8 +137,8 @@ def _named(file: str) -> tuple[str, float, int]:
 @functools.lru_cache(maxsize=4)
 def _loaded(
     dataset: str, files: Sequence[tuple[str, float, int]], options: Options, max_bad: float
-) -> tuple[list[Column], dict[str, np.ndarray], dict[str, list[tuple[str, str]]]]:
-    """The fitted columns; the rows and the bad rows of each split."""
+) -> tuple[list[Column], dict[str, Part]]:
+    """The fitted columns, and the splits."""
     what = f'config.dataset={dataset}'
     sheets = [read(what, file, options.header) for file, *_ in files]
     if len(sheets) == 2 and sheets[0].names != sheets[1].names:
@@ -130,37 +146,36 @@ def _loaded(
     sheet = sheets[0]
     _check_names(what, sheet.names, options)
     used = _columns(dataset, sheet, options, max_bad)
-    found = [_coded(used, x) for x in sheets]
-    if len(sheets) == 1:
-        ((rows, bad),) = found
-        test = np.zeros(len(rows), bool)
-        order = np.random.default_rng(SEED).permutation(len(rows))
-        test[order[: round(HELD_OUT * len(rows))]] = True
-        found = [(rows[~test], bad), (rows[test], [])]
-        logging.info(
-            '%s: %d rows to train, %d to test, drawn by seed %d', dataset, (~test).sum(),
-            test.sum(), SEED,
-        )  # fmt: skip
-    if not len(found[0][0]):
-        cleaning.report(dataset, found[0][1], len(found[0][1]), max_bad, 'rows')
-    fitted, stored = [], [x.copy() for x, _ in found]
-    for place, column in enumerate(used):
-        new = columns.fitted(column, found[0][0][:, place])
+    parts = [_coded(used, x) for x in sheets]
+    if not len(parts[0].rows):
+        cleaning.report(dataset, parts[0].bad, parts[0].total, max_bad, 'rows')
+    if len(parts) == 1:
+        parts = _split(dataset, parts[0])
+    fitted = [columns.fitted(x, parts[0].rows[:, i]) for i, x in enumerate(used)]
+    for i, (old, new) in enumerate(zip(used, fitted, strict=True)):
         if new['kind'] == 'category':  # in the order of their shares
-            moved = np.array([new['values'].index(x) for x in column['values']])
-            for rows, (old, _) in zip(stored, found, strict=True):
-                rows[:, place] = moved[old[:, place].astype(int)]
-        fitted.append(new)
-    frozen = {}
-    for split, rows in zip(SPLITS, stored, strict=False):
-        frozen[split] = rows.astype(np.float32)
-        frozen[split].flags.writeable = False  # since it is shared
-    return fitted, frozen, {x: bad for x, (_, bad) in zip(SPLITS, found, strict=False)}
+            moved = np.array([new['values'].index(x) for x in old['values']])
+            for part in parts:
+                part.rows[:, i] = moved[part.rows[:, i].astype(int)]
+    parts = [x._replace(rows=x.rows.astype(np.float32)) for x in parts]
+    for part in parts:
+        part.rows.flags.writeable = False  # since it is shared
+    return fitted, dict(zip(SPLITS, parts, strict=True))
 
 
-def _columns(
-    dataset: str, sheet: Sheet, options: Options, max_bad: float
-) -> list[Column]:
+def _split(dataset: str, part: Part) -> list[Part]:
+    """The rows of a single file to train and to test."""
+    test = np.zeros(len(part.rows), bool)
+    order = np.random.default_rng(SEED).permutation(len(test))
+    test[order[: round(HELD_OUT * len(test))]] = True
+    logging.info(
+        '%s: %d rows to train, %d to test, drawn by seed %d', dataset, (~test).sum(), test.sum(),
+        SEED,
+    )  # fmt: skip
+    return [part._replace(rows=part.rows[x]) for x in (~test, test)]
+
+
+def _columns(dataset: str, sheet: Sheet, options: Options, max_bad: float) -> list[Column]:
     """The columns that are used, with a line on what they are."""
     found = [
         columns.infer(name, cells, name in (*options.categorical, options.target), max_bad)
@@ -232,17 +247,21 @@ def _check_names(what: str, names: Sequence[str], options: Options) -> None:
             )
 
 
-def _coded(used: Sequence[Column], sheet: Sheet) -> tuple[np.ndarray, list[tuple[str, str]]]:
-    """The rows of used columns as they are stored, float64, without bad ones; and the bad ones."""
+def _coded(used: Sequence[Column], sheet: Sheet) -> Part:
+    """The rows of used columns as they are stored, float64, without bad ones."""
     places = {name: i for i, name in enumerate(sheet.names)}
     each = [columns.coded(x, sheet.cells[places[x['name']]]) for x in used]
     rows = np.stack(each, axis=1)
     unknown = np.isnan(rows)
     bad = [
-        (f'row {i}', f'{UNKNOWN} in column {printable(used[unknown[i].argmax()]["name"])}')
+        (
+            f'row {sheet.numbers[i]}',
+            f'{UNKNOWN} in column {printable(used[unknown[i].argmax()]["name"])}',
+        )
         for i in np.flatnonzero(unknown.any(axis=1))
     ]
-    return rows[~unknown.any(axis=1)], [*sheet.bad, *bad]
+    good = rows[~unknown.any(axis=1)]
+    return Part(good, [*sheet.bad, *bad], len(rows) + len(sheet.bad))
 
 
 def read(what: str, file: str, header: bool) -> Sheet:
@@ -286,19 +305,20 @@ def _sheet(what: str, rows: Iterator[list[str]], header: bool) -> Sheet:
         )
     known: list[dict[str, int]] = [{} for _ in names]
     places = [array.array('i') for _ in names]
-    bad = []
+    bad, numbers = [], []
     more = [] if header else [first]
-    for number, row in enumerate((row for part in (more, rows) for row in part)):
+    for number, row in enumerate(row for part in (more, rows) for row in part):
         if len(row) != len(names):
             if row:  # else it is an empty line
                 bad.append((f'row {number}', CELLS))
             continue
+        numbers.append(number)
         for cell, texts, column in zip(row, known, places, strict=True):
             column.append(texts.setdefault(cell, len(texts)))
     cells = [Cells(list(x), np.array(y, np.int64)) for x, y in zip(known, places, strict=True)]
     if not len(cells[0].places):
         raise UserError(f'{what} has a header and no rows; name another file')
-    return Sheet(names, cells, bad)
+    return Sheet(names, cells, np.array(numbers), bad)
 
 
 # ---- Rows by conditions ----------------------------------------------------------------------

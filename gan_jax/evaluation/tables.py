@@ -60,17 +60,12 @@ def _binned(column: Mapping[str, Any], real: np.ndarray, *sides: np.ndarray) -> 
     """(size, places of each side): a number by tenths of the real ones, missing ones apart."""
     if not columns_lib.is_number(column):
         return len(column['values']), *(x.astype(int) for x in sides)
-    known = real[real != np.float32(columns_lib.MISSING)]
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if len(known) else []
-    return (
-        len(edges) + 2,
-        *(
-            np.where(
-                x == np.float32(columns_lib.MISSING), len(edges) + 1, np.searchsorted(edges, x)
-            )
-            for x in sides
-        ),
-    )
+    gone = np.float32(columns_lib.MISSING)
+    known, edges = real[real != gone], np.zeros(0)
+    if len(known):
+        edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1]))
+    places = (np.where(x == gone, len(edges) + 1, np.searchsorted(edges, x)) for x in sides)
+    return len(edges) + 2, *places
 
 
 def _trends(columns: Columns, real: np.ndarray, fake: np.ndarray) -> list[float]:
@@ -105,9 +100,7 @@ def pair_trends(real_rows: np.ndarray, fake_rows: np.ndarray, columns: Columns) 
     """
     if len(_learned(columns)) < 2:
         raise ValueError('there is one column, so there is no pair')
-    return errors.measured(
-        ['pair_trends'], lambda *x: _trends(columns, *x), real_rows, fake_rows
-    )
+    return errors.measured(['pair_trends'], lambda *x: _trends(columns, *x), real_rows, fake_rows)
 
 
 @gives(adherence=MORE)

@@ -5,15 +5,14 @@ Networks see a number by its mode, as in Modeling Tabular Data using Conditional
 
     alpha = (x - mean_k) / (4 deviation_k), clipped to [-1, 1], and the one-hot vector of k,
 
-and a category by its one-hot vector. k is the mode that is likeliest, where the paper draws it: so a
-row is always seen alike, and what a number is decoded to depends on nothing but the row. A missing
-number has a mode of its own, with alpha = 0; a constant column is not shown at all.
+and a category by its one-hot vector. k is the mode that is likeliest, where the paper draws it: so
+a row is always seen alike, by all devices and in evaluation, too. A missing number has a mode of
+its own, with alpha = 0; a constant column is not shown at all.
 
 Pictures have a panel of each column, generated rows over real ones, and the columns' correlations.
 """
 
 import csv
-import math
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -119,9 +118,7 @@ def heads(layout: Sequence[Block]) -> tuple[tuple[str, int], ...]:
     return tuple(
         head
         for x in layout
-        for head in (
-            [(CATEGORY, x.size)] if x.modes is None else [(NUMBER, 1), (MODE, x.size)]
-        )
+        for head in ([(CATEGORY, x.size)] if x.modes is None else [(NUMBER, 1), (MODE, x.size)])
     )
 
 
@@ -232,7 +229,8 @@ def _shares(
     if column['kind'] in ('category', 'constant'):
         size = min(len(column.get('values', [''])), BARS)
         edges = np.arange(size + 1) - 0.5
-        return tuple(np.histogram(x, edges)[0] / max(len(x), 1) for x in (real, made))
+        of_real, of_made = (np.histogram(x, edges)[0] / max(len(x), 1) for x in (real, made))
+        return of_real, of_made
     known = [x[x != np.float32(columns.MISSING)] for x in (real, made)]
     edges = np.linspace(-0.5, column['top'] + 0.5, vectors.BINS + 1)
     found = []

@@ -6,7 +6,6 @@ softmax of temperature 0.2 with Gumbel noise (Jang et al., 2017).
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import chex
 import flax.linen as nn
