@@ -58,6 +58,7 @@ def load(
         for what it cannot be.
     """
     options = Options(**of_tables)
+    options = options._replace(categorical=tuple(options.categorical))  # JSON has lists
     small = _small(dataset, split, max_bad, options, share)
     if small is not None:
         _refuse_image_options(small.name, image_size, channels)

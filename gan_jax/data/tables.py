@@ -102,7 +102,7 @@ def table(
     files = [str(pathlib.Path(x).expanduser()) for x in path.split(',')]
     if len(files) > 2:
         raise UserError(f'config.dataset={dataset} names {len(files)} files; name one, or two')
-    kept = options._replace(categorical=tuple(options.categorical), by_condition=False)
+    kept = options._replace(by_condition=False)
     fitted, parts = _loaded(dataset, tuple(map(_named, files)), kept, max_bad)
     stored, bad, total = parts[split]
     told = {'columns': fitted, 'target': options.target}
