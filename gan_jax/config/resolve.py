@@ -122,6 +122,13 @@ def _prior(what: str, value: Any) -> Later:
                 'the networks ask for labels, and the data set has no classes; name another'
             )
 
+        shares = built_in.get('condition_shares') or ()
+        if CONDITION in built_in['asked'] and built_in['shape'] and not shares:
+            raise UserError(
+                'the networks ask for conditions, and the data are no table with categories; name '
+                'config.dataset=table:PATH.csv'
+            )
+
         def prior(rng, **options):
             drawn = function(rng, **kwargs, **options)
             inputs = dict(drawn) if isinstance(drawn, Mapping) else {'latent': drawn}
@@ -129,9 +136,8 @@ def _prior(what: str, value: Any) -> Later:
                 told = built_in['classes'], built_in.get('class_shares')
                 inputs[LABEL] = latents.labels(keys.of_name(rng, LABEL), *told)
             if CONDITION in built_in['asked']:
-                shares = built_in['condition_shares']
-                drawn = latents.labels(keys.of_name(rng, CONDITION), len(shares), shares)
-                inputs[CONDITION] = drawn[:, None]
+                told = len(shares), shares
+                inputs[CONDITION] = latents.labels(keys.of_name(rng, CONDITION), *told)[:, None]
             if KEY in built_in['asked']:
                 inputs[KEY] = jax.random.key_data(keys.of_name(rng, KEY))
             return inputs
