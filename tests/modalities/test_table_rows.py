@@ -56,6 +56,14 @@ def test_a_number_has_its_likeliest_mode_and_alpha_is_clipped():
     np.testing.assert_allclose(seen[:, 0], [-1, 7 / 8, 1])
 
 
+def test_a_narrow_mode_is_likelier_where_both_reach():
+    """2 is 2 narrow deviations off, and 1.8 wide ones, whose density is a tenth."""
+    column = {**methods.COLUMNS[0], 'means': [0.0, 20.0], 'deviations': [1.0, 10.0]}
+    modality = modalities.make(methods.TABLE | {'columns': [column]})
+    rows = np.array([[2], [4]], np.float32)
+    np.testing.assert_array_equal(modality.encode(rows)[:, 1:3], [[1, 0], [0, 1]])
+
+
 def test_what_is_decoded_is_rounded_and_within_the_bounds():
     rows = np.zeros((3, 9), np.float32)
     rows[:, 0], rows[:, 4], rows[:, 7] = [0.3, -1, 5], 1, 1
