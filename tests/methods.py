@@ -17,6 +17,15 @@ POINTS = ('ring8', 'grid25', 'spiral', 'two_moons')
 SERIES = {'name': 'series', 'shape': [4, 3], 'names': ['a', 'b', 'c']}
 SERIES |= {'minima': [0.0, -1.0, 2.0], 'maxima': [1.0, 1.0, 2.5]}
 STANDARD = {'names': ['a', 'b', 'c'], 'means': [5.0, -1.0, 0.0], 'deviations': [2.0, 0.1, 1.0]}
+# A fitted table: one column of each kind of head, and numbers that may be missing.
+COLUMNS = [
+    {'name': 'size', 'kind': 'integer', 'low': -3, 'unit': 1, 'top': 40, 'missing': '', 'gone': 0.1,
+     'weights': [0.5, 0.5], 'means': [5.0, 30.0], 'deviations': [2.0, 4.0]},
+    {'name': 'sort', 'kind': 'category', 'values': ['a', 'b', 'c'], 'shares': [0.5, 0.3, 0.2]},
+    {'name': 'same', 'kind': 'constant', 'value': 'x'},
+    {'name': 'income', 'kind': 'category', 'values': ['no', 'yes'], 'shares': [0.75, 0.25]},
+]  # fmt: skip
+TABLE = {'name': 'tables', 'shape': [4], 'classes': None, 'columns': COLUMNS, 'target': 'income'}
 # Larger steps multiply by thousands what one activation at a kink makes of a rounding.
 # A momentum of 0 changes nothing and keeps the last gradient in the state.
 SGD = {'name': 'sgd', 'learning_rate': 0.02, 'clip_norm': None, 'momentum': 0.0}
@@ -32,9 +41,9 @@ def load_config(name):
 def shrunk(name, **changes):
     """A real config, small enough for a test: tiny images, networks, batches."""
     config = load_config(name).to_dict()
-    table = config['dataset'].startswith('vectors:')
+    kind = config['dataset'].partition(':')[0]
     timed = config['dataset'] in SINES
-    flat = table or timed or config['dataset'] in POINTS
+    flat = kind in ('vectors', 'table') or timed or config['dataset'] in POINTS
     config |= {'steps_per_dispatch': 1, 'image_size': None if flat else SIZE}
     config |= {'batch_size': 16, 'num_samples': 4, 'eval_samples': 16}
     coloured = inputs.sourced(config) or config['dataset'].startswith('stacked:')
@@ -57,10 +66,13 @@ def shrunk(name, **changes):
     config['modality'] = modalities.settings_from(*((None, 2) if flat else (SIZE, channels)))
     if not flat:
         config['modality'] |= {'classes': 10}
-    if table:
+    if kind == 'vectors':
         config['modality'] = {'name': 'vectors', 'shape': [3], **STANDARD}
     if timed:
         config['modality'] = SERIES
+    if kind == 'table':
+        config['modality'] = TABLE
+    config['cures'] |= {'packing': min(config['cures']['packing'], 2)}
     for key in ('cures', 'discriminator'):
         changes |= {key: config[key] | changes.get(key, {})}
     return config | changes
@@ -71,6 +83,14 @@ def table(file, num=64):
     rows = np.random.default_rng(0).normal(STANDARD['means'], STANDARD['deviations'], (num, 3))
     np.savez(file, train=rows, names=STANDARD['names'])
     return f'vectors:{file}'
+
+
+def rows(file, num=64):
+    """Writes rows of a number and two categories as CSV; returns the data set's name."""
+    rng = np.random.default_rng(0)
+    lines = [f'{rng.integers(90)},{"abc"[rng.integers(3)]},{i % 4 > 2}\n' for i in range(num)]
+    file.write_text('size,sort,income\n' + ''.join(lines))
+    return f'table:{file}'
 
 
 # Instance norm after kernels of 0.02 makes gradients of 70, ten times the parameters' own norm.
@@ -116,6 +136,7 @@ METHODS = {
     'semi_supervised': ('semi_supervised', {}),
     'biggan': ('biggan_digits', {}),
     'stylegan2': ('stylegan2_digits', STYLES),
+    'ctgan': ('ctgan_census', {'objective': 'non_saturating'}),
     'f_anogan': ('f_anogan', {}),
     'rcgan': ('rcgan', {'penalties': LAZY_R1}),
     'timegan': ('timegan', {**PHASES, 'penalties': LAZY_R1}),
@@ -135,14 +156,16 @@ def method(row, **changes):
 
 def batch(config, seed=0, num=None):
     num = num or config['batch_size']
-    shape = tuple(config['modality']['shape'])
+    modality = modalities.make(config['modality'])
+    shape = modality.shape
     rng = np.random.default_rng(seed)
     images = rng.uniform(-1, 1, (num, *shape)).astype(np.float32)
     made = {'real': images, 'label': rng.integers(0, 10, num).astype(np.int32)}
     if config['data']['labelled']:
         made['labelled'] = rng.uniform(-1, 1, (num, *shape)).astype(np.float32)
+    if config['data']['by_condition']:
+        made['condition'] = rng.integers(0, 5, (num, 1)).astype(np.int32)
     if inputs.sourced(config):
-        modality = modalities.make(config['modality'])
         shape = inputs.source_shape(modality, inputs.degradation(config))
         made['source'] = rng.uniform(-1, 1, (num, *shape)).astype(np.float32)
     return made

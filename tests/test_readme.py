@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 README = (methods.ROOT / 'README.md').read_text()
-# The set-up and the tests are what runs this file; npm fetches; weights and PyTorch are not at hand.
+# The set-up and the tests are what runs this file; npm fetches; weights, PyTorch are not at hand.
 LEFT_OUT = (
     'python -m venv', '. .venv', 'pip install', 'python -m pytest', 'python -m benchmarks',
     '--features=inception:',

@@ -77,8 +77,10 @@ def test_every_config_trains_two_steps(name, pictures, tmp_path):
         own, size = {'dataset': dataset}, (344, 828)
     elif name == 'vectors':
         own, size = {'dataset': methods.table(tmp_path / 'table.npz')}, (304, 436)
+    elif dataset.startswith('table:'):
+        own, size = {'dataset': methods.rows(tmp_path / 'rows.csv')}, (368, 436)
     config = small(name, pictures, steps=2, eval_every=0, **own)
-    config['data'] = config['data'] | {'channels': None}
+    config['data'] = config['data'] | {'channels': None, 'categorical': ()}
     train.train(config, tmp_path)
     steps = [line['step'] for line in lines(tmp_path)]
     assert steps == [2]

@@ -105,6 +105,16 @@ def classes(what: str, value: Any) -> None:
             check_number(f'{what}, of which {one!r} is one,', one, int, 0, HUGE)
 
 
+def names(what: str, value: Any) -> None:
+    """A sequence of names."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise UserError(
+            f"{what}={value!r} must be a tuple of names, such as ('a', 'b'); () is none"
+        )
+    for one in value:
+        word(f'{what}, of which {one!r} is one,', one)
+
+
 def one_of(*valid: Any) -> Check:
     """One of a few values."""
 
@@ -151,6 +161,8 @@ COMMON: dict[str, Check] = {
     'data.split': word,
     'data.labelled': whole(0, HUGE),
     'data.only_classes': classes,
+    'data.categorical': names,
+    'data.target': text,
     'data.channels': one_of(1, 3, None),
     'data.max_bad': SHARE,
     'data.min_size': whole(1, LONGEST),

@@ -27,7 +27,8 @@ from gan_jax.runtime import processes
 from gan_jax.sampling.translation import both_ways, translates
 
 ALIGNED, UNALIGNED = sources.PAIRED, sources.UNPAIRED
-ALL_AS_THEY_ARE = {'labelled': 0, 'balanced': False}  # of data that are not trained on
+# Of data that are not trained on.
+ALL_AS_THEY_ARE = {'labelled': 0, 'balanced': False, 'by_condition': False}
 Prepare = Callable[[Any, Mapping[str, Any]], dict[str, Any]]
 
 
@@ -247,6 +248,8 @@ def example(
     batch = {'real': jnp.zeros((1, *modality.shape)), 'label': jnp.zeros((1,), jnp.int32)}
     if config['data']['labelled']:
         batch['labelled'] = batch['real']
+    if config['data']['by_condition']:
+        batch['condition'] = jnp.zeros((1, 1), jnp.int32)
     if translates(game):
         batch['source'] = jnp.zeros((1, *source_shape(modality, degrade)))
         if both_ways(game) and batch['source'].shape != batch['real'].shape:

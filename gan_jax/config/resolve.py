@@ -56,13 +56,14 @@ from gan_jax.runtime import parallel
 BUILT_IN = ('adversary',)  # what a game is given that is no key of a config
 CALLED = {'prior': 'latent'}  # arguments of games that a config calls otherwise
 CODES = ('categories', 'continuous')  # of latents, that networks with such fields are told
-FIELDS = ('shape', 'dtype', 'axis_name', 'classes', *CODES)  # of networks, that a config cannot set
+# Of networks, that a config cannot set.
+FIELDS = ('shape', 'dtype', 'axis_name', 'classes', 'heads', *CODES)
 NO_FAMILIES = (
     'layers',
     'features',
     'torch_files',
 )  # packages of networks that hold none to be named
-LABEL = 'label'
+LABEL, CONDITION, KEY = 'label', 'condition', 'key'
 PATH_LENGTH = {'weight': real(), 'every': whole(1), 'decay': SHARE, 'shrink': whole(1, HUGE)}
 
 
@@ -122,12 +123,24 @@ def _prior(what: str, value: Any) -> Later:
                 'the networks ask for labels, and the data set has no classes; name another'
             )
 
+        shares = built_in.get('condition_shares') or ()
+        if CONDITION in built_in['asked'] and built_in['shape'] and not shares:
+            raise UserError(
+                'the networks ask for conditions, and the data are no table with categories; name '
+                'config.dataset=table:PATH.csv'
+            )
+
         def prior(rng, **options):
             drawn = function(rng, **kwargs, **options)
             inputs = dict(drawn) if isinstance(drawn, Mapping) else {'latent': drawn}
             if labelled:
                 told = built_in['classes'], built_in.get('class_shares')
                 inputs[LABEL] = latents.labels(keys.of_name(rng, LABEL), *told)
+            if CONDITION in built_in['asked']:
+                told = len(shares), shares
+                inputs[CONDITION] = latents.labels(keys.of_name(rng, CONDITION), *told)[:, None]
+            if KEY in built_in['asked']:
+                inputs[KEY] = jax.random.key_data(keys.of_name(rng, KEY))
             return inputs
 
         return prior
@@ -298,6 +311,12 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
             raise UserError(
                 f'config.cures.packing={config["cures"]["packing"]}: networks that ask for a label '
                 f'judge single examples; leave it at 1'
+            )
+        if shape and config['data']['by_condition'] != (CONDITION in asked):
+            word = 'a' if CONDITION in asked else 'no'
+            raise UserError(
+                f'config.data.by_condition={config["data"]["by_condition"]}: these networks ask '
+                f'for {word} condition; set it to {CONDITION in asked}'
             )
         if LABEL not in asked and config['sample_labels'] != 'balanced':
             raise UserError(

@@ -5,7 +5,8 @@ the data set after another, that of epoch e drawn from (seed, e), and batch `ste
 [step * batch_size, (step + 1) * batch_size): it may straddle epochs and be larger than one. Where
 the examples of two domains are in no relation, the sources have a stream of their own, of epochs of
 their own length, drawn from (seed, e, 1). Where few labels are known, so have the examples with
-labels, drawn from (seed, e, 2).
+labels, drawn from (seed, e, 2). Where examples are drawn by conditions there are no epochs: batch
+`step` is drawn from (seed, step, 3).
 
 Of several processes each gives the whole batch with zeros wherever another one gives the numbers,
 so that their sum is the batch: what is in it does not depend on how many they are.
@@ -26,6 +27,7 @@ from gan_jax.data.share import ALONE, Share
 PREFETCH = 4
 SOURCES = 1  # the stream of those that are in no relation to the examples
 LABELLED = 2  # the stream of examples whose labels are known
+CONDITIONED = 3  # of examples that are drawn by conditions
 
 
 @functools.lru_cache(maxsize=128)
@@ -60,7 +62,8 @@ def batch_at(
 
     Images are uint8 [batch_size, h, w, c], points float32 [batch_size, 2]. Of two domains there is
     a 'source', of the same kind, too. Where few labels are known there is 'labelled', as many
-    examples as in the batch, and 'label' is theirs.
+    examples as in the batch, and 'label' is theirs. Where examples are drawn by conditions there is
+    'condition', int32 [batch_size, 1].
 
     Args:
       dataset: the data.
@@ -70,7 +73,12 @@ def batch_at(
       share: the process's part; there are zeros in place of what the others give.
     """
     start, stop = step * batch_size, (step + 1) * batch_size
-    places = examples(len(dataset), seed, start, stop)
+    conditions = {}
+    if dataset.conditioned is None:
+        places = examples(len(dataset), seed, start, stop)
+    else:
+        generator = np.random.default_rng((seed, step, CONDITIONED))
+        places, conditions['condition'] = dataset.conditioned(generator, batch_size)
     of_sources = None
     if dataset.num_sources is not None:
         of_sources = examples(dataset.num_sources, seed, start, stop, SOURCES)
@@ -79,13 +87,14 @@ def batch_at(
         known = dataset.labelled(seed)
         labelled = known[examples(len(known), seed, start, stop, LABELLED)]
     if share.count == 1:
-        return dataset.batch(places, of_sources, labelled)
+        return dataset.batch(places, of_sources, labelled) | conditions
     part = share.of(batch_size)
     if dataset.own is not None:
         batch = dataset.own.batch(places, of_sources, labelled)
         return {**batch, 'label': _among_zeros(batch['label'][part], part, batch_size)}
     of_sources, labelled = (None if x is None else x[part] for x in (of_sources, labelled))
     batch = dataset.batch(places[part], of_sources, labelled)
+    batch |= {name: x[part] for name, x in conditions.items()}
     return {name: _among_zeros(x, part, batch_size) for name, x in batch.items()}
 
 

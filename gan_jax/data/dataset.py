@@ -38,7 +38,8 @@ class Dataset:
       shape: the shape of an example: (height, width, channels) of images, (2,) of points.
       class_names: the classes; a label is a place in it.
       labels: int32 [len].
-      fetch: places [n] -> stored examples [n, *shape]: uint8 images, float32 points or vectors.
+      fetch: places [n] -> stored examples [n, *shape]: uint8 images, float32 points, vectors or
+        rows of tables.
       bad: (name, reason) of each record that was skipped.
       mixture: what points were drawn from; None of images.
       source: of two domains the other one, that images are made from: places -> uint8 images [n,
@@ -48,6 +49,8 @@ class Dataset:
       kind: the name of the modality whose examples these are.
       fitted: what that modality must know of the data beyond shape and classes; plain values.
       labelled: seed -> places of the examples whose labels are known; None if all are.
+      conditioned: (generator, num) -> places of examples [num], and what they were drawn by, int32
+        [num, 1]; None where all are drawn alike.
       own: the same with zeros in place of what other processes hold, if each holds a part; a sum
         over the processes is the whole. None if each holds everything.
     """
@@ -64,6 +67,9 @@ class Dataset:
     kind: str = 'images'
     fitted: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     labelled: Callable[[int], np.ndarray] | None = dataclasses.field(default=None, repr=False)
+    conditioned: Callable[..., tuple[np.ndarray, np.ndarray]] | None = dataclasses.field(
+        default=None, repr=False
+    )
     own: 'Dataset | None' = dataclasses.field(default=None, repr=False)
 
     def __len__(self) -> int:

@@ -1,15 +1,16 @@
 """Loading a data set once: every record is decoded, and what cannot be used is left out."""
 
+import functools
 import math
+from typing import Any
 
 import numpy as np
 
-from gan_jax.data import cleaning, npz, pictures, series, sources, synthetic, transforms
+from gan_jax.data import cleaning, kinds, npz, pictures, sources, transforms
 from gan_jax.data import domains as pairs
-from gan_jax.data.dataset import Dataset, points, stack
+from gan_jax.data.dataset import Dataset, stack
 from gan_jax.data.decoding import decoded
 from gan_jax.data.share import ALONE, Share
-from gan_jax.data.vectors import VECTORS, vectors
 from gan_jax.errors import UserError, printable
 
 DEFAULT_SIZE = 64
@@ -26,8 +27,8 @@ def load(
     memory_gb: float = 4.0,
     max_pixels: int = pictures.MAX_PIXELS,
     data_dir: str | None = None,
-    length: int | None = None,
     share: Share = ALONE,
+    **options: Any,
 ) -> Dataset:
     """Opens a data set, decodes every record once and leaves out those that cannot be used.
 
@@ -35,8 +36,9 @@ def load(
       dataset: 'mnist_5k', 'folder:PATH', a TFDS name, or a source (sources.from_arrays);
         'stacked:NAME' for stacks of the images of one of these (dataset.stack); 'paired:PATH',
         'unpaired:PATH' or 'unpaired:NAME,NAME' for images of two domains (pairs.open_domains); or
-        the name of a mixture of points (synthetic.MIXTURES); or 'vectors:PATH' (vectors.vectors);
-        or 'sines', 'sines_paper' or 'series:PATH' (series.load).
+        the name of a mixture of points (synthetic.MIXTURES); 'vectors:PATH' (vectors.vectors);
+        'sines', 'sines_paper' or 'series:PATH' (series.load); 'table:PATH' (tables.table); or
+        'folder:PATH' of sounds without pictures (sounds.sounds).
       image_size: the side of the square images; None is the set's own if its images are all
         squares of one size, else 64. None for points.
       split: which part of it.
@@ -47,19 +49,22 @@ def load(
         they are read.
       max_pixels: the most pixels of a usable picture, before resizing.
       data_dir: the folder of the prepared TFDS sets; None is TFDS's own.
-      length: the steps of a series; None is 24, and of what is no series the only one.
       share: the process's part of the records; all processes call this, and all come to one data
-        set, or to one error. Points, vectors and series, which are small, are held by each.
+        set, or to one error. What is no picture is held by each.
+      **options: what is said of some kinds alone, kinds.USUAL.
 
     Raises:
       UserError: if it is missing, not prepared, or too much of it cannot be used; if it is asked
         for what it cannot be.
     """
-    if length is not None and not series.named(dataset):
-        raise UserError(f'config.data.length={length}: {dataset} has no series; leave it None')
-    if isinstance(dataset, str) and _of_numbers(dataset):
+    kind = kinds.find(dataset)
+    told = kinds.chosen(dataset, kind, options)
+    if kind is not None and isinstance(dataset, str):
         _refuse_image_options(dataset, image_size, channels)
-        return _numbers(dataset, split, max_bad, length, share)
+        read = functools.partial(kind.read, dataset, split, max_bad, memory_gb, **told)
+        rows = share.agreed(read)
+        _check_alike(rows, share)
+        return rows
     if isinstance(dataset, str) and dataset.startswith(sources.STACKED):
         base = _base_of_stacks(dataset, channels)
         try:
@@ -96,26 +101,6 @@ def load(
     return loaded
 
 
-def _of_numbers(name: str) -> bool:
-    """Whether a data set's examples are numbers, and no pictures."""
-    return name in synthetic.MIXTURES or name.startswith(VECTORS) or series.named(name)
-
-
-def _numbers(name: str, split: str, max_bad: float, length: int | None, share: Share) -> Dataset:
-    """Points, vectors or series."""
-    if name in synthetic.MIXTURES:
-        return points(name, split)
-
-    def read() -> Dataset:
-        if series.named(name):
-            return series.load(name, split, length, max_bad)
-        return vectors(name.removeprefix(VECTORS), split, max_bad)
-
-    found = share.agreed(read)
-    _check_alike(found, share)
-    return found
-
-
 def _check_alike(read: sources.Source | Dataset, share: Share) -> None:
     """Raises UserError unless all processes see as many records of the same classes."""
     seen = share.gather((len(read), read.class_names))
@@ -137,7 +122,7 @@ def _base_of_stacks(name: str, channels: int | None) -> str:
     """The set whose images 'stacked:NAME' stacks."""
     base = name.removeprefix(sources.STACKED)
     unfit = (sources.STACKED, sources.PAIRED, sources.UNPAIRED)
-    if _of_numbers(base) or base.startswith(unfit):
+    if kinds.find(base) or base.startswith(unfit):
         raise UserError(f'config.dataset={name}: {base} cannot be stacked; name a set of images')
     if channels not in (None, 3):
         raise UserError(f'config.data.channels={channels}: {name} has 3; leave it None or say 3')
@@ -214,7 +199,7 @@ def load_as_is(flag: str, name: str) -> Dataset:
     if name.endswith('.npz'):
         return _stored_as_is(flag, name)
     prefixes = sources.STACKED, sources.PAIRED, sources.UNPAIRED
-    if _of_numbers(name) or name.startswith(prefixes):
+    if kinds.find(name) or name.startswith(prefixes):
         raise UserError(
             f'{flag}={name} is no set of single images; name folder:PATH, PATH.npz or such a set'
         )

@@ -14,7 +14,7 @@ from absl import logging
 
 from gan_jax import data
 from gan_jax.errors import UserError, one_line
-from gan_jax.evaluation import figures, judges, labels, paths, statistics
+from gan_jax.evaluation import figures, judges, labels, paths, statistics, tables
 from gan_jax.game import Game
 from gan_jax.modalities import Modality
 from gan_jax.networks.features import FeatureNetwork
@@ -24,12 +24,13 @@ from gan_jax.sampling import sampler, translation
 
 OF_STYLES = {'style_path_examples', 'style_path_features'}  # what goes from style to style
 PATHS = {'path_examples', 'path_features', *OF_STYLES}  # what figures name that goes on ways
+OF_TABLES = ('columns', 'target')  # what figures name that settings say
 TRUE_PAIRS = 'aligned_pairs'  # what figures name that compare a translation with its true image
 
 
 def available() -> dict[str, Any]:
     """The metrics that a config may name."""
-    every = {**vars(figures), **vars(labels), **vars(judges)}
+    every = {**vars(figures), **vars(labels), **vars(judges), **vars(tables)}
     return {name: x for name, x in every.items() if hasattr(x, 'figures')}
 
 
@@ -233,6 +234,8 @@ class Evaluation:
         self.given: dict[str, Any] = {'seed': seed, 'encode': modality.encode}
         self.given |= {'repeats': repeats, 'sequences': modality.sequences}
         self.given |= {'mixture': mixture} if mixture else {}
+        told = modality.settings
+        self.given |= {x: told[x] for x in OF_TABLES if told.get(x)}
         for prefix, reference in references.items():
             if len(reference.dataset.class_names) > 1:
                 self.given[f'{prefix}_labels'] = reference.labels()

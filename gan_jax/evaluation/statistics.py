@@ -89,7 +89,8 @@ def gather(
       {name of evidence: value}; of features that cannot be had, `Missing`.
     """
     kinds = {x.removeprefix(f'{prefix}_') for x in wanted if x.startswith(f'{prefix}_')}
-    kept: dict[str, list[np.ndarray]] = {x: [] for x in ('every', 'examples', 'features', 'logits')}
+    names = ('every', 'examples', 'features', 'logits')
+    kept: dict[str, list[np.ndarray]] = {x: [] for x in names}
     parts: list[metrics.Moments | None] = [None] * PARTS
     seen, trouble = 0, ''
     with progress.lines(f'{WORDS[prefix]} examples') as tell:

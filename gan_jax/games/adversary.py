@@ -107,12 +107,15 @@ class Adversary(NamedTuple):
             state[AUGMENTATION] = self.augmentation.init()
         return {self.place: state} if state else {}
 
+    def packed(self, examples: Any) -> Any:
+        """Examples in packs, as they are judged; or what is told with them, [n, ...] as they."""
+        if self.packing == 1:
+            return examples
+        return jax.tree.map(lambda x: stabilization.pack(x, self.packing), examples)
+
     def repeated(self, examples: Any) -> Any:
         """Packs of one example each, repeated: how single examples are shown."""
-        return jax.tree.map(
-            lambda x: stabilization.pack(jnp.repeat(x, self.packing, axis=0), self.packing),
-            examples,
-        )
+        return self.packed(jax.tree.map(lambda x: jnp.repeat(x, self.packing, axis=0), examples))
 
     def recalled(self, aux: Any, fake: Any, rng: chex.PRNGKey) -> tuple[Any, Any]:
         """Generated examples as the pool gives them back, and aux with the new pool."""
@@ -130,8 +133,7 @@ class Adversary(NamedTuple):
             for i, x in enumerate(leaves):
                 drawn = keys.of_name(rng, f'noise on {name}' + (f' {i}' if i else ''))
                 leaves[i] = stabilization.instance_noise(x, drawn, stddev)
-        packs = [stabilization.pack(x, self.packing) for x in leaves]
-        return jax.tree.unflatten(structure, packs)
+        return jax.tree.unflatten(structure, self.packed(leaves))
 
     def discriminator(
         self, judge: Judge, aux: Any, real: Any, fake: Any, rng: chex.PRNGKey
@@ -192,7 +194,7 @@ class Adversary(NamedTuple):
         def augmented(aux, packs):
             examples = jax.tree.map(lambda x: stabilization.unpack(x, self.packing), packs)
             examples = augmentation.apply(drawn, examples, state)
-            return judge(aux, jax.tree.map(lambda x: stabilization.pack(x, self.packing), examples))
+            return judge(aux, self.packed(examples))
 
         return augmented
 

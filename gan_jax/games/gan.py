@@ -90,8 +90,8 @@ def with_terms(
         real, told = batch['real'], conditions(batch)
         inputs = {**prior(keys.per_example(rng, real.shape[0])), **told}
         latent = inputs.pop('latent')
-        shown = adversary.repeated(real)
-        cast = (Role(generator, 'generator'), latent, inputs), (opponent.role, shown, told)
+        shown = opponent.role, *adversary.repeated((real, told))
+        cast = (Role(generator, 'generator'), latent, inputs), shown
         params, aux = begin(rng, cast)
         return params, {**aux, **adversary.init(real)}
 
@@ -104,8 +104,8 @@ def with_terms(
         return generated(params, aux, inputs, train=False)[0]
 
     def judge(params: Params, aux: Aux, batch: Batch) -> verdict.Verdict:
-        shown = adversary.repeated(batch['real'])
-        return verdict.of(opponent.role(params, aux, shown, train=False, **conditions(batch))[0])
+        shown, told = adversary.repeated((batch['real'], conditions(batch)))
+        return verdict.of(opponent.role(params, aux, shown, train=False, **told)[0])
 
     def score(params: Params, aux: Aux, batch: Batch) -> Any:
         return verdict.per_example(judge(params, aux, batch).logits)

@@ -61,7 +61,8 @@ class Opponent(NamedTuple):
         What a network draws (noise, dropout) is the same at each call, on both sides.
         """
         drawn = keys.of_name(self.drawn(rng)[:: self.adversary.packing], 'judge')
-        return lambda aux, examples: self.role(params, aux, examples, rng=drawn, **conditions)
+        told = self.adversary.packed(dict(conditions))
+        return lambda aux, examples: self.role(params, aux, examples, rng=drawn, **told)
 
 
 # (params, aux, batch, rng) -> ({opponent: Scene}, what was generated, aux with the generator's

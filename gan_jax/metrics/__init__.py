@@ -48,6 +48,14 @@ from gan_jax.metrics.similarity import (
     ssim,
 )
 from gan_jax.metrics.sliced_wasserstein import sliced_wasserstein
+from gan_jax.metrics.tables import (
+    closest_records,
+    closest_share,
+    contingency,
+    correlation_similarity,
+    ks_complement,
+    tv_complement,
+)
 
 __all__ = [
     'Moments',
@@ -57,7 +65,11 @@ __all__ = [
     'average_precision',
     'class_entropy',
     'classification_accuracy',
+    'closest_records',
+    'closest_share',
     'confusion_matrix',
+    'contingency',
+    'correlation_similarity',
     'covariance',
     'density_coverage',
     'diversity_ratio',
@@ -66,6 +78,7 @@ __all__ = [
     'inception_score',
     'intra_class_frechet_distance',
     'kernel_distance',
+    'ks_complement',
     'label_accuracy',
     'matched_accuracy',
     'memorised_share',
@@ -89,5 +102,6 @@ __all__ = [
     'sliced_wasserstein',
     'ssim',
     'trimmed_mean',
+    'tv_complement',
     'within_classes',
 ]

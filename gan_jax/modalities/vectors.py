@@ -6,7 +6,7 @@ Pictures are a histogram of each column, generated over real.
 import csv
 import math
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,22 @@ def histograms(
     Returns:
       uint8 [h, w, 3].
     """
+    return drawn([_shares(made[:, i], real[:, i]) for i in range(len(names))], names, columns)
+
+
+def drawn(
+    shares: Sequence[tuple[np.ndarray, np.ndarray]], names: list[str], columns: int | None = None
+) -> np.ndarray:
+    """Panels of shares of bins: real ones filled, generated ones as a line over them.
+
+    Args:
+      shares: of each panel (real ones [bins], generated ones [bins], all 0 for none).
+      names: of the panels; the first 36 are shown.
+      columns: how many stand in a row.
+
+    Returns:
+      uint8 [h, w, 3].
+    """
     shown = min(len(names), MOST_COLUMNS)
     columns = columns or math.ceil(math.sqrt(shown))
     width, height = PANEL[0] + GAP, PANEL[1] + GAP + TITLE
@@ -96,26 +112,31 @@ def histograms(
         row, column = divmod(i, columns)
         left, top = GAP + column * width, GAP + TITLE + row * height
         draw.text((left, top), names[i][:28], fill=TEXT, font=font)
-        _panel(draw, (left, top + TITLE), made[:, i], real[:, i])
+        _panel(draw, (left, top + TITLE), shares[i])
     return np.asarray(image)
 
 
-def _panel(
-    draw: ImageDraw.ImageDraw, corner: tuple[int, int], made: np.ndarray, real: np.ndarray
-) -> None:
+def _shares(made: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     extent = real if len(real) else made
     low, high = (float(extent.min()), float(extent.max())) if len(extent) else (0.0, 1.0)
     margin = 0.1 * (high - low) or 1.0
     edges = np.linspace(low - margin, high + margin, BINS + 1)
-    shares = [np.histogram(x, edges)[0] / max(len(x), 1) for x in (real, made)]
+    of_real, of_made = (np.histogram(x, edges)[0] / max(len(x), 1) for x in (real, made))
+    return of_real, of_made
+
+
+def _panel(
+    draw: ImageDraw.ImageDraw, corner: tuple[int, int], shares: tuple[np.ndarray, np.ndarray]
+) -> None:
     most = max(float(x.max()) for x in shares) or 1.0
     (left, top), (width, height) = corner, PANEL
     ground = top + height
-    x = [left + width * i / BINS for i in range(BINS + 1)]
+    bins = len(shares[0])
+    x = [left + width * i / bins for i in range(bins + 1)]
     for i, share in enumerate(shares[0]):
         if share:
             draw.rectangle((x[i], ground - height * share / most, x[i + 1] - 1, ground), fill=REAL)
-    if len(made):
+    if shares[1].any():
         line = [
             (a, ground - height * s / most) for i, s in enumerate(shares[1]) for a in x[i : i + 2]
         ]

@@ -165,7 +165,7 @@ def test_a_file_may_take_an_argument(tmp_path):
 
 @pytest.mark.parametrize('name', methods.CONFIGS)
 def test_every_config_is_right_as_the_command_line_reads_it(name):
-    experiment.check(overrides.apply(overrides.load(f'configs/{name}.py'), [('batch_size', '16')]))
+    experiment.check(overrides.apply(overrides.load(f'configs/{name}.py'), [('batch_size', '160')]))
 
 
 SWEEP = """
