@@ -14,6 +14,7 @@ from gan_jax import data, keys, modalities
 from gan_jax import game as game_lib
 from gan_jax.config import defaults, fit, inputs, resolve, saved, trained, training, validate
 from gan_jax.config.checks import imported
+from gan_jax.config.private import settled
 from gan_jax.errors import UserError, one_line
 from gan_jax.evaluation import evaluator, extractors, labels
 from gan_jax.modalities import Modality
@@ -116,9 +117,7 @@ class Experiment:
         Raises:
           UserError: if that is a run without a checkpoint, or none of its players fit.
         """
-        if not self.config['init_from']:
-            return self.init()
-        return self.init(self._trained())
+        return self.init(self._trained()) if self.config['init_from'] else self.init()
 
     def _trained(self) -> tuple[Any, Any]:
         """(params, aux) of the players of `init_from` that this game has, too."""
@@ -297,6 +296,7 @@ def build(config: Mapping[str, Any]) -> Experiment:
         'data': {**config['data'], 'channels': channels},
         'modality': settings,
         'init_config': init_config,
+        'privacy': settled(config, make_game(shape=None), dataset),
     }
     experiment = _assembled(resolved, make_game)
     experiment.__dict__.update(fed=fed, dataset=dataset)  # read already
@@ -326,7 +326,7 @@ def _assembled(config: dict[str, Any], make_game: Callable[..., game_lib.Game]) 
     degrade, baseline = inputs.degradation(config), inputs.baseline(config)
     prepare = inputs.build_prepare(config, modality, degrade)
     inputs.check_shown(config, modality)
-    game = make_game(shape=modality.shape, **modality.fields)
+    game = make_game(shape=modality.shape, privacy=config['privacy'], **modality.fields)
     if baseline is not None:
         fit.check_baseline(baseline, inputs.source_shape(modality, degrade), modality.shape)
     example = inputs.example(config, game, modality, degrade)

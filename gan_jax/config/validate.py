@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gan_jax import games
+from gan_jax.config import private
 from gan_jax.config.bounds import COMMON, kind_of
 from gan_jax.config.checks import check_keys, check_name, submodules
 from gan_jax.config.defaults import GROUPS, INTERVALS, PRECISIONS, default
@@ -86,6 +87,7 @@ def check(config: Mapping[str, Any]) -> None:
         COMMON[key](f'config.{key}', config[key])
     for group in GROUPS:
         _check_group(f'config.{group}', config[group], common[group])
+    private.check(config)
     if config['seed'] + config['num_replicas'] > 2**32:
         raise UserError(
             f'config.seed={config["seed"]} and the seeds after it, {config["num_replicas"]} in all '

@@ -1,0 +1,304 @@
+"""What a config says of privacy: its keys, what is refused beside it, and what it has cost."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from absl import logging
+
+from gan_jax import data, optimizers, privacy
+from gan_jax.config.bounds import COUNT, HUGE, Check, optional, real, table, whole
+from gan_jax.config.checks import check_keys
+from gan_jax.errors import UserError
+from gan_jax.evaluation import evaluator
+from gan_jax.game import Game, Turn
+from gan_jax.games import wrappers
+from gan_jax.runtime import parallel
+
+PLAYER = 'discriminator'  # who reads the data
+CHUNK = 32
+KEYS: dict[str, Check] = {
+    'epsilon': real(0, 100, above=True),
+    'delta': real(0, 1, above=True, below=True),
+    'clip': real(0, above=True),
+    'chunk': whole(1, HUGE),  # so many examples' gradients are in memory at a time
+    'noise_multiplier': optional(real(0, above=True)),  # None: the least that the run needs
+    'padding': optional(COUNT),  # rows of a batch for each example that is expected
+    'examples': optional(COUNT),  # found with the data
+}
+NEEDED = ('epsilon', 'delta', 'clip')
+FOUND = ('noise_multiplier', 'padding')  # of a run when it was begun, and not again
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Raises UserError if something that a config says is not private, as far as names tell."""
+    given, what = config['privacy'], 'config.privacy'
+    table(what, given)
+    if not given:
+        return
+    check_keys(what, given, KEYS)
+    for key in NEEDED:
+        if key not in given:
+            raise UserError(f'{what}.{key} is missing; {what}={{}} is no privacy')
+    for key, value in given.items():
+        KEYS[key](f'{what}.{key}', value)
+    for key, allowed, why in (
+        ('num_replicas', 1, 'each seed would spend the budget on the same examples'),
+        ('data.balanced', False, 'an example that comes several times in an epoch is no single one'),
+        ('data.labelled', 0, 'labelled examples are drawn apart, which is not accounted for'),
+        ('sample_labels', 'balanced', "the classes' shares are counted in the data"),
+        ('cures.packing', 1, 'a pack is several examples, and each is clipped by itself'),
+        ('cures.unrolled_steps', 0, 'the generator would foresee steps on real examples'),
+    ):
+        group, _, name = key.rpartition('.')
+        value = (config[group] if group else config)[name]
+        if value != allowed:
+            raise UserError(f'config.{key}={value!r}: {why} ({what}); give {allowed!r}')
+    for name, settings in config['penalties'].items():
+        if isinstance(settings, Mapping) and settings.get('every', 1) != 1:
+            raise UserError(
+                f'config.penalties.{name}.every={settings["every"]} is a second query of the real '
+                f"examples; with every=1 it is a part of each example's clipped loss ({what})"
+            )
+
+
+def settled(config: Mapping[str, Any], game: Game, dataset: data.Dataset) -> dict[str, Any]:
+    """The settings with what follows from the data and the steps; {} where nothing is private.
+
+    Raises:
+      UserError: if the data hold more than is accounted for, the budget does not pay for the steps,
+        or the library that accounts is not installed.
+    """
+    given, num = config['privacy'], len(dataset)
+    if not given:
+        return {}
+    if dataset.fitted:
+        raise UserError(
+            f'config.privacy: what is fitted to {dataset.name} ({", ".join(dataset.fitted)}) is not '
+            f'accounted for; name a data set whose examples are taken as they are'
+        )
+    if config['batch_size'] > num:
+        raise UserError(
+            f'config.batch_size={config["batch_size"]} is expected of {num} examples '
+            f'(config.privacy); give {num} at most'
+        )
+    if given['delta'] * num >= 1:
+        raise UserError(
+            f'config.privacy.delta={given["delta"]:g} lets one of {num} examples be published; '
+            f'give less than {1 / num:.2g}'
+        )
+    try:
+        return _paid(config, game, num)
+    except ImportError as error:
+        raise UserError(f'config.privacy: {error}') from error
+
+
+def _paid(config: Mapping[str, Any], game: Game, num: int) -> dict[str, Any]:
+    given, steps = config['privacy'], turns(game, config['steps'])
+    epsilon, delta, rate = given['epsilon'], given['delta'], config['batch_size'] / num
+    own = (1 - privacy.CUT) * delta
+    noise, padding = (given.get(key) for key in FOUND)
+    if noise is None:
+        noise = privacy.noise_for(epsilon, rate, steps, own)
+    if padding is None:
+        padding = privacy.padding_for(num, config['batch_size'], steps, epsilon, delta)
+    spent = privacy.spent(rate, noise, steps, own)
+    rows = padding * config['batch_size']
+    if privacy.cut_delta(num, rate, rows, steps, epsilon) > privacy.CUT * delta:
+        raise UserError(
+            f'config.privacy.padding={padding}: batches of more than {rows} examples are too likely '
+            f'in {steps} steps; leave it out, or give fewer steps'
+        )
+    if spent > epsilon:
+        most = privacy.most_steps(epsilon, rate, noise, own)
+        raise UserError(
+            f'config.steps={config["steps"]} costs epsilon {spent:.4g} at a noise multiplier of '
+            f'{noise:.4g}, and config.privacy.epsilon={epsilon:g} pays for {most} turns of the '
+            f'{PLAYER}; give fewer steps'
+        )
+    logging.info(
+        'private: epsilon %.4g of %.4g at delta %g after %d steps (Renyi); a noise multiplier of '
+        '%.4g; %d of %d examples a batch on average, %d at most',
+        spent, epsilon, delta, steps, noise, config['batch_size'], num, rows,
+    )  # fmt: skip
+    logging.info(
+        'private: the work directory is not, and who knows config.seed can take the noise away; '
+        'give others no more than what the generator makes, or its weights'
+    )
+    found = {'chunk': CHUNK, 'noise_multiplier': noise, 'padding': padding, 'examples': num}
+    return {**given, **{key: given.get(key) or value for key, value in found.items()}}
+
+
+def as_begun(config: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The config with the noise that its run was begun with, where it leaves it open."""
+    given, then = config.get('privacy'), before['privacy']
+    if not given or not then:
+        return config
+    kept = {key: then[key] for key in FOUND if given.get(key) is None and key in then}
+    return {**config, 'privacy': {**given, **kept}}
+
+
+def turn_of(game: Game) -> Turn:
+    """The turn that reads the data."""
+    return next(turn for turn in game.turns if PLAYER in turn.players)
+
+
+def turns(game: Game, steps: int) -> int:
+    """How often the data are read in so many steps."""
+    if PLAYER not in game.movers:
+        raise UserError(f'config.privacy: this game trains no {PLAYER}, which could be private')
+    return optimizers.updates([turn_of(game)], PLAYER, steps)
+
+
+def wrapped(settings: Mapping[str, Any], batch_size: int, game: Game) -> Game:
+    """The game as settled settings have it; the game itself where nothing is private."""
+    if not settings:
+        return game
+    gradients = functools.partial(
+        privacy.gradients,
+        clip=settings['clip'],
+        chunk=settings['chunk'],
+        padding=settings['padding'],
+    )
+    stddev = settings['noise_multiplier'] * settings['clip'] / batch_size
+    finish = functools.partial(privacy.noisy, stddev=stddev)
+    return wrappers.private(game, gradients, finish, settings['padding'], player=PLAYER)
+
+
+def drawing(config: Mapping[str, Any]) -> Callable[..., dict[str, Any]]:
+    """What makes the batches of a resolved config."""
+    settings = config['privacy']
+    if not settings:
+        return data.batch_at
+    rows = settings['padding'] * config['batch_size']
+    return functools.partial(data.poisson_batch_at, rows=rows)
+
+
+def ledger(config: Mapping[str, Any], game: Game) -> Callable[[int], dict[str, float]]:
+    """step -> what a run has spent by then, for its log; {} where nothing is private."""
+    settings = config['privacy']
+    if not settings:
+        return lambda step: {}
+    rate = config['batch_size'] / settings['examples']
+    own = (1 - privacy.CUT) * settings['delta']
+
+    def spent(step: int) -> dict[str, float]:
+        epsilon = privacy.spent(rate, settings['noise_multiplier'], turns(game, step), own)
+        return {'privacy/epsilon': epsilon, 'privacy/delta': settings['delta']}
+
+    return spent
+
+
+def tighter(config: Mapping[str, Any], game: Game, step: int) -> float:
+    """epsilon by privacy loss distributions, which takes seconds."""
+    settings = config['privacy']
+    rate = config['batch_size'] / settings['examples']
+    own = (1 - privacy.CUT) * settings['delta']
+    steps = turns(game, step)
+    return privacy.spent(rate, settings['noise_multiplier'], steps, own, privacy.PLD)
+
+
+def check_game(game: Game, example: Mapping[str, Any]) -> None:
+    """Raises UserError if another turn than the discriminator's first reads the data, or mixes them.
+
+    Its losses are asked themselves: they are traced with an axis of examples, and what they give
+    either has it or not.
+
+    Args:
+      game: the game as it is without privacy.
+      example: a prepared batch of one.
+    """
+    if PLAYER not in game.movers or 'prior' not in game.functions:
+        raise UserError(
+            f'config.privacy: this game trains no {PLAYER} against samples of a prior, which could '
+            f'be private; take gan, or another that does'
+        )
+    params, aux = jax.eval_shape(game.init, jax.random.key(0), example)
+    _check_norms(aux)
+    own = turn_of(game)
+    for turn in game.turns:
+        for name in (x for x in example if x != 'label' and turn is not own):
+            if _depends(turn, params, aux, example, name, lambda found: found):
+                raise UserError(
+                    f'config.privacy: the loss of {turn.label} reads real examples ({name}), and '
+                    f"only the {PLAYER}'s first turn is private; take an objective whose "
+                    f'generator sees its own logits alone, and no features or sources of real ones'
+                )
+    try:
+        _traced(own, params, aux, example, ())
+    except NameError as error:  # an axis of devices that is not there
+        raise UserError(
+            f'config.privacy: the loss of {own.label} compares the examples of a batch over the '
+            f'devices, and each is clipped by itself; leave out minibatch features, batch means in '
+            f'objectives and class heads, and DRAGAN'
+        ) from error
+    if any(_depends(own, params, aux, example, name, lambda found: found[1][0]) for name in example):
+        raise UserError(
+            f'config.privacy: what the {PLAYER} keeps from step to step would be moved by real '
+            f"examples without noise; leave out LeCam's anchors, pools and adaptive augmentation"
+        )
+
+
+def _check_norms(aux: Any) -> None:
+    """Raises UserError if a player has batch statistics."""
+    for path, _ in jax.tree_util.tree_leaves_with_path(aux):
+        names = [str(getattr(key, 'key', key)) for key in path]
+        if 'batch_stats' in names and names[-1] == 'mean':
+            raise UserError(
+                f'config.{names[0]} has batch norm, which mixes the examples of a batch, and each is '
+                f"clipped by itself (config.privacy); give it norm='none', if it has that, or take "
+                f'another network'
+            )
+
+
+def _traced(turn: Turn, params: Any, aux: Any, example: Any, names: Any, choose: Any = None) -> Any:
+    """Evaluates a turn's loss abstractly with an axis of examples behind those named."""
+
+    def loss(seen: Any, told: Any, params: Any, aux: Any, rng: Any) -> Any:
+        found = turn.loss(params, {**aux, 'step': jnp.int32(1)}, {**told, **seen}, rng)
+        return choose(found) if choose else found
+
+    seen = {name: jnp.stack([example[name]] * 2) for name in names}
+    told = {name: x for name, x in example.items() if name not in names}
+    mapped = jax.vmap(loss, (0, None, None, None, None), None) if names else loss
+    rng = jax.random.split(jax.random.key(0), 1)
+    if turn.player != PLAYER:  # the axis of the devices is there, with one of them
+        mapped = jax.vmap(mapped, None, axis_name=parallel.AXIS, axis_size=1)
+    return jax.eval_shape(mapped, seen, told, params, aux, rng)
+
+
+def _depends(
+    turn: Turn, params: Any, aux: Any, example: Any, name: str, choose: Callable[[Any], Any]
+) -> bool:
+    """Whether what is chosen of a turn's loss depends on that part of a batch."""
+    try:
+        _traced(turn, params, aux, example, (name,), choose)
+    except ValueError as error:
+        if 'out_axes' not in str(error):
+            raise
+        return True
+    return False
+
+
+def check_evaluation(experiment: Any) -> None:
+    """Raises UserError if figures in training would be of what is trained on.
+
+    Figures of held-out examples are said to be so: these have no privacy here.
+    """
+    config = experiment.config
+    if not config['privacy'] or not config['eval_every']:
+        return
+    names = config['evaluation']['metrics']
+    of_training = [x for x in names if any(y.startswith('train_') for y in evaluator.needed([x]))]
+    if experiment.held_out is None or of_training:
+        raise UserError(
+            f'config.eval_every={config["eval_every"]}: {", ".join(of_training or names)} would be '
+            f'taken of what is trained on, and the best checkpoint chosen by it, which '
+            f'config.privacy does not pay for; leave it at 0, or name another split and metrics'
+        )
+    logging.warning(
+        '!!! figures in training, and the choice of the best checkpoint, are of %s, whose examples '
+        'have no privacy here', experiment.held_out.name,
+    )  # fmt: skip
