@@ -11,6 +11,7 @@ are dp-accounting's: Renyi Differential Privacy of the Sampled Gaussian Mechanis
 """
 
 import functools
+import importlib
 import math
 from collections.abc import Callable
 from types import ModuleType
@@ -125,33 +126,33 @@ def noisy(key: chex.PRNGKey, means: Any, stddev: float) -> Any:
     """
     leaves, structure = jax.tree.flatten(means)
     drawn = jax.random.split(key, len(leaves))
-    noise = [stddev * jax.random.normal(k, x.shape, x.dtype) for k, x in zip(drawn, leaves, strict=True)]
+    noise = [
+        stddev * jax.random.normal(k, x.shape, x.dtype) for k, x in zip(drawn, leaves, strict=True)
+    ]
     return jax.tree.unflatten(structure, [x + y for x, y in zip(leaves, noise, strict=True)])
 
 
-def _accounting() -> ModuleType:
-    """The library, which is imported only where something is private.
+def _library(name: str) -> ModuleType:
+    """A module that is imported only where something is private.
 
     Raises:
       ImportError: if it is not installed, with what to do.
     """
     try:
-        import dp_accounting.pld
-        import dp_accounting.rdp
+        return importlib.import_module(name)
     except ImportError as error:
         raise ImportError(f"{error}: install it with pip install -e '.[privacy]'") from error
-    return dp_accounting
 
 
 def _event(rate: float, noise_multiplier: float, steps: int) -> Any:
-    lib = _accounting()
+    lib = _library('dp_accounting')
     one = lib.PoissonSampledDpEvent(rate, lib.GaussianDpEvent(noise_multiplier))
     return lib.SelfComposedDpEvent(one, steps)
 
 
 def _accountant(kind: str) -> Any:
-    lib = _accounting()
-    return {RDP: lib.rdp.RdpAccountant, PLD: lib.pld.PLDAccountant}[kind]()
+    names = {RDP: 'RdpAccountant', PLD: 'PLDAccountant'}
+    return getattr(_library(f'dp_accounting.{kind}'), names[kind])()
 
 
 @functools.lru_cache(maxsize=256)
@@ -184,7 +185,7 @@ def noise_for(epsilon: float, rate: float, steps: int, delta: float) -> float:
       ImportError: if dp-accounting is not installed.
     """
     return float(
-        _accounting().calibrate_dp_mechanism(
+        _library('dp_accounting').calibrate_dp_mechanism(
             functools.partial(_accountant, RDP),
             lambda sigma: _event(rate, sigma, steps),
             epsilon,
@@ -214,7 +215,7 @@ def most_steps(epsilon: float, rate: float, noise_multiplier: float, delta: floa
 
 
 def cut_delta(num: int, rate: float, rows: int, steps: int, epsilon: float) -> float:
-    """What of delta pays for batches of more than `rows` examples, of which the others are left out.
+    """What of delta pays for batches that are cut to `rows` examples.
 
     An algorithm that is another one with probability t at most is (epsilon, delta + (1 + e^epsilon)
     t)-private if the other is (epsilon, delta)-private; here t = T P(Binomial(n, q) > rows).
@@ -227,12 +228,10 @@ def cut_delta(num: int, rate: float, rows: int, steps: int, epsilon: float) -> f
       epsilon: of the other algorithm.
 
     Raises:
-      ImportError: if dp-accounting, which brings scipy, is not installed.
+      ImportError: if scipy, which dp-accounting brings, is not installed.
     """
-    _accounting()
-    from scipy import stats
-
-    return float((1 + math.exp(epsilon)) * steps * stats.binom.sf(rows, num, rate))
+    tail = _library('scipy.stats').binom.sf(rows, num, rate)
+    return float((1 + math.exp(epsilon)) * steps * tail)
 
 
 def padding_for(num: int, batch_size: int, steps: int, epsilon: float, delta: float) -> int:
@@ -246,7 +245,7 @@ def padding_for(num: int, batch_size: int, steps: int, epsilon: float, delta: fl
       delta: likewise.
 
     Raises:
-      ImportError: if dp-accounting, which brings scipy, is not installed.
+      ImportError: if scipy, which dp-accounting brings, is not installed.
     """
     rate, k = batch_size / num, 1
     while cut_delta(num, rate, k * batch_size, steps, epsilon) > CUT * delta:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from absl import logging
 
-from gan_jax import data, optimizers, privacy
+from gan_jax import data, metrics, optimizers, privacy
 from gan_jax.config.bounds import COUNT, HUGE, Check, optional, real, table, whole
 from gan_jax.config.checks import check_keys
 from gan_jax.errors import UserError
@@ -46,7 +46,11 @@ def check(config: Mapping[str, Any]) -> None:
         KEYS[key](f'{what}.{key}', value)
     for key, allowed, why in (
         ('num_replicas', 1, 'each seed would spend the budget on the same examples'),
-        ('data.balanced', False, 'an example that comes several times in an epoch is no single one'),
+        (
+            'data.balanced',
+            False,
+            'an example that comes several times in an epoch is no single one',
+        ),
         ('data.labelled', 0, 'labelled examples are drawn apart, which is not accounted for'),
         ('sample_labels', 'balanced', "the classes' shares are counted in the data"),
         ('cures.packing', 1, 'a pack is several examples, and each is clipped by itself'),
@@ -76,8 +80,8 @@ def settled(config: Mapping[str, Any], game: Game, dataset: data.Dataset) -> dic
         return {}
     if dataset.fitted:
         raise UserError(
-            f'config.privacy: what is fitted to {dataset.name} ({", ".join(dataset.fitted)}) is not '
-            f'accounted for; name a data set whose examples are taken as they are'
+            f'config.privacy: what is fitted to {dataset.name} ({", ".join(dataset.fitted)}) is '
+            f'not accounted for; name a data set whose examples are taken as they are'
         )
     if config['batch_size'] > num:
         raise UserError(
@@ -108,8 +112,8 @@ def _paid(config: Mapping[str, Any], game: Game, num: int) -> dict[str, Any]:
     rows = padding * config['batch_size']
     if privacy.cut_delta(num, rate, rows, steps, epsilon) > privacy.CUT * delta:
         raise UserError(
-            f'config.privacy.padding={padding}: batches of more than {rows} examples are too likely '
-            f'in {steps} steps; leave it out, or give fewer steps'
+            f'config.privacy.padding={padding}: batches of more than {rows} examples are too '
+            f'likely in {steps} steps; leave it out, or give fewer steps'
         )
     if spent > epsilon:
         most = privacy.most_steps(epsilon, rate, noise, own)
@@ -127,8 +131,8 @@ def _paid(config: Mapping[str, Any], game: Game, num: int) -> dict[str, Any]:
         'private: the work directory is not, and who knows config.seed can take the noise away; '
         'give others no more than what the generator makes, or its weights'
     )
-    found = {'chunk': CHUNK, 'noise_multiplier': noise, 'padding': padding, 'examples': num}
-    return {**given, **{key: given.get(key) or value for key, value in found.items()}}
+    found = {'noise_multiplier': noise, 'padding': padding, 'examples': num}
+    return {'chunk': CHUNK, **given, **found}
 
 
 def as_begun(config: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -200,8 +204,23 @@ def tighter(config: Mapping[str, Any], game: Game, step: int) -> float:
     return privacy.spent(rate, settings['noise_multiplier'], steps, own, privacy.PLD)
 
 
+def bounds(config: Mapping[str, Any]) -> dict[str, str]:
+    """What an evaluation's record says of privacy; {} where nothing is private."""
+    settings = config['privacy']
+    if not settings:
+        return {}
+    kept = settings['epsilon'], settings['delta']
+    return {
+        'privacy': f'private: epsilon {kept[0]:g} at delta {kept[1]:g}, so no attack tells members '
+        f'with a balanced accuracy above {metrics.private_balanced_accuracy(*kept):.5f} or an '
+        f'AUROC above {metrics.private_auroc(*kept):.5f}; these figures themselves are not private'
+    }
+
+
 def check_game(game: Game, example: Mapping[str, Any]) -> None:
-    """Raises UserError if another turn than the discriminator's first reads the data, or mixes them.
+    """Raises UserError if the data are read elsewhere, or examples mixed.
+
+    The one turn that may read them is the discriminator's first, each example by itself.
 
     Its losses are asked themselves: they are traced with an axis of examples, and what they give
     either has it or not.
@@ -226,19 +245,20 @@ def check_game(game: Game, example: Mapping[str, Any]) -> None:
                     f"only the {PLAYER}'s first turn is private; take an objective whose "
                     f'generator sees its own logits alone, and no features or sources of real ones'
                 )
+    moved = (_depends(own, params, aux, example, x, lambda found: found[1][0]) for x in example)
+    if any(moved):
+        raise UserError(
+            f'config.privacy: what the {PLAYER} keeps from step to step would be moved by real '
+            f"examples without noise; leave out LeCam's anchors, pools and adaptive augmentation"
+        )
     try:
-        _traced(own, params, aux, example, ())
+        _traced(own, params, aux, example, (), axis_name=None)
     except NameError as error:  # an axis of devices that is not there
         raise UserError(
             f'config.privacy: the loss of {own.label} compares the examples of a batch over the '
             f'devices, and each is clipped by itself; leave out minibatch features, batch means in '
             f'objectives and class heads, and DRAGAN'
         ) from error
-    if any(_depends(own, params, aux, example, name, lambda found: found[1][0]) for name in example):
-        raise UserError(
-            f'config.privacy: what the {PLAYER} keeps from step to step would be moved by real '
-            f"examples without noise; leave out LeCam's anchors, pools and adaptive augmentation"
-        )
 
 
 def _check_norms(aux: Any) -> None:
@@ -247,25 +267,38 @@ def _check_norms(aux: Any) -> None:
         names = [str(getattr(key, 'key', key)) for key in path]
         if 'batch_stats' in names and names[-1] == 'mean':
             raise UserError(
-                f'config.{names[0]} has batch norm, which mixes the examples of a batch, and each is '
-                f"clipped by itself (config.privacy); give it norm='none', if it has that, or take "
+                f'config.{names[0]} has batch norm, which mixes the examples of a batch, and each '
+                f"is clipped by itself (config.privacy); give it norm='none', or take "
                 f'another network'
             )
 
 
-def _traced(turn: Turn, params: Any, aux: Any, example: Any, names: Any, choose: Any = None) -> Any:
-    """Evaluates a turn's loss abstractly with an axis of examples behind those named."""
+def _traced(
+    turn: Turn,
+    params: Any,
+    aux: Any,
+    example: Any,
+    names: tuple[str, ...],
+    choose: Callable[[Any], Any] = lambda found: found,
+    axis_name: str | None = parallel.AXIS,
+) -> Any:
+    """Evaluates a turn's loss abstractly, with an axis of examples before what is named of them.
+
+    Raises:
+      ValueError: if what is chosen of the outcome has that axis, too.
+      NameError: if it asks for the axis of the devices, and that has no name.
+    """
 
     def loss(seen: Any, told: Any, params: Any, aux: Any, rng: Any) -> Any:
         found = turn.loss(params, {**aux, 'step': jnp.int32(1)}, {**told, **seen}, rng)
-        return choose(found) if choose else found
+        return choose(found)
 
     seen = {name: jnp.stack([example[name]] * 2) for name in names}
     told = {name: x for name, x in example.items() if name not in names}
     mapped = jax.vmap(loss, (0, None, None, None, None), None) if names else loss
+    if axis_name is not None:
+        mapped = jax.vmap(mapped, None, axis_name=axis_name, axis_size=1)
     rng = jax.random.split(jax.random.key(0), 1)
-    if turn.player != PLAYER:  # the axis of the devices is there, with one of them
-        mapped = jax.vmap(mapped, None, axis_name=parallel.AXIS, axis_size=1)
     return jax.eval_shape(mapped, seen, told, params, aux, rng)
 
 

@@ -243,8 +243,8 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
       config: the config.
 
     Returns:
-      (shape, privacy, **fields) -> the game: the shape of an example, settled settings of privacy if
-      there are any, and what a modality's fields say. With a shape of None, of data not yet known,
+      (shape, privacy, **fields) -> the game: the shape of an example, settled settings of privacy,
+      {} for none, and what a modality's fields say. With a shape of None, of data not yet known,
       it is a draft whose functions' names are the game's.
 
     Raises:

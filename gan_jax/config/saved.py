@@ -95,7 +95,7 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], more: Sequence[
 
 
 def as_begun(workdir: pathlib.Path, config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The config, its schedules and noise as the run in `workdir` was begun if it does not differ."""
+    """The config, its schedules and noise as the run in `workdir` was begun."""
     if not (workdir / CONFIG).exists():
         return config
     before = read_config(workdir)
