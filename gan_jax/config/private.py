@@ -60,6 +60,12 @@ def check(config: Mapping[str, Any]) -> None:
         value = (config[group] if group else config)[name]
         if value != allowed:
             raise UserError(f'config.{key}={value!r}: {why} ({what}); give {allowed!r}')
+    discriminator = config['discriminator']
+    if isinstance(discriminator, Mapping) and discriminator.get('minibatch'):
+        raise UserError(
+            f'config.discriminator.minibatch={discriminator["minibatch"]!r} compares the examples '
+            f"of a batch, and each is clipped by itself ({what}); give ''"
+        )
     for name, settings in config['penalties'].items():
         if isinstance(settings, Mapping) and settings.get('every', 1) != 1:
             raise UserError(
@@ -256,8 +262,8 @@ def check_game(game: Game, example: Mapping[str, Any]) -> None:
     except NameError as error:  # an axis of devices that is not there
         raise UserError(
             f'config.privacy: the loss of {own.label} compares the examples of a batch over the '
-            f'devices, and each is clipped by itself; leave out minibatch features, batch means in '
-            f'objectives and class heads, and DRAGAN'
+            f'devices, and each is clipped by itself; leave out groups of examples in networks, '
+            f'batch means in objectives and class heads, and DRAGAN'
         ) from error
 
 
