@@ -36,12 +36,17 @@ def pictures(tmp_path_factory):
 
 
 def small(pictures, **changes):
-    common = {'dataset': f'folder:{pictures}', 'steps': 4, 'log_every': 2, 'sample_every': 0}
+    common = {'dataset': f'folder:{pictures}/train', 'steps': 4, 'log_every': 2, 'sample_every': 0}
     common |= {'checkpoint_every': 2, 'eval_every': 0, 'batch_size': 8, 'privacy': {}}
     config = methods.shrunk('gan', **(common | changes))
     if config['privacy']:
         config['privacy'] |= {'noise_multiplier': None, 'padding': None, 'examples': None}
     return config
+
+
+def attacked(workdir, pictures, *names):
+    chosen = {'metrics': names, 'dataset': f'folder:{pictures}/test', 'split': 'train'}
+    return evaluate.evaluate(workdir, num=NUM, changes=chosen)
 
 
 def lines(workdir):
@@ -98,8 +103,7 @@ def test_it_is_sampled_without_the_library(pictures, tmp_path, monkeypatch):
 
 def test_an_evaluation_says_what_any_attack_can_reach(pictures, tmp_path, capsys):
     train.train(small(pictures), tmp_path)
-    chosen = {'metrics': ('membership', 'discriminator_membership')}
-    found = evaluate.evaluate(tmp_path, num=NUM, changes=chosen)
+    found = attacked(tmp_path, pictures, 'membership', 'discriminator_membership')
     bound = metrics.private_balanced_accuracy(10, 1e-5)
     assert f'{bound:.5f}' in capsys.readouterr().out
     assert f'{bound:.5f}' in found['settings']['privacy']
@@ -114,14 +118,13 @@ def test_an_overfitted_discriminator_is_caught_and_a_private_one_is_not(pictures
     network = {'name': 'mlp.Discriminator', 'features': (64,)}
     common = {'steps': 150, 'log_every': 150, 'checkpoint_every': 0, 'ema': {}}
     common |= {'optimizers': players, 'discriminator': network, 'steps_per_dispatch': 10}
-    chosen = {'metrics': ('discriminator_membership',)}
     caught = {}
     for name, privacy in (('plain', None), ('private', {'epsilon': 1.0})):
         config = small(pictures, **common, **({'privacy': privacy} if privacy else {}))
         if privacy is None:
             config['privacy'] = {}
         train.train(config, tmp_path / name)
-        found = evaluate.evaluate(tmp_path / name, num=NUM, changes=chosen)
+        found = attacked(tmp_path / name, pictures, 'discriminator_membership')
         caught[name] = found['figures']['discriminator_membership_auroc']['raw']
     assert caught['plain'] > 0.9
     assert caught['private'] < metrics.private_auroc(1.0, 1e-5)

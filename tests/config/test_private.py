@@ -12,6 +12,7 @@ from gan_jax.config import experiment, private, training
 from gan_jax.errors import UserError
 
 PLAIN = {'name': 'dcgan.Generator', 'width': 4, 'hidden': 8, 'norm': 'none'}
+TOLD = PLAIN | {'name': 'conditional.Generator'}
 DISCRIMINATION = {
     'generator': PLAIN,
     'discriminator': {'norm': 'none', 'minibatch': 'discrimination'},
@@ -74,6 +75,10 @@ def test_privacy_without_its_three_numbers_is_refused():
         ('gan', {'objective': 'relativistic_average_hinge'}, r'reads real examples'),
         ('gan', {'cures': ADA}, r'keeps from step to step would be moved by real'),
         ('gan', {'penalties': {'lecam': {'weight': 1.0}}}, r'keeps from step to step'),
+        ('semi_supervised', {'generator': PLAIN}, r'the loss of generator reads real examples'),
+        ('reacgan', {'generator': TOLD}, r'over the devices'),
+        ('stylegan2_digits', {}, r'the loss of discriminator_r1 reads real examples'),
+        ('ganomaly', {}, r'this game trains no discriminator'),
         ('pix2pix', {}, r'this game trains no discriminator against samples of a prior'),
         ('cyclegan', {}, r'this game trains no discriminator'),
         ('f_anogan', {}, r'this game trains no discriminator'),
@@ -93,8 +98,8 @@ def test_what_reads_or_mixes_examples_is_refused_by_its_trace(name, changes, lin
         ('gan', {'objective': 'wasserstein', 'penalties': {'gradient_penalty': {'weight': 10.0}}}),
         ('gan', {'objective': 'hinge', 'cures': {'instance_noise': 0.1, 'label_flipping': 0.1}}),
         ('gan', {'cures': {'historical_averaging': 0.1, 'augmentation': {'name': 'diffaugment'}}}),
-        ('cgan', {'generator': PLAIN | {'name': 'conditional.Generator'}}),
-        ('acgan', {'generator': PLAIN | {'name': 'conditional.Generator'}}),
+        ('cgan', {'generator': TOLD}),
+        ('acgan', {'generator': TOLD}),
         ('sngan', {'generator': PLAIN}),
     ],
 )
