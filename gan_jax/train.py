@@ -117,9 +117,9 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
             seed=seeds if len(seeds) > 1 else seeds[0],
             steps_per_dispatch=several,
             share=inputs.own_share(),
-            batch_at=private.drawing(config),
+            batch_at=private.drawing(config['privacy'], config['batch_size']),
         )
-        spent = private.ledger(config, game)
+        spent = private.ledger(config['privacy'], config['batch_size'], game)
         own_show = Show(workdir, experiment, config['num_samples'])
         show = processes.of_first(lambda: own_show)
         best = config['evaluation']['best']

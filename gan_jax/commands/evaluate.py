@@ -97,7 +97,7 @@ def _evaluated(
         'generated': sampler.count(inputs),
         'baseline': experiment.config['baseline'].get('name'),
         **_settings(against, how),
-        **private.bounds(experiment.config),
+        **private.bounds(experiment.config['privacy']),
     }
     first = replicas.split(next(iter(kinds.values())), len(seeds))[0]
     make = sampler.make_sampler(game, experiment.modality, parallel.everywhere)

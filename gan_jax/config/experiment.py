@@ -14,7 +14,6 @@ from gan_jax import data, keys, modalities
 from gan_jax import game as game_lib
 from gan_jax.config import defaults, fit, inputs, resolve, saved, trained, training, validate
 from gan_jax.config.checks import imported
-from gan_jax.config.private import settled
 from gan_jax.errors import UserError, one_line
 from gan_jax.evaluation import evaluator, extractors, labels
 from gan_jax.modalities import Modality
@@ -296,7 +295,7 @@ def build(config: Mapping[str, Any]) -> Experiment:
         'data': {**config['data'], 'channels': channels},
         'modality': settings,
         'init_config': init_config,
-        'privacy': settled(config, make_game(shape=None), dataset),
+        'privacy': inputs.privacy(config, make_game(shape=None), dataset),
     }
     experiment = _assembled(resolved, make_game)
     experiment.__dict__.update(fed=fed, dataset=dataset)  # read already

@@ -1,4 +1,7 @@
-"""What a config says of privacy: its keys, what is refused beside it, and what it has cost."""
+"""What settings of privacy stand for: noise, batches, what is refused, and what it has cost.
+
+What names alone tell is refused in validate.py.
+"""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -8,11 +11,10 @@ import jax
 import jax.numpy as jnp
 from absl import logging
 
-from gan_jax import data, metrics, optimizers, privacy
-from gan_jax.config.bounds import COUNT, HUGE, Check, optional, real, table, whole
-from gan_jax.config.checks import check_keys
+from gan_jax import data, optimizers, privacy
+from gan_jax.config.bounds import COUNT, HUGE, Check, optional, real, whole
 from gan_jax.errors import UserError
-from gan_jax.evaluation import evaluator
+from gan_jax.evaluation import evaluator, membership
 from gan_jax.game import Game, Turn
 from gan_jax.games import wrappers
 from gan_jax.runtime import parallel
@@ -32,56 +34,23 @@ NEEDED = ('epsilon', 'delta', 'clip')
 FOUND = ('noise_multiplier', 'padding')  # of a run when it was begun, and not again
 
 
-def check(config: Mapping[str, Any]) -> None:
-    """Raises UserError if something that a config says is not private, as far as names tell."""
-    given, what = config['privacy'], 'config.privacy'
-    table(what, given)
-    if not given:
-        return
-    check_keys(what, given, KEYS)
-    for key in NEEDED:
-        if key not in given:
-            raise UserError(f'{what}.{key} is missing; {what}={{}} is no privacy')
-    for key, value in given.items():
-        KEYS[key](f'{what}.{key}', value)
-    for key, allowed, why in (
-        ('num_replicas', 1, 'each seed would spend the budget on the same examples'),
-        (
-            'data.balanced',
-            False,
-            'an example that comes several times in an epoch is no single one',
-        ),
-        ('data.labelled', 0, 'labelled examples are drawn apart, which is not accounted for'),
-        ('sample_labels', 'balanced', "the classes' shares are counted in the data"),
-        ('cures.packing', 1, 'a pack is several examples, and each is clipped by itself'),
-        ('cures.unrolled_steps', 0, 'the generator would foresee steps on real examples'),
-    ):
-        group, _, name = key.rpartition('.')
-        value = (config[group] if group else config)[name]
-        if value != allowed:
-            raise UserError(f'config.{key}={value!r}: {why} ({what}); give {allowed!r}')
-    discriminator = config['discriminator']
-    if isinstance(discriminator, Mapping) and discriminator.get('minibatch'):
-        raise UserError(
-            f'config.discriminator.minibatch={discriminator["minibatch"]!r} compares the examples '
-            f"of a batch, and each is clipped by itself ({what}); give ''"
-        )
-    for name, settings in config['penalties'].items():
-        if isinstance(settings, Mapping) and settings.get('every', 1) != 1:
-            raise UserError(
-                f'config.penalties.{name}.every={settings["every"]} is a second query of the real '
-                f"examples; with every=1 it is a part of each example's clipped loss ({what})"
-            )
-
-
-def settled(config: Mapping[str, Any], game: Game, dataset: data.Dataset) -> dict[str, Any]:
+def settled(
+    given: Mapping[str, Any], batch_size: int, steps: int, game: Game, dataset: data.Dataset
+) -> dict[str, Any]:
     """The settings with what follows from the data and the steps; {} where nothing is private.
+
+    Args:
+      given: config.privacy.
+      batch_size: how many examples are expected.
+      steps: those of the run.
+      game: of which the turns are asked how often they are played.
+      dataset: what is trained on.
 
     Raises:
       UserError: if the data hold more than is accounted for, the budget does not pay for the steps,
         or the library that accounts is not installed.
     """
-    given, num = config['privacy'], len(dataset)
+    num = len(dataset)
     if not given:
         return {}
     if dataset.fitted:
@@ -89,9 +58,9 @@ def settled(config: Mapping[str, Any], game: Game, dataset: data.Dataset) -> dic
             f'config.privacy: what is fitted to {dataset.name} ({", ".join(dataset.fitted)}) is '
             f'not accounted for; name a data set whose examples are taken as they are'
         )
-    if config['batch_size'] > num:
+    if batch_size > num:
         raise UserError(
-            f'config.batch_size={config["batch_size"]} is expected of {num} examples '
+            f'config.batch_size={batch_size} is expected of {num} examples '
             f'(config.privacy); give {num} at most'
         )
     if given['delta'] * num >= 1:
@@ -100,54 +69,52 @@ def settled(config: Mapping[str, Any], game: Game, dataset: data.Dataset) -> dic
             f'give less than {1 / num:.2g}'
         )
     try:
-        return _paid(config, game, num)
+        return {'chunk': CHUNK, **given, **_paid(given, batch_size, steps, turns(game, steps), num)}
     except ImportError as error:
         raise UserError(f'config.privacy: {error}') from error
 
 
-def _paid(config: Mapping[str, Any], game: Game, num: int) -> dict[str, Any]:
-    given, steps = config['privacy'], turns(game, config['steps'])
-    epsilon, delta, rate = given['epsilon'], given['delta'], config['batch_size'] / num
+def _paid(
+    given: Mapping[str, Any], batch_size: int, steps: int, played: int, num: int
+) -> dict[str, Any]:
+    """What pays for so many turns of the discriminator."""
+    epsilon, delta, rate = given['epsilon'], given['delta'], batch_size / num
     own = (1 - privacy.CUT) * delta
     noise, padding = (given.get(key) for key in FOUND)
     if noise is None:
-        noise = privacy.noise_for(epsilon, rate, steps, own)
+        noise = privacy.noise_for(epsilon, rate, played, own)
     if padding is None:
-        padding = privacy.padding_for(num, config['batch_size'], steps, epsilon, delta)
-    spent = privacy.spent(rate, noise, steps, own)
-    rows = padding * config['batch_size']
-    if privacy.cut_delta(num, rate, rows, steps, epsilon) > privacy.CUT * delta:
+        padding = privacy.padding_for(num, batch_size, played, epsilon, delta)
+    spent = privacy.spent(rate, noise, played, own)
+    rows = padding * batch_size
+    if privacy.cut_delta(num, rate, rows, played, epsilon) > privacy.CUT * delta:
         raise UserError(
             f'config.privacy.padding={padding}: batches of more than {rows} examples are too '
-            f'likely in {steps} steps; leave it out, or give fewer steps'
+            f'likely in {played} steps; leave it out, or give fewer steps'
         )
     if spent > epsilon:
         most = privacy.most_steps(epsilon, rate, noise, own)
         raise UserError(
-            f'config.steps={config["steps"]} costs epsilon {spent:.4g} at a noise multiplier of '
+            f'config.steps={steps} costs epsilon {spent:.4g} at a noise multiplier of '
             f'{noise:.4g}, and config.privacy.epsilon={epsilon:g} pays for {most} turns of the '
             f'{PLAYER}; give fewer steps'
         )
     logging.info(
         'private: epsilon %.4g of %.4g at delta %g after %d steps (Renyi); a noise multiplier of '
         '%.4g; %d of %d examples a batch on average, %d at most',
-        spent, epsilon, delta, steps, noise, config['batch_size'], num, rows,
+        spent, epsilon, delta, played, noise, batch_size, num, rows,
     )  # fmt: skip
     logging.info(
         'private: the work directory is not, and who knows config.seed can take the noise away; '
         'give others no more than what the generator makes, or its weights'
     )
-    found = {'noise_multiplier': noise, 'padding': padding, 'examples': num}
-    return {'chunk': CHUNK, **given, **found}
+    return {'noise_multiplier': noise, 'padding': padding, 'examples': num}
 
 
-def as_begun(config: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The config with the noise that its run was begun with, where it leaves it open."""
-    given, then = config.get('privacy'), before['privacy']
-    if not given or not then:
-        return config
+def as_begun(given: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with the noise that their run was begun with, where they leave it open."""
     kept = {key: then[key] for key in FOUND if given.get(key) is None and key in then}
-    return {**config, 'privacy': {**given, **kept}}
+    return {**given, **kept} if given else {}
 
 
 def turn_of(game: Game) -> Turn:
@@ -177,50 +144,34 @@ def wrapped(settings: Mapping[str, Any], batch_size: int, game: Game) -> Game:
     return wrappers.private(game, gradients, finish, settings['padding'], player=PLAYER)
 
 
-def drawing(config: Mapping[str, Any]) -> Callable[..., dict[str, Any]]:
-    """What makes the batches of a resolved config."""
-    settings = config['privacy']
+def drawing(settings: Mapping[str, Any], batch_size: int) -> Callable[..., dict[str, Any]]:
+    """What makes the batches of settled settings."""
     if not settings:
         return data.batch_at
-    rows = settings['padding'] * config['batch_size']
-    return functools.partial(data.poisson_batch_at, rows=rows)
+    return functools.partial(data.poisson_batch_at, rows=settings['padding'] * batch_size)
 
 
-def ledger(config: Mapping[str, Any], game: Game) -> Callable[[int], dict[str, float]]:
+def ledger(
+    settings: Mapping[str, Any], batch_size: int, game: Game, accountant: str = privacy.RDP
+) -> Callable[[int], dict[str, float]]:
     """step -> what a run has spent by then, for its log; {} where nothing is private."""
-    settings = config['privacy']
     if not settings:
         return lambda step: {}
-    rate = config['batch_size'] / settings['examples']
-    own = (1 - privacy.CUT) * settings['delta']
+    rate, own = batch_size / settings['examples'], (1 - privacy.CUT) * settings['delta']
 
     def spent(step: int) -> dict[str, float]:
-        epsilon = privacy.spent(rate, settings['noise_multiplier'], turns(game, step), own)
+        played = turns(game, step)
+        epsilon = privacy.spent(rate, settings['noise_multiplier'], played, own, accountant)
         return {'privacy/epsilon': epsilon, 'privacy/delta': settings['delta']}
 
     return spent
 
 
-def tighter(config: Mapping[str, Any], game: Game, step: int) -> float:
-    """epsilon by privacy loss distributions, which takes seconds."""
-    settings = config['privacy']
-    rate = config['batch_size'] / settings['examples']
-    own = (1 - privacy.CUT) * settings['delta']
-    steps = turns(game, step)
-    return privacy.spent(rate, settings['noise_multiplier'], steps, own, privacy.PLD)
-
-
-def bounds(config: Mapping[str, Any]) -> dict[str, str]:
+def bounds(settings: Mapping[str, Any]) -> dict[str, str]:
     """What an evaluation's record says of privacy; {} where nothing is private."""
-    settings = config['privacy']
     if not settings:
         return {}
-    kept = settings['epsilon'], settings['delta']
-    return {
-        'privacy': f'private: epsilon {kept[0]:g} at delta {kept[1]:g}, so no attack tells members '
-        f'with a balanced accuracy above {metrics.private_balanced_accuracy(*kept):.5f} or an '
-        f'AUROC above {metrics.private_auroc(*kept):.5f}; these figures themselves are not private'
-    }
+    return {'privacy': membership.bound(settings['epsilon'], settings['delta'])}
 
 
 def check_game(game: Game, example: Mapping[str, Any]) -> None:

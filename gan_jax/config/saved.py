@@ -99,7 +99,10 @@ def as_begun(workdir: pathlib.Path, config: Mapping[str, Any]) -> Mapping[str, A
     if not (workdir / CONFIG).exists():
         return config
     before = read_config(workdir)
-    return private.as_begun(optimizing.as_begun(config, before), before)
+    begun, own = optimizing.as_begun(config, before), config.get('privacy')
+    if not isinstance(own, Mapping):  # which is refused later
+        return begun
+    return {**begun, 'privacy': private.as_begun(own, before['privacy'])}
 
 
 def prepare(workdir: pathlib.Path, config: Mapping[str, Any], free: Sequence[str] = ()) -> None:

@@ -50,3 +50,13 @@ def discriminator_membership(train_scores: np.ndarray, real_scores: np.ndarray) 
     """
     names = ['discriminator_membership_auroc', 'discriminator_membership_accuracy']
     return errors.measured(names, _told, train_scores, real_scores)
+
+
+def bound(epsilon: float, delta: float) -> str:
+    """What an evaluation says of a run that is (epsilon, delta)-private."""
+    accuracy = metrics.private_balanced_accuracy(epsilon, delta)
+    return (
+        f'private: epsilon {epsilon:g} at delta {delta:g}, so no attack tells members with a '
+        f'balanced accuracy above {accuracy:.5f} or an AUROC above '
+        f'{metrics.private_auroc(epsilon, delta):.5f}; these figures themselves are not private'
+    )

@@ -1,14 +1,15 @@
 """What is refused beside privacy, each in one line and before anything is compiled."""
 
 import dataclasses
+import functools
 import sys
 
 import methods
 import numpy as np
 import pytest
 
-from gan_jax import data
-from gan_jax.config import experiment, private, training
+from gan_jax import data, privacy
+from gan_jax.config import experiment, inputs, private, training
 from gan_jax.errors import UserError
 
 PLAIN = {'name': 'dcgan.Generator', 'width': 4, 'hidden': 8, 'norm': 'none'}
@@ -115,7 +116,7 @@ def dataset(num=1000, **changes):
 
 def settled(config, of=None):
     game = experiment.check(config)(shape=None)
-    return private.settled(config, game, of or dataset())
+    return inputs.privacy(config, game, of or dataset())
 
 
 OPEN = {'noise_multiplier': None, 'padding': None, 'examples': None}
@@ -130,16 +131,16 @@ class TestBudget:
         assert found['examples'] == 1000
         assert found['noise_multiplier'] == pytest.approx(1.0, abs=0.5)
         assert found['padding'] * 16 > 16 + 6 * 4
-        again = private.as_begun(config | {'steps': 50}, {'privacy': found})
-        assert settled(again | {'privacy': again['privacy']}) == found
+        again = private.as_begun(config['privacy'], found)
+        assert settled(config | {'steps': 50, 'privacy': again}) == found
 
     def test_more_steps_than_the_budget_pays_for_are_refused(self):
         config = private_config(steps=100)
         config['privacy'] |= OPEN
-        begun = private.as_begun(config | {'steps': 200}, {'privacy': settled(config)})
+        begun = private.as_begun(config['privacy'], settled(config))
         line = r'config\.steps=200 costs epsilon 1\d.* epsilon=10 pays for 100 turns'
         with pytest.raises(UserError, match=line):
-            settled(begun)
+            settled(config | {'steps': 200, 'privacy': begun})
 
     def test_a_generator_that_plays_less_often_costs_nothing(self):
         config = private_config(steps=100, generator_every=5)
@@ -159,11 +160,13 @@ class TestBudget:
         config['privacy'] |= OPEN
         game = experiment.check(config)(shape=None)
         config['privacy'] = settled(config)
-        spent = private.ledger(config, game)
+        ledger = functools.partial(private.ledger, config['privacy'], 16, game)
+        spent = ledger()
         assert 9.9 < spent(100)['privacy/epsilon'] <= 10
         assert 0 < spent(1)['privacy/epsilon'] < spent(50)['privacy/epsilon'] < 9
         assert spent(0) == {'privacy/epsilon': 0.0, 'privacy/delta': 1e-5}
-        assert private.tighter(config, game, 100) < spent(100)['privacy/epsilon']
+        tighter = ledger(accountant=privacy.PLD)(100)['privacy/epsilon']
+        assert 8 < tighter < spent(100)['privacy/epsilon']
 
 
 @pytest.mark.parametrize(
@@ -192,9 +195,10 @@ def test_without_the_library_the_extra_is_named(monkeypatch):
 def test_where_nothing_is_private_nothing_is_said():
     config = methods.shrunk('gan')
     assert settled(config) == {}
-    assert private.ledger(config, None)(5) == {}
-    assert private.bounds(config) == {}
-    assert private.drawing(config) is data.batch_at
+    assert private.ledger({}, 16, None)(5) == {}
+    assert private.bounds({}) == {}
+    assert private.drawing({}, 16) is data.batch_at
+    assert private.as_begun({}, {}) == {}
 
 
 @pytest.mark.parametrize('metrics', [('sliced_wasserstein',), ('membership',)])
