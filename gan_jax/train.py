@@ -13,7 +13,7 @@ from absl import logging
 
 from gan_jax import data
 from gan_jax import game as game_lib
-from gan_jax.config import inputs, saved
+from gan_jax.config import inputs, private, saved
 from gan_jax.config.experiment import Experiment, build, open_checkpoints
 from gan_jax.config.validate import check_best
 from gan_jax.errors import UserError
@@ -117,7 +117,9 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
             seed=seeds if len(seeds) > 1 else seeds[0],
             steps_per_dispatch=several,
             share=inputs.own_share(),
+            batch_at=private.drawing(config['privacy'], config['batch_size']),
         )
+        spent = private.ledger(config['privacy'], config['batch_size'], game)
         own_show = Show(workdir, experiment, config['num_samples'])
         show = processes.of_first(lambda: own_show)
         best = config['evaluation']['best']
@@ -156,7 +158,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
             pictures.clear()
             log.flush()
             progress = {'data': batches.get_state(), 'means': means.sums}
-            progress |= {'examples': len(dataset), 'cores': process.cores()}
+            progress |= {'examples': len(dataset), 'cores': process.cores()} | spent(step)
             try:
                 checkpoints.save(step, parallel.to_host(state), progress, config, metric)
             except FloatingPointError as error:
@@ -177,10 +179,10 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
                 log.advance(several)
                 if _due(step, config['log_every']):
                     count()
-                    log.scalars(step, means.take())
+                    log.scalars(step, means.take() | spent(step))
                 elif step == steps:  # with more steps it goes on as if there were no such line
                     count()
-                    log.scalars(step, means.now())
+                    log.scalars(step, means.now() | spent(step))
                 if step == start + several:
                     count()
                     log.restart_clock(step)

@@ -28,6 +28,9 @@ COLUMNS = [
 TABLE = {'name': 'tables', 'shape': [4], 'classes': None, 'columns': COLUMNS, 'target': 'income'}
 # Larger steps multiply by thousands what one activation at a kink makes of a rounding.
 # A momentum of 0 changes nothing and keeps the last gradient in the state.
+# As it is once the data are known: a batch has two rows for each example that is expected.
+SETTLED = {'epsilon': 10.0, 'delta': 1e-5, 'clip': 0.5, 'chunk': 2}
+SETTLED |= {'noise_multiplier': 1.0, 'padding': 2, 'examples': 1000}
 SGD = {'name': 'sgd', 'learning_rate': 0.02, 'clip_norm': None, 'momentum': 0.0}
 
 
@@ -73,6 +76,8 @@ def shrunk(name, **changes):
     if kind == 'table':
         config['modality'] = TABLE
     config['cures'] |= {'packing': min(config['cures']['packing'], 2)}
+    if config['privacy'] or 'privacy' in changes:
+        changes |= {'privacy': SETTLED | config['privacy'] | changes.get('privacy', {})}
     for key in ('cures', 'discriminator'):
         changes |= {key: config[key] | changes.get(key, {})}
     return config | changes
@@ -128,6 +133,7 @@ METHODS = {
     'gan-lazy': ('gan', {'generator_every': 2, 'penalties': LAZY_R1}),
     'gan-cures': ('gan', {'cures': CURES}),
     'gan-ada': ('gan', {'cures': {'augmentation': {'name': 'ada', 'start': 0.8}}}),
+    'gan-private': ('gan', {'privacy': {}, 'penalties': R1, 'generator_every': 2}),
     'dcgan': ('dcgan', {}),
     'sngan': ('sngan', {}),
     'ring8': ('ring8', {'discriminator': DISCRIMINATION}),
@@ -155,12 +161,15 @@ def method(row, **changes):
 
 
 def batch(config, seed=0, num=None):
-    num = num or config['batch_size']
+    private = config['privacy']
+    num = num or config['batch_size'] * (private['padding'] if private else 1)
     modality = modalities.make(config['modality'])
     shape = modality.shape
     rng = np.random.default_rng(seed)
     images = rng.uniform(-1, 1, (num, *shape)).astype(np.float32)
     made = {'real': images, 'label': rng.integers(0, 10, num).astype(np.int32)}
+    if private:
+        made['weight'] = rng.integers(0, 2, num).astype(np.float32)
     if config['data']['labelled']:
         made['labelled'] = rng.uniform(-1, 1, (num, *shape)).astype(np.float32)
     if config['data']['by_condition']:

@@ -14,7 +14,7 @@ from gan_jax import config as config_lib
 from gan_jax import data, modalities
 from gan_jax import game as game_lib
 from gan_jax.config import experiment as experiment_lib
-from gan_jax.config import saved, validate
+from gan_jax.config import private, saved, validate
 from gan_jax.errors import UserError, printable
 from gan_jax.evaluation import evaluator, extractors, labels, statistics, table
 from gan_jax.evaluation.evaluator import Evaluation, Found
@@ -97,6 +97,7 @@ def _evaluated(
         'generated': sampler.count(inputs),
         'baseline': experiment.config['baseline'].get('name'),
         **_settings(against, how),
+        **private.bounds(experiment.config['privacy']),
     }
     first = replicas.split(next(iter(kinds.values())), len(seeds))[0]
     make = sampler.make_sampler(game, experiment.modality, parallel.everywhere)
@@ -299,7 +300,14 @@ def of_real(against: Evaluation, generated: int) -> tuple[Found, str]:
     Returns:
       Their figures, none if there are not so many; and what they are, or why there are none.
     """
-    apart = {'train_scores', 'train_features', evaluator.TRUE_PAIRS, 'cycles', *evaluator.PATHS}
+    apart = {
+        *statistics.SCORES,
+        'train_features',
+        'train_examples',
+        evaluator.TRUE_PAIRS,
+        'cycles',
+        *evaluator.PATHS,
+    }
     apart |= labels.OWN.keys()
     only = [x for x in against.names if not apart & evaluator.needed([x])]
     real, train = against.references['real'], against.references.get('train')

@@ -39,6 +39,8 @@ def export(workdir: pathlib.Path, best: bool = False, replica: int = 0) -> list[
         files.check_writable(folder, 'make it writable', [*names, saved.CONFIG])
         config = {**run.experiment.config, 'num_replicas': 1}
         config['seed'] = run.experiment.seeds[replica]
+        if config['privacy']:  # who knows the seed can take the noise away
+            config['seed'] = 0
         text = json.dumps(config, indent=2) + '\n'
         files.replace(folder / saved.CONFIG, lambda file: file.write_text(text))
         written = [folder / saved.CONFIG]

@@ -141,7 +141,7 @@ COUNT, EVERY, SHARE = whole(1), whole(), real(0, 1)
 # The common keys whose kind their default does not say; names are looked up where they are used.
 COMMON: dict[str, Check] = {
     **dict.fromkeys((*GROUPS, 'corruption', 'baseline', 'modality', 'init_config'), table),
-    **dict.fromkeys(('penalties', 'optimizers', 'ema'), table),
+    **dict.fromkeys(('penalties', 'optimizers', 'ema', 'privacy'), table),
     'seed': whole(0, 2**32, below=True),
     'steps': COUNT,
     'batch_size': whole(1, HUGE),

@@ -116,9 +116,7 @@ class Experiment:
         Raises:
           UserError: if that is a run without a checkpoint, or none of its players fit.
         """
-        if not self.config['init_from']:
-            return self.init()
-        return self.init(self._trained())
+        return self.init(self._trained()) if self.config['init_from'] else self.init()
 
     def _trained(self) -> tuple[Any, Any]:
         """(params, aux) of the players of `init_from` that this game has, too."""
@@ -296,7 +294,8 @@ def build(config: Mapping[str, Any]) -> Experiment:
         'image_size': size,
         'data': {**config['data'], 'channels': channels},
         'modality': settings,
-        'init_config': trained.record(buckets.at(where)) if where else {},
+        'init_config': init_config,
+        'privacy': inputs.privacy(config, make_game(shape=None), dataset),
     }
     experiment = _assembled(resolved, make_game)
     experiment.__dict__.update(fed=fed, dataset=dataset)  # read already
@@ -326,7 +325,7 @@ def _assembled(config: dict[str, Any], make_game: Callable[..., game_lib.Game]) 
     degrade, baseline = inputs.degradation(config), inputs.baseline(config)
     prepare = inputs.build_prepare(config, modality, degrade)
     inputs.check_shown(config, modality)
-    game = make_game(shape=modality.shape, **modality.fields)
+    game = make_game(shape=modality.shape, privacy=config['privacy'], **modality.fields)
     if baseline is not None:
         fit.check_baseline(baseline, inputs.source_shape(modality, degrade), modality.shape)
     example = inputs.example(config, game, modality, degrade)

@@ -14,7 +14,7 @@ from gan_jax import modalities
 from gan_jax.config.checks import fitting
 from gan_jax.data import Dataset
 from gan_jax.errors import UserError
-from gan_jax.evaluation import evaluator, labels
+from gan_jax.evaluation import evaluator, labels, statistics
 from gan_jax.game import Game
 from gan_jax.runtime import parallel
 from gan_jax.sampling import sampler
@@ -34,7 +34,10 @@ CONDITIONS = {
     'columns': 'a table, as config.dataset=table:PATH.csv is',
     'target': 'a column to predict, which config.data.target names',
     'recognized': 'a game that reads codes off examples, as infogan',
-    'fake_scores': 'a game whose discriminator scores examples, with classes if it asks for them',
+    **dict.fromkeys(
+        statistics.SCORES,
+        'a game whose discriminator scores examples, with classes if it asks for them',
+    ),
 }
 
 
@@ -175,7 +178,7 @@ def check_classes(names: Sequence[str], trained: Dataset, real: Dataset, game: G
     told = ({'fake_labels'} if conditional else set()) | {'classified'}
     for name in names:
         wanted = evaluator.needed([name])
-        shown = conditional and 'fake_scores' in wanted
+        shown = conditional and wanted & statistics.SCORES
         if shown or ('real_labels' in wanted and wanted & told):
             raise UserError(
                 f'the metric {name} compares classes, and {real.name} has others than '
@@ -206,7 +209,7 @@ def check_evidence(names: Sequence[str], real: Dataset, game: Game, held_out: bo
     absent |= labels.OWN.keys() - labels.said_by(game).keys()
     unlabelled = sampler.draws_labels(game) and 'real_labels' in absent
     if 'score' not in game.functions or unlabelled:
-        absent |= {'fake_scores'}
+        absent |= statistics.SCORES
     for name in names:
         for evidence in sorted(evaluator.needed([name]) & absent):
             raise UserError(

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax import augment, data, keys
-from gan_jax.config import trained
+from gan_jax.config import private, trained
 from gan_jax.config.checks import (
     check_arguments,
     check_options,
@@ -71,6 +71,12 @@ def class_shares(config: Mapping[str, Any], dataset: data.Dataset) -> dict[str, 
         return {}
     counts = np.bincount(dataset.labels, minlength=len(dataset.class_names))
     return {'class_shares': (counts / counts.sum()).tolist()}
+
+
+def privacy(config: Mapping[str, Any], game: Game, dataset: data.Dataset) -> dict[str, Any]:
+    """The settled settings of privacy, see `private.settled`."""
+    given = config['privacy']
+    return private.settled(given, config['batch_size'], config['steps'], game, dataset)
 
 
 def as_shown(config: Mapping[str, Any], dataset: data.Dataset) -> data.Dataset:

@@ -28,7 +28,7 @@ from gan_jax import (
     optimizers,
     penalties,
 )
-from gan_jax.config import adversaries, class_heads, optimizing
+from gan_jax.config import adversaries, class_heads, optimizing, private
 from gan_jax.config.adversaries import BuiltIn, Later
 from gan_jax.config.bounds import HUGE, SHARE, check_number, real, table, whole
 from gan_jax.config.checks import (
@@ -270,8 +270,9 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
       config: the config.
 
     Returns:
-      (shape, **fields) -> the game: the shape of an example and what a modality's fields say. With
-      a shape of None, of data not yet known, it is a draft whose functions' names are the game's.
+      (shape, privacy, **fields) -> the game: the shape of an example, settled settings of privacy,
+      {} for none, and what a modality's fields say. With a shape of None, of data not yet known,
+      it is a draft whose functions' names are the game's.
 
     Raises:
       UserError: if a name or an argument is unknown; the function, if these do not fit the data.
@@ -298,7 +299,9 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
     )
     dtype = jnp.dtype(config['precision'])
 
-    def build(shape: tuple[int, ...] | None, **fields: Any) -> Game:
+    def build(
+        shape: tuple[int, ...] | None, privacy: Mapping[str, Any] | None = None, **fields: Any
+    ) -> Game:
         known = {'shape': shape, 'dtype': dtype, 'axis_name': parallel.AXIS, **fields}
         codes = {key: x for key, x in config.get('latent', {}).items() if key in CODES}
         built_in = dict.fromkeys(FIELDS) | codes | known
@@ -327,7 +330,8 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
             kwargs['adversary'] = adversary._replace(augmentation=shown(built_in))
         advice = 'do the networks fit this game?'
         game = fitting('config.game', functools.partial(make, **kwargs), advice)
-        return _wrapped(config['cures'], game)
+        game = _wrapped(config['cures'], game)
+        return private.wrapped(privacy or {}, config['batch_size'], game)
 
     return build
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gan_jax import modalities
-from gan_jax.config import optimizing
+from gan_jax.config import optimizing, private
 from gan_jax.config.defaults import GROUPS, MAY_CHANGE, default, renewed
 from gan_jax.errors import UserError, one_line
 from gan_jax.runtime import files
@@ -95,10 +95,14 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], more: Sequence[
 
 
 def as_begun(workdir: pathlib.Path, config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The config, its schedules as the run in `workdir` was begun if they only say it otherwise."""
+    """The config, its schedules and noise as the run in `workdir` was begun."""
     if not (workdir / CONFIG).exists():
         return config
-    return optimizing.as_begun(config, read_config(workdir))
+    before = read_config(workdir)
+    begun, own = optimizing.as_begun(config, before), config.get('privacy')
+    if not isinstance(own, Mapping):  # which is refused later
+        return begun
+    return {**begun, 'privacy': private.as_begun(own, before['privacy'])}
 
 
 def prepare(workdir: pathlib.Path, config: Mapping[str, Any], free: Sequence[str] = ()) -> None:

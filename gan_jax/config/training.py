@@ -5,7 +5,7 @@ from typing import Any
 import jax
 from absl import logging
 
-from gan_jax.config import fit, resolve
+from gan_jax.config import fit, private, resolve
 
 
 def check(experiment: Any, devices: int) -> None:
@@ -31,6 +31,11 @@ def check(experiment: Any, devices: int) -> None:
     fit.check_memory({what: num * one for what, num in needed.items()})
     state = jax.eval_shape(experiment.init)
     fit.check_memory({'the networks with their optimizers': fit.size(state)})
+    if settings['privacy']:
+        plain = resolve.resolve_game(settings)
+        modality = experiment.modality
+        private.check_game(plain(shape=modality.shape, **modality.fields), example)
+        private.check_evaluation(experiment)
     if evaluated:
         experiment.check_metrics(settings['evaluation']['metrics'])
     for line in resolve.spent_rates(settings, experiment.game):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gan_jax import games
+from gan_jax.config import private
 from gan_jax.config.bounds import COMMON, kind_of
 from gan_jax.config.checks import check_keys, check_name, submodules
 from gan_jax.config.defaults import GROUPS, INTERVALS, PRECISIONS, default
@@ -86,6 +87,7 @@ def check(config: Mapping[str, Any]) -> None:
         COMMON[key](f'config.{key}', config[key])
     for group in GROUPS:
         _check_group(f'config.{group}', config[group], common[group])
+    check_private(config)
     if config['seed'] + config['num_replicas'] > 2**32:
         raise UserError(
             f'config.seed={config["seed"]} and the seeds after it, {config["num_replicas"]} in all '
@@ -107,3 +109,44 @@ def _check_group(what: str, given: Mapping[str, Any], valid: Mapping[str, Any]) 
         check_kind = own or kind_of(None, default_value, 0)
         if check_kind is not None:
             check_kind(f'{what}.{key}', given[key])
+
+
+def check_private(config: Mapping[str, Any]) -> None:
+    """Raises UserError if something that a config says is not private, as far as names tell."""
+    given, what = config['privacy'], 'config.privacy'
+    if not given:
+        return
+    check_keys(what, given, private.KEYS)
+    for key in private.NEEDED:
+        if key not in given:
+            raise UserError(f'{what}.{key} is missing; {what}={{}} is no privacy')
+    for key, value in given.items():
+        private.KEYS[key](f'{what}.{key}', value)
+    for key, allowed, why in (
+        ('num_replicas', 1, 'each seed would spend the budget on the same examples'),
+        (
+            'data.balanced',
+            False,
+            'an example that comes several times in an epoch is no single one',
+        ),
+        ('data.labelled', 0, 'labelled examples are drawn apart, which is not accounted for'),
+        ('sample_labels', 'balanced', "the classes' shares are counted in the data"),
+        ('cures.packing', 1, 'a pack is several examples, and each is clipped by itself'),
+        ('cures.unrolled_steps', 0, 'the generator would foresee steps on real examples'),
+    ):
+        group, _, name = key.rpartition('.')
+        value = (config[group] if group else config)[name]
+        if value != allowed:
+            raise UserError(f'config.{key}={value!r}: {why} ({what}); give {allowed!r}')
+    discriminator = config['discriminator']
+    if isinstance(discriminator, Mapping) and discriminator.get('minibatch'):
+        raise UserError(
+            f'config.discriminator.minibatch={discriminator["minibatch"]!r} compares the examples '
+            f"of a batch, and each is clipped by itself ({what}); give ''"
+        )
+    for name, settings in config['penalties'].items():
+        if isinstance(settings, Mapping) and settings.get('every', 1) != 1:
+            raise UserError(
+                f'config.penalties.{name}.every={settings["every"]} is a second query of the real '
+                f"examples; with every=1 it is a part of each example's clipped loss ({what})"
+            )

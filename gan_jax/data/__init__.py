@@ -1,6 +1,6 @@
 """Data: load a set once, draw batches without end, and go between uint8 and [-1, 1]."""
 
-from gan_jax.data.batching import batch_at, batches
+from gan_jax.data.batching import batch_at, batches, poisson_batch_at
 from gan_jax.data.dataset import Dataset, chunk_size, class_places
 from gan_jax.data.labelled import few_labels
 from gan_jax.data.loading import load, load_as_is
@@ -21,4 +21,5 @@ __all__ = [
     'load',
     'load_as_is',
     'normalize',
+    'poisson_batch_at',
 ]

@@ -20,6 +20,7 @@ from typing import Any
 
 import grain
 import numpy as np
+from absl import logging
 
 from gan_jax.data.dataset import Batch, Dataset
 from gan_jax.data.share import ALONE, Share
@@ -28,6 +29,7 @@ PREFETCH = 4
 SOURCES = 1  # the stream of those that are in no relation to the examples
 LABELLED = 2  # the stream of examples whose labels are known
 CONDITIONED = 3  # of examples that are drawn by conditions
+POISSON = 4  # where every example comes or not
 
 
 @functools.lru_cache(maxsize=128)
@@ -98,6 +100,44 @@ def batch_at(
     return {name: _among_zeros(x, part, batch_size) for name, x in batch.items()}
 
 
+def poisson(num_examples: int, expected: float, step: int, seed: int) -> np.ndarray:
+    """Places of the examples that step 0, 1, ... draws, each with probability expected / num.
+
+    As many as a binomial draw says, without replacement: that is the same.
+    """
+    rng = np.random.default_rng((seed, step, POISSON))
+    count = rng.binomial(num_examples, expected / num_examples)
+    return rng.choice(num_examples, count, replace=False)
+
+
+def poisson_batch_at(
+    dataset: Dataset, step: int, *, batch_size: int, seed: int, rows: int, share: Share = ALONE
+) -> Batch:
+    """As `batch_at`, of examples that come independently of each other, `batch_size` on average.
+
+    The batch has `rows` rows, zeros behind its examples, and a 'weight' float32 [rows], 1 where
+    there is an example. Of more examples those left over, at random, are left out with a warning.
+    """
+    places = poisson(len(dataset), batch_size, step, seed)
+    if len(places) > rows:
+        logging.warning(
+            'step %d draws %d examples and has room for %d; the others are left out',
+            step + 1, len(places), rows,
+        )  # fmt: skip
+        places = places[:rows]
+    part = share.of(rows)
+    mine = slice(part.start, max(part.start, min(part.stop, len(places))))
+    if dataset.own is not None and share.count > 1:
+        batch = dataset.own.batch(places)
+        batch = {name: _among_zeros(x, slice(len(x)), rows) for name, x in batch.items()}
+        batch['label'] = _among_zeros(dataset.labels[places[mine]], mine, rows)
+    else:
+        batch = dataset.batch(places[mine])
+        batch = {name: _among_zeros(x, mine, rows) for name, x in batch.items()}
+    weight = np.ones(mine.stop - mine.start, np.float32)
+    return {**batch, 'weight': _among_zeros(weight, mine, rows)}
+
+
 def _among_zeros(x: np.ndarray, part: slice, num: int) -> np.ndarray:
     """So many rows: x in its part of them, zeros elsewhere."""
     rows = np.zeros((num, *x.shape[1:]), x.dtype)
@@ -128,6 +168,7 @@ def batches(
     seed: int | Sequence[int],
     steps_per_dispatch: int = 1,
     share: Share = ALONE,
+    batch_at: Callable[..., Batch] = batch_at,
 ) -> grain.DatasetIterator:
     """Batches without end, read ahead by a thread.
 
@@ -139,6 +180,7 @@ def batches(
         ...].
       steps_per_dispatch: how many consecutive batches make an element.
       share: the process's part; there are zeros in place of what the others give.
+      batch_at: what a batch is made by.
 
     Returns:
       grain's iterator of {'real': [steps_per_dispatch, batch_size, ...], 'label': int32

@@ -14,7 +14,15 @@ from absl import logging
 
 from gan_jax import data
 from gan_jax.errors import UserError, one_line
-from gan_jax.evaluation import figures, judges, labels, paths, statistics, tables
+from gan_jax.evaluation import (
+    figures,
+    judges,
+    labels,
+    membership,
+    paths,
+    statistics,
+    tables,
+)
 from gan_jax.game import Game
 from gan_jax.modalities import Modality
 from gan_jax.networks.features import FeatureNetwork
@@ -30,7 +38,8 @@ TRUE_PAIRS = 'aligned_pairs'  # what figures name that compare a translation wit
 
 def available() -> dict[str, Any]:
     """The metrics that a config may name."""
-    every = {**vars(figures), **vars(labels), **vars(judges), **vars(tables)}
+    kinds = (figures, labels, judges, tables, membership)
+    every = {name: x for kind in kinds for name, x in vars(kind).items()}
     return {name: x for name, x in every.items() if hasattr(x, 'figures')}
 
 
@@ -263,7 +272,7 @@ class Evaluation:
           UserError: if a metric names what there is not.
         """
         wanted = needed(self.names if only is None else only)
-        judged = {'fake_examples'} if 'fake_scores' in wanted else set()
+        judged = {'fake_examples'} if wanted & statistics.SCORES else set()
         given = self.given | statistics.gather(chunks, wanted | judged, self.network, 'fake')
         given |= more or {}
         return processes.on_first(lambda: self._compute(given, scores, only))
@@ -273,7 +282,7 @@ class Evaluation:
     ) -> Found:
         """The figures, of evidence from which only the logits are still missing."""
         names = self.names if only is None else only
-        if scores is not None and 'fake_scores' in needed(names):
+        if scores is not None and needed(names) & statistics.SCORES:
             fake = given['fake_examples']
             several = data.chunk_size(fake.shape[1:])
             parts = iter(np.split(fake, range(several, len(fake), several)))

@@ -6,7 +6,7 @@ gathered. There may be, of the real images that are the reference and of the gen
     real_parts, fake_parts  `metrics.Moments` of the features, of parts of each side
     real_features, fake_features, train_features    float32 [n, d]; `train` is what was trained on
     real_logits, fake_logits                        float32 [n, classes]
-    real_examples, fake_examples                        the first ones, uint8 [n, h, w, c] or points
+    real_examples, fake_examples, train_examples    the first ones, uint8 [n, h, w, c] or points
     train_scores, real_scores, fake_scores          the discriminator's logits [n]
     real_labels, fake_labels                        integers [n], places in the classes
     path_examples, path_features    squared lengths [n] of ways between samples, as networks see

@@ -24,6 +24,7 @@ PARTS = 5  # of each side, for standard errors
 PROBES = 16  # images of a reference that say whether a network is still what it was
 WORDS = {'real': 'real', 'fake': 'generated', 'train': 'training'}  # of the sides, for people
 OF_FEATURES = ('features', 'logits', 'parts')
+SCORES = {f'{side}_scores' for side in WORDS}
 
 
 class Missing(NamedTuple):

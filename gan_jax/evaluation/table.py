@@ -96,6 +96,8 @@ def shown(content: Mapping[str, Any]) -> str:
         f'{record["real"]}, {record["split"]}{features}; real: {record["floor"]}',
         ' '.join([' ' * width, *(f'{x:>10}' for x in (*kinds, 'stderr', 'real'))]),
     ]
+    if 'privacy' in record:
+        lines.insert(1, record['privacy'])
     for name, row in rows.items():
         cells = [row.get(kind) for kind in kinds] + [row['stderr'], row['real']]
         text = ('-' if x is None else f'{x:.4g}' for x in cells)

@@ -1,5 +1,7 @@
 """Cures for mode collapse and instability that act on a whole game: from a game to a game."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -142,3 +144,47 @@ def orthogonal(game: Game, weight: float, *, player: str = 'generator') -> Game:
 
     turns = (*game.turns[:first], turn._replace(loss=loss), *game.turns[first + 1 :])
     return game._replace(turns=turns)
+
+
+def private(
+    game: Game,
+    gradients: Callable,
+    finish: Callable,
+    padding: int,
+    *,
+    player: str = 'discriminator',
+) -> Game:
+    """Has one player alone read the data, and by gradients that are given here.
+
+    The player's first turn takes its gradients so. All others see no data: zeros in the place of
+    examples, and labels that the prior draws; so many as are expected to come, one for each
+    `padding` rows.
+
+    Source: Private GANs, Revisited (Bie et al., 2023), section 2: the generator is made of the
+    discriminator alone, so what is made of it is private if the discriminator is.
+
+    Args:
+      game: any game with a prior.
+      gradients: as `Turn.gradients`, private but for the noise.
+      finish: as `Turn.finish`, the noise.
+      padding: how many rows a batch has for each example that is expected.
+      player: who reads the data.
+
+    Raises:
+      ValueError: if that player has no turn, or the game no prior.
+    """
+    if player not in game.movers or 'prior' not in game.functions:
+        raise ValueError(f'this game trains no {player!r} against samples of a prior')
+    first = next(i for i, turn in enumerate(game.turns) if player in turn.players)
+    public = functools.partial(_without_data, game.functions['prior'], padding)
+    turns = [turn._replace(loss=functools.partial(public, turn.loss)) for turn in game.turns]
+    turns[first] = game.turns[first]._replace(gradients=gradients, finish=finish)
+    return game._replace(turns=tuple(turns))
+
+
+def _without_data(prior, padding, loss, params, aux, batch, rng):
+    """A loss of zeros in the place of data."""
+    rng = rng[::padding]
+    drawn = {name: x for name, x in prior(rng).items() if name in batch}
+    blank = {name: jnp.zeros_like(x[::padding]) for name, x in batch.items()}
+    return loss(params, aux, {**blank, **drawn}, rng)

@@ -31,6 +31,12 @@ from gan_jax.metrics.manifold import (
     nearest_neighbors,
     precision_recall,
 )
+from gan_jax.metrics.membership import (
+    balanced_accuracy,
+    nearness,
+    private_auroc,
+    private_balanced_accuracy,
+)
 from gan_jax.metrics.modes import (
     high_quality_share,
     mode_histogram,
@@ -63,6 +69,7 @@ __all__ = [
     'as_many',
     'auroc',
     'average_precision',
+    'balanced_accuracy',
     'class_entropy',
     'classification_accuracy',
     'closest_records',
@@ -90,12 +97,15 @@ __all__ = [
     'ms_ssim',
     'nearest_mode',
     'nearest_neighbors',
+    'nearness',
     'overfitting',
     'pair_similarity',
     'pairwise_distance',
     'perceptual_distance',
     'perceptual_path_length',
     'precision_recall',
+    'private_auroc',
+    'private_balanced_accuracy',
     'psnr',
     'reverse_kl',
     'sign_rate',

@@ -42,6 +42,7 @@ class Generator(nn.Module):
       hidden: the width of a dense layer before the feature map; 0 for none.
       axis_name: the axis over which batch statistics are averaged.
       dtype: what is computed in; None is the type of the inputs and the parameters.
+      norm: 'batch' or 'none'.
     """
 
     shape: Sequence[int]
@@ -51,6 +52,7 @@ class Generator(nn.Module):
     hidden: int = 0
     axis_name: str | None = None
     dtype: Any = None
+    norm: str = 'batch'
 
     @nn.compact
     def __call__(self, latent: chex.Array, label: chex.Array, train: bool) -> jax.Array:
@@ -62,7 +64,8 @@ class Generator(nn.Module):
           ValueError: if images of this shape cannot be made, or there are no classes.
         """
         told = layers.embedded(label, _known(self.classes), self.embedding)
-        network = dcgan.Generator(self.shape, self.width, self.hidden, self.axis_name, self.dtype)
+        options = self.shape, self.width, self.hidden, self.axis_name, self.dtype, self.norm
+        network = dcgan.Generator(*options)
         return network(jnp.concatenate([latent, told], axis=-1), train)
 
 

@@ -63,6 +63,8 @@ class Generator(nn.Module):
       hidden: the width of a dense layer before the feature map; 0 for none.
       axis_name: the axis over which batch statistics are averaged.
       dtype: what is computed in; None is the type of the inputs and the parameters.
+      norm: 'batch' or 'none'. Without a norm every layer has a bias, and kernels are drawn as He et
+        al. (2015) do, since nothing brings what N(0, 0.02) makes back to scale.
     """
 
     shape: Sequence[int]
@@ -70,29 +72,43 @@ class Generator(nn.Module):
     hidden: int = 0
     axis_name: str | None = None
     dtype: Any = None
+    norm: str = 'batch'
 
     @nn.compact
     def __call__(self, latent: chex.Array, train: bool) -> jax.Array:
         """Maps latents [batch, size] to images [batch, *shape] in [-1, 1].
 
         Raises:
-          ValueError: if images of this shape cannot be made.
+          ValueError: if images of this shape cannot be made, or there is no such kind of `norm`.
         """
+        if self.norm not in ('batch', 'none'):
+            raise ValueError(f"norm={self.norm!r} is neither 'batch' nor 'none'")
         size, doublings = _scales(self.shape)
         width = self.width * 2 ** (doublings - 1)
         x = latent
         if self.hidden:
             x = self._dense(self.hidden)(x)
-            x = nn.relu(_batch_norm(self, train)(x))
+            x = nn.relu(self._normalized(x, train))
         x = self._dense(size * size * width)(x)
-        x = nn.relu(_batch_norm(self, train)(x.reshape(-1, size, size, width)))
+        x = nn.relu(self._normalized(x.reshape(-1, size, size, width), train))
         for level in reversed(range(doublings - 1)):
-            x = self._up(self.width * 2**level, use_bias=False)(x)
-            x = nn.relu(_batch_norm(self, train)(x))
+            x = self._up(self.width * 2**level, use_bias=self.norm == 'none')(x)
+            x = nn.relu(self._normalized(x, train))
         return jnp.tanh(self._up(self.shape[-1])(x)).astype(latent.dtype)
 
+    def _normalized(self, x: jax.Array, train: bool) -> jax.Array:
+        return _batch_norm(self, train)(x) if self.norm == 'batch' else x
+
+    def _kernel_init(self) -> Any:
+        return KERNEL_INIT if self.norm == 'batch' else nn.initializers.he_normal()
+
     def _dense(self, features: int) -> nn.Dense:
-        return layers.Dense(features, use_bias=False, kernel_init=KERNEL_INIT, dtype=self.dtype)
+        return layers.Dense(
+            features,
+            use_bias=self.norm == 'none',
+            kernel_init=self._kernel_init(),
+            dtype=self.dtype,
+        )
 
     def _up(self, features: int, use_bias: bool = True) -> layers.ConvTranspose:
         return layers.ConvTranspose(
@@ -101,7 +117,7 @@ class Generator(nn.Module):
             (2, 2),
             padding=1,
             use_bias=use_bias,
-            kernel_init=KERNEL_INIT,
+            kernel_init=self._kernel_init(),
             dtype=self.dtype,
         )
 

@@ -177,6 +177,10 @@ def _headline(content: Content, figures: Mapping[str, Mapping[str, Any]]) -> str
     steps = [step for points in content.curves.values() for step, _ in points]
     steps += [step for step, _ in content.grids]
     cards = [('steps', f'{max(steps):,}', '')] if steps else []
+    spent = content.curves.get('privacy/epsilon')
+    if spent:
+        delta = content.curves['privacy/delta'][-1][1]
+        cards.append(('epsilon spent', elements.number(spent[-1][1]), f'at delta {delta:g}'))
     for name, figure in figures.items():
         kind = 'ema' if figure.get('ema') is not None else 'raw'
         if figure.get(kind) is None:

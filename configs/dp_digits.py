@@ -1,0 +1,35 @@
+"""A conditional GAN on handwritten digits whose training is differentially private.
+
+Paper: Private GANs, Revisited (Bie et al., 2023).
+
+    python launch.py --config=configs/dp_digits.py
+"""
+
+import ml_collections
+
+from gan_jax import config as config_lib
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """The default run."""
+    config = config_lib.default()
+    config.dataset = 'mnist'
+    config.image_size = 16
+    config.steps = 3000
+    config.batch_size = 256
+    config.generator = ml_collections.ConfigDict(
+        {'name': 'conditional.Generator', 'width': 16, 'hidden': 0, 'norm': 'none'}
+    )
+    config.discriminator = ml_collections.ConfigDict(
+        {'name': 'conditional.Classifier', 'width': 16, 'hidden': 64}
+    )
+    config.class_head = ml_collections.ConfigDict({'name': 'acgan_real', 'weight': 1.0})
+    config.latent = ml_collections.ConfigDict({'name': 'normal', 'size': 64})
+    config.optimizers.generator = config_lib.optimizer('adam', learning_rate=1e-3, b1=0.5)
+    config.optimizers.discriminator = config_lib.optimizer('adam', learning_rate=5e-4, b1=0.5)
+    config.privacy = ml_collections.ConfigDict({'epsilon': 10.0, 'delta': 1e-5, 'clip': 1.0})
+    config.generator_every = 3
+    config.ema.generator = ml_collections.ConfigDict({'half_life': 50_000, 'ramp_up': 0.05})
+    config.sample_every = 500
+    config.checkpoint_every = 500
+    return config
