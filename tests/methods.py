@@ -30,7 +30,8 @@ def shrunk(name, **changes):
     """A real config, small enough for a test: tiny images, networks, batches."""
     config = load_config(name).to_dict()
     table = config['dataset'].startswith('vectors:')
-    flat = table or config['dataset'] in POINTS
+    sound = config['data']['length'] is not None
+    flat = table or sound or config['dataset'] in POINTS
     config |= {'steps_per_dispatch': 1, 'image_size': None if flat else SIZE}
     config |= {'batch_size': 16, 'num_samples': 4, 'eval_samples': 16}
     coloured = inputs.sourced(config) or config['dataset'].startswith('stacked:')
@@ -50,6 +51,9 @@ def shrunk(name, **changes):
     config['modality'] = modalities.settings_from(*((None, 2) if flat else (SIZE, channels)))
     if not flat:
         config['modality'] |= {'classes': 10}
+    if sound:
+        config['data'] |= {'length': 64}
+        config['modality'] = {'name': 'waveforms', 'shape': [64, 1], 'rate': 8000}
     if table:
         config['modality'] = {'name': 'vectors', 'shape': [3], **STANDARD}
     for key in ('cures', 'discriminator'):
@@ -106,6 +110,7 @@ METHODS = {
     'semi_supervised': ('semi_supervised', {}),
     'biggan': ('biggan_digits', {}),
     'stylegan2': ('stylegan2_digits', STYLES),
+    'wavegan': ('wavegan_drums', {}),
     'f_anogan': ('f_anogan', {}),
     'ganomaly': ('ganomaly', {'penalties': LAZY_R1}),
     'pix2pix': ('pix2pix_emoji', {'feature_matching': 1.0, 'discriminator': MULTI_SCALE}),

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from gan_jax.data import cleaning, npz, pictures, sources, synthetic, transforms
+from gan_jax.data import cleaning, npz, pictures, sounds, sources, synthetic, transforms
 from gan_jax.data import domains as pairs
 from gan_jax.data.dataset import Dataset, points, stack
 from gan_jax.data.decoding import decoded
@@ -26,12 +26,16 @@ def load(
     memory_gb: float = 4.0,
     max_pixels: int = pictures.MAX_PIXELS,
     data_dir: str | None = None,
+    length: int | None = None,
+    rate: int | None = None,
+    pieces: str = 'all',
     share: Share = ALONE,
 ) -> Dataset:
     """Opens a data set, decodes every record once and leaves out those that cannot be used.
 
     Args:
-      dataset: 'mnist_5k', 'folder:PATH', a TFDS name, or a source (sources.from_arrays);
+      dataset: 'mnist_5k', 'folder:PATH' of pictures, or of sounds if there are no pictures
+        (sounds.sounds), a TFDS name, or a source (sources.from_arrays);
         'stacked:NAME' for stacks of the images of one of these (dataset.stack); 'paired:PATH',
         'unpaired:PATH' or 'unpaired:NAME,NAME' for images of two domains (pairs.open_domains); or
         the name of a mixture of points (synthetic.MIXTURES); or 'vectors:PATH' (vectors.vectors).
@@ -45,13 +49,29 @@ def load(
         they are read.
       max_pixels: the most pixels of a usable picture, before resizing.
       data_dir: the folder of the prepared TFDS sets; None is TFDS's own.
+      length: samples of a sound; None is 16,384.
+      rate: of sounds, samples a second; None is 16,000.
+      pieces: 'all' of a file of sound, or its 'first' only.
       share: the process's part of the records; all processes call this, and all come to one data
-        set, or to one error. Points and vectors, which are small, are held by each.
+        set, or to one error. Points, vectors and sounds are held by each.
 
     Raises:
       UserError: if it is missing, not prepared, or too much of it cannot be used; if it is asked
         for what it cannot be.
     """
+    heard = isinstance(dataset, str) and sounds.heard(dataset)
+    if not heard:
+        _refuse_sound_options(dataset, length, rate, pieces)
+    else:
+        _refuse_image_options(dataset, image_size, channels)
+        waves = share.agreed(
+            lambda: sounds.sounds(
+                dataset, split, length=length, rate=rate, pieces=pieces, max_bad=max_bad,
+                memory_gb=memory_gb,
+            )
+        )  # fmt: skip
+        _check_alike(waves, share)
+        return waves
     if isinstance(dataset, str) and dataset in synthetic.MIXTURES:
         _refuse_image_options(dataset, image_size, channels)
         return points(dataset, split)
@@ -112,6 +132,17 @@ def _refuse_image_options(name: str, image_size: int | None, channels: int | Non
     for key, value in (('image_size', image_size), ('data.channels', channels)):
         if value is not None:
             raise UserError(f'config.{key}={value}: {name} has no images; leave it None')
+
+
+def _refuse_sound_options(
+    dataset: str | sources.Source, length: int | None, rate: int | None, pieces: str
+) -> None:
+    name = dataset if isinstance(dataset, str) else dataset.name
+    for key, value, usual in (
+        ('length', length, None), ('rate', rate, None), ('pieces', pieces, 'all'),
+    ):  # fmt: skip
+        if value != usual:
+            raise UserError(f'config.data.{key}={value}: {name} has no sounds; leave it {usual}')
 
 
 def _base_of_stacks(name: str, channels: int | None) -> str:
