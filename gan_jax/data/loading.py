@@ -59,10 +59,7 @@ def load(
       UserError: if it is missing, not prepared, or too much of it cannot be used; if it is asked
         for what it cannot be.
     """
-    heard = isinstance(dataset, str) and sounds.heard(dataset)
-    if not heard:
-        _refuse_sound_options(dataset, length, rate, pieces)
-    else:
+    if isinstance(dataset, str) and sounds.heard(dataset):
         _refuse_image_options(dataset, image_size, channels)
         waves = share.agreed(
             lambda: sounds.sounds(
@@ -72,6 +69,7 @@ def load(
         )  # fmt: skip
         _check_alike(waves, share)
         return waves
+    _refuse_sound_options(dataset, length, rate, pieces)
     if isinstance(dataset, str) and dataset in synthetic.MIXTURES:
         _refuse_image_options(dataset, image_size, channels)
         return points(dataset, split)

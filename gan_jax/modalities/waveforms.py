@@ -138,15 +138,15 @@ def _drawn(samples: np.ndarray) -> np.ndarray:
 def write_files(stem: pathlib.Path, waves: np.ndarray, rate: int) -> list[pathlib.Path]:
     """Writes <stem>.npz, 'waveforms' int16 [n, samples, 1] and 'rate', and <stem>_00000.wav, ..."""
     archive = stem.with_name(f'{stem.name}.npz')
-    written = [files.write_npz(archive, waveforms=waves, rate=np.int32(rate))]
+    written = [files.write_npz(archive, waveforms=waves, rate=np.array(rate, np.int32))]
     for i, samples in enumerate(waves):
         file = stem.with_name(f'{stem.name}_{i:05}.wav')
-        files.replace(file, lambda place, samples=samples: _write_wav(place, samples, rate))
+        files.replace(file, functools.partial(_write_wav, samples, rate))
         written.append(file)
     return written
 
 
-def _write_wav(file: pathlib.Path, samples: np.ndarray, rate: int) -> None:
+def _write_wav(samples: np.ndarray, rate: int, file: pathlib.Path) -> None:
     with wave.open(str(file), 'wb') as stream:
         stream.setnchannels(1)
         stream.setsampwidth(2)
