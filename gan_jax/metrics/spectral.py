@@ -5,6 +5,7 @@ Waveforms are [n, samples] in [-1, 1]; times are in samples, frequencies in hert
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import chex
 import jax
@@ -69,7 +70,7 @@ def stft(
     return jnp.fft.rfft(x[:, places] * jnp.asarray(weights, x.dtype)[None, None])
 
 
-def to_mel(hertz: chex.Array) -> np.ndarray:
+def to_mel(hertz: Any) -> np.ndarray:
     """Slaney's mel scale: 3 f / 200 up to 1,000 Hz, 15 + 27 ln(f / 1,000) / ln 6.4 above.
 
     Source: Auditory Toolbox, version 2 (Slaney, 1998).
@@ -79,7 +80,7 @@ def to_mel(hertz: chex.Array) -> np.ndarray:
     return np.where(hertz < KNEE, hertz * MELS_BELOW / KNEE, above)
 
 
-def to_hertz(mel: chex.Array) -> np.ndarray:
+def to_hertz(mel: Any) -> np.ndarray:
     """The inverse of `to_mel`."""
     mel = np.asarray(mel, np.float64)
     above = KNEE * FACTOR ** ((np.maximum(mel, MELS_BELOW) - MELS_BELOW) / MELS_PER_FACTOR)
@@ -111,7 +112,8 @@ def mel_filterbank(
     high = rate / 2 if high is None else high
     if not 0 <= low < high <= rate / 2:
         raise ValueError(f'bands from {low} to {high} Hz are not within 0 to {rate / 2} Hz')
-    corners = to_hertz(np.linspace(*to_mel([low, high]), mels + 2))
+    first, last = to_mel([low, high]).tolist()
+    corners = to_hertz(np.linspace(first, last, mels + 2))
     left, middle, right = corners[:-2], corners[1:-1], corners[2:]
     hertz = np.linspace(0, rate / 2, size // 2 + 1)[:, None]
     rising, falling = (hertz - left) / (middle - left), (right - hertz) / (right - middle)
