@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image, ImageDraw
 
-from gan_jax.metrics import spectral
+from gan_jax import spectra
 from gan_jax.modalities import images
 from gan_jax.modalities.modality import Modality
 from gan_jax.runtime import files
@@ -25,7 +25,7 @@ from gan_jax.runtime import files
 TOP = 2**15
 SIDE = 64  # bands and frames of a spectrogram
 PANEL, TALL = 128, 48  # pixels: a spectrogram's side, a waveform's height
-FLOOR, CEILING = math.log(spectral.LEAST), 2.0  # of logarithms of mels that are black and white
+FLOOR, CEILING = math.log(spectra.LEAST), 2.0  # of logarithms of mels that are black and white
 PAPER, LINE = 255, 40
 METRICS = (
     'frechet_distance',
@@ -108,7 +108,7 @@ def spectrograms(waves: np.ndarray, rate: int) -> np.ndarray:
 def _spectrograms(rate: int, waves: chex.Array) -> jax.Array:
     hop = max(1, waves.shape[1] // SIDE)
     # Of four hops, the first frame about the first sample.
-    levels = spectral.log_mel(waves, rate, 4 * hop, hop, SIDE)[:, :SIDE]
+    levels = spectra.log_mel(waves, rate, 4 * hop, hop, SIDE)[:, :SIDE]
     shares = (levels - FLOOR) / (CEILING - FLOOR)
     pixels = jnp.round(255 * jnp.clip(shares, 0, 1)).astype(jnp.uint8)
     return jnp.flip(pixels.swapaxes(1, 2), axis=1)[..., None]
