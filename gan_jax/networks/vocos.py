@@ -61,7 +61,7 @@ class Generator(nn.Module):
         sound = spectra.istft(spectrum, self.hop, padding=(self.size - self.hop) // 2)
         return sound[..., None].astype(source.dtype)
 
-    def _norm(self) -> nn.LayerNorm:
+    def _norm(self) -> layers.LayerNorm:
         return layers.LayerNorm(output_dtype=self.dtype)
 
 
