@@ -14,7 +14,7 @@ from absl import logging
 
 from gan_jax import data
 from gan_jax.errors import UserError, one_line
-from gan_jax.evaluation import figures, labels, paths, statistics
+from gan_jax.evaluation import figures, labels, paths, sounds, statistics
 from gan_jax.game import Game
 from gan_jax.modalities import Modality
 from gan_jax.networks.features import FeatureNetwork
@@ -29,7 +29,7 @@ TRUE_PAIRS = 'aligned_pairs'  # what figures name that compare a translation wit
 
 def available() -> dict[str, Any]:
     """The metrics that a config may name."""
-    every = {**vars(figures), **vars(labels)}
+    every = {**vars(figures), **vars(labels), **vars(sounds)}
     return {name: x for name, x in every.items() if hasattr(x, 'figures')}
 
 
@@ -230,6 +230,7 @@ class Evaluation:
             labels.check_classes(name, needed([name]), network.name if network else '')
         self.network, self.references, self.modality = network, references, modality
         self.given: dict[str, Any] = {'seed': seed, 'encode': modality.encode}
+        self.given['settings'] = modality.settings
         self.given |= {'mixture': mixture} if mixture else {}
         for prefix, reference in references.items():
             if len(reference.dataset.class_names) > 1:

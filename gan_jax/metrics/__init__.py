@@ -48,6 +48,7 @@ from gan_jax.metrics.similarity import (
     ssim,
 )
 from gan_jax.metrics.sliced_wasserstein import sliced_wasserstein
+from gan_jax.metrics.spectral import mel_cepstral_distortion, stft_distance
 
 __all__ = [
     'Moments',
@@ -68,6 +69,7 @@ __all__ = [
     'kernel_distance',
     'label_accuracy',
     'matched_accuracy',
+    'mel_cepstral_distortion',
     'memorised_share',
     'mmd_error',
     'mode_histogram',
@@ -88,6 +90,7 @@ __all__ = [
     'sign_rate',
     'sliced_wasserstein',
     'ssim',
+    'stft_distance',
     'trimmed_mean',
     'within_classes',
 ]

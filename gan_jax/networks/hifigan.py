@@ -1,4 +1,4 @@
-"""HiFi-GAN's networks: mel spectrograms to waveforms, judged at many periods and scales.
+"""HiFi-GAN's networks: mel spectrograms to waveforms, which are judged at many periods.
 
 Source: HiFi-GAN: Generative Adversarial Networks for Efficient and High Fidelity Speech Synthesis
 (Kong et al., 2020), section 2 and appendix A. The generators V1, V2 and V3 have 13,926,017, 925,985
@@ -16,6 +16,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from gan_jax import spectra
 from gan_jax.networks import layers
 from gan_jax.networks.verdict import Verdict
 
@@ -24,6 +25,7 @@ DILATIONS = ((1, 3, 5), (1, 3, 5), (1, 3, 5))
 KERNEL_INIT = nn.initializers.normal(0.01)
 JUDGE_INIT = nn.initializers.lecun_normal()
 PERIODS = (2, 3, 5, 7, 11)
+SIZES = (2048, 1024, 512)
 # Channels, samples of the kernel, stride and groups of a scale's convolutions.
 SCALE = (
     (128, 15, 1, 1), (128, 41, 2, 4), (256, 41, 2, 16), (512, 41, 4, 16), (1024, 41, 4, 16),
@@ -127,6 +129,75 @@ class Periods(nn.Module):
             features, (size, 1), strides=(stride, 1), padding=((half, half), (0, 0)),
             kernel_init=JUDGE_INIT, dtype=self.dtype,
         )  # fmt: skip
+
+
+class Resolutions(nn.Module):
+    """A discriminator for each resolution of a sound's spectrum: 2-D convolutions of magnitudes.
+
+    Source: UnivNet: A Neural Vocoder with Multi-Resolution Spectrogram Discriminators for
+    High-Fidelity Waveform Generation (Jang et al., 2021), section 2.3.
+
+    Attributes:
+      shape: (samples, channels) of a sound; not used, sounds may have any length.
+      sizes: samples of the transforms, whose hops are a quarter of them.
+      width: the channels of all convolutions.
+      dtype: what is computed in; None is the type of the inputs and the parameters.
+    """
+
+    shape: Sequence[int]
+    sizes: Sequence[int] = SIZES
+    width: int = 32
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, sound: chex.Array, train: bool) -> Verdict:
+        """Maps sounds [batch, samples, 1] to logits of each resolution, and features."""
+        wave = sound[..., 0].astype(jnp.float32)
+        spectrums = [jnp.abs(spectra.stft(wave, size, size // 4)) for size in self.sizes]
+        made = [self._judge(x[..., None].astype(sound.dtype)) for x in spectrums]
+        return Verdict(tuple(x.logits for x in made), [x.features for x in made])
+
+    def _judge(self, x: jax.Array) -> Verdict:
+        features = []
+        for size, stride in ((9, 1), (9, 2), (9, 2), (9, 2), (3, 1)):
+            x = nn.leaky_relu(self._conv(self.width, size, stride)(x), SLOPE)
+            features.append(x)
+        return Verdict(self._conv(1, 3, 1)(x)[..., 0].astype(jnp.float32), features)
+
+    def _conv(self, features: int, size: int, stride: int) -> layers.Conv:
+        half = size // 2
+        return layers.Conv(
+            features, (3, size), strides=(1, stride), padding=((1, 1), (half, half)),
+            kernel_init=JUDGE_INIT, dtype=self.dtype,
+        )  # fmt: skip
+
+
+class Discriminator(nn.Module):
+    """Discriminators of periods and of resolutions side by side.
+
+    Attributes:
+      shape: (samples, channels) of a sound; not used, sounds may have any length.
+      periods, width: of `Periods`.
+      sizes, resolution_width: of `Resolutions`.
+      dtype: what is computed in; None is the type of the inputs and the parameters.
+    """
+
+    shape: Sequence[int]
+    periods: Sequence[int] = PERIODS
+    width: int = 32
+    sizes: Sequence[int] = SIZES
+    resolution_width: int = 32
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, sound: chex.Array, train: bool) -> Verdict:
+        """Maps sounds [batch, samples, 1] to logits of each period and resolution, and features."""
+        of_periods = Periods(self.shape, self.periods, self.width, self.dtype)(sound, train)
+        spectral = Resolutions(self.shape, self.sizes, self.resolution_width, self.dtype)
+        of_spectra = spectral(sound, train)
+        return Verdict(
+            of_periods.logits + of_spectra.logits, of_periods.features + of_spectra.features
+        )
 
 
 class Scales(nn.Module):

@@ -113,3 +113,21 @@ def test_the_made_spectrum_is_turned_into_a_sound_as_long_as_its_frames():
     tone = network.apply(variables, mels, train=False)
     spectrum = jnp.abs(spectra.stft(tone[..., 0], 64, 16))
     np.testing.assert_array_equal(spectrum[:, 2:-2].argmax(axis=-1), 8)
+
+
+def test_a_discriminator_of_spectra_does_not_hear_the_sign():
+    sound = jax.random.normal(jax.random.key(0), (2, 600, 1))
+    network = hifigan.Resolutions((600, 1), sizes=(128, 64), width=2)
+    variables = network.init(jax.random.key(1), sound, train=True)
+    one, other = (network.apply(variables, x, train=True) for x in (sound, -sound))
+    for x, y in zip(one.logits, other.logits, strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6)
+    # 1 + 600 // 32 frames and 65 bins, halved three times.
+    assert one.logits[0].shape == (2, 19, 9)
+
+
+def test_periods_and_resolutions_are_one_discriminators_scales():
+    sound = jax.random.normal(jax.random.key(0), (2, 600, 1))
+    network = hifigan.Discriminator((600, 1), (2, 3), 1, (128, 64, 32), 2)
+    verdict, _ = network.init_with_output(jax.random.key(1), sound, train=True)
+    assert len(verdict.logits) == len(verdict.features) == 5
