@@ -3,8 +3,8 @@
     python -m benchmarks.speech \
 /usr/share/festival/voices/russian/msu_ru_nsh_clunits/wav data/speech
 
-These are the Debian package festvox-ru's: 620 utterances of one male speaker, 99.5 minutes of 16,000
-samples a second. Files are copied as they are into FOLDER/train and FOLDER/test.
+These are the Debian package festvox-ru's: 620 utterances of one male speaker, 99.5 minutes at
+16,000 samples a second. Files are copied as they are into FOLDER/train and FOLDER/test.
 """
 
 import argparse

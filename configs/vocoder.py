@@ -57,6 +57,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.ema.generator = ml_collections.ConfigDict({'half_life': 5000, 'ramp_up': 0.05})
     config.evaluation.metrics = ('mel_distances', 'stft_distance')
     config.evaluation.best = 'mel_l1'
+    config.evaluation.split = 'train'  # of another folder
     config.num_samples = 8
     config.sample_every = 1000
     config.checkpoint_every = 1000

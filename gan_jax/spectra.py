@@ -60,11 +60,23 @@ def stft(
     if waves.shape[1] <= padding or waves.shape[1] + 2 * padding < size:
         raise ValueError(f'{waves.shape[1]} samples are too few for transforms of {size}')
     x = jnp.pad(floats(waves), ((0, 0), (padding, padding)), mode='reflect')
-    frames = 1 + (x.shape[1] - size) // hop
-    places = hop * np.arange(frames)[:, None] + np.arange(size)[None]
     before = (size - window) // 2
     weights = np.pad(hann(window), (before, size - window - before))
-    return jnp.fft.rfft(x[:, places] * jnp.asarray(weights, x.dtype)[None, None])
+    return jnp.fft.rfft(_framed(x, size, hop) * jnp.asarray(weights, x.dtype)[None, None])
+
+
+def _framed(waves: jax.Array, size: int, hop: int) -> jax.Array:
+    """[n, samples] -> [n, frames, size], frame f from sample f hop on.
+
+    Where the hop is a divisor they are put together from pieces of a hop: the gradient of pieces by
+    their places is slow on a CPU.
+    """
+    frames = 1 + (waves.shape[1] - size) // hop
+    if size % hop:
+        return waves[:, hop * np.arange(frames)[:, None] + np.arange(size)[None]]
+    pieces = size // hop
+    parts = waves[:, : (frames - 1 + pieces) * hop].reshape(len(waves), -1, hop)
+    return jnp.concatenate([parts[:, k : k + frames] for k in range(pieces)], axis=-1)
 
 
 def istft(spectrum: chex.Array, hop: int = 256, padding: int | None = None) -> jax.Array:

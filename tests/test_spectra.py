@@ -110,3 +110,12 @@ def test_hifi_gans_padding_gives_a_frame_for_each_hop():
 def test_what_cannot_be_is_refused(call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+@pytest.mark.parametrize('hop', [64, 60])
+def test_frames_are_parts_of_the_wave_whether_or_not_the_hop_is_a_divisor(hop):
+    found = np.asarray(spectra.stft(NOISE, 256, hop, padding=0))
+    for f in (0, 1, found.shape[1] - 1):
+        part = NOISE[:, f * hop : f * hop + 256] * spectra.hann(256)
+        np.testing.assert_allclose(found[:, f], np.fft.rfft(part), atol=1e-4)
+    assert found.shape[1] == 1 + (4000 - 256) // hop
