@@ -17,7 +17,7 @@ from gan_jax.config import inputs, private, saved
 from gan_jax.config.experiment import Experiment, build, open_checkpoints
 from gan_jax.config.validate import check_best
 from gan_jax.errors import UserError
-from gan_jax.evaluation import evaluator
+from gan_jax.evaluation import course
 from gan_jax.runtime import (
     checkpoint,
     files,
@@ -196,7 +196,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
                     for name in (x for x in missing if x == str(names.parse(x).main)):
                         logging.warning('step %d: %s is missing: %s', step, name, missing[name])
                     log.write(step, values, missing)
-                    metric = evaluator.to_lessen(best, values)
+                    metric = course.to_lessen(best, values)
                     metric = metric if math.isfinite(metric) else None
                 stopped = interrupt.stops_at(step) or step == steps
                 if _due(step, config['checkpoint_every']) or evaluated or stopped:
@@ -211,7 +211,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
             interrupt.name, step, steps, workdir,
         )  # fmt: skip
     else:
-        ends = evaluator.best_and_last(workdir / 'metrics.jsonl', best)
+        ends = course.best_and_last(workdir / 'metrics.jsonl', best)
         if ends:
             logging.info(
                 '%s: %.4g at step %d, the last; %.4g at step %d, the best', ends['figure'],

@@ -13,6 +13,19 @@ ROOT = pathlib.Path(__file__).parents[1]
 CONFIGS = sorted(file.stem for file in (ROOT / 'configs').glob('*.py'))
 SIZE = 16
 SINES = ('sines', 'sines_paper')
+SOUNDS = ('folder:data/drums', 'folder:data/speech/train')
+VOCODING = {
+    'corruption': {
+        'name': 'log_mel',
+        'rate': 8000,
+        'size': 64,
+        'hop': 16,
+        'mels': 8,
+        'high': 4000.0,
+    },
+    'baseline': {'name': 'griffin_lim', 'rate': 8000, 'size': 64, 'hop': 16, 'high': 4000.0},
+    'perceptual': {},  # its features are those of longer sounds
+}
 POINTS = ('ring8', 'grid25', 'spiral', 'two_moons')
 SERIES = {'name': 'series', 'shape': [4, 3], 'names': ['a', 'b', 'c']}
 SERIES |= {'minima': [0.0, -1.0, 2.0], 'maxima': [1.0, 1.0, 2.5]}
@@ -46,7 +59,8 @@ def shrunk(name, **changes):
     config = load_config(name).to_dict()
     kind = config['dataset'].partition(':')[0]
     timed = config['dataset'] in SINES
-    flat = kind in ('vectors', 'table') or timed or config['dataset'] in POINTS
+    sound = config['dataset'] in SOUNDS
+    flat = kind in ('vectors', 'table') or timed or sound or config['dataset'] in POINTS
     config |= {'steps_per_dispatch': 1, 'image_size': None if flat else SIZE}
     config |= {'batch_size': 16, 'num_samples': 4, 'eval_samples': 16}
     coloured = inputs.sourced(config) or config['dataset'].startswith('stacked:')
@@ -69,6 +83,13 @@ def shrunk(name, **changes):
     config['modality'] = modalities.settings_from(*((None, 2) if flat else (SIZE, channels)))
     if not flat:
         config['modality'] |= {'classes': 10}
+    if sound:
+        config['data'] |= {'length': 256}
+        config['modality'] = {'name': 'waveforms', 'shape': [256, 1], 'rate': 16_000}
+    if config['corruption'].get('name') == 'log_mel':
+        config |= VOCODING
+        config['generator'] |= {'size': 64, 'hop': 16}
+        config['discriminator'] |= {'periods': [2, 3]}
     if kind == 'vectors':
         config['modality'] = {'name': 'vectors', 'shape': [3], **STANDARD}
     if timed:
@@ -143,10 +164,13 @@ METHODS = {
     'biggan': ('biggan_digits', {}),
     'stylegan2': ('stylegan2_digits', STYLES),
     'ctgan': ('ctgan_census', {'objective': 'non_saturating'}),
+    # In Wasserstein's losses the last bias cancels.
+    'wavegan': ('wavegan_drums', {'objective': 'non_saturating', 'generator_every': 2}),
     'f_anogan': ('f_anogan', {}),
     'rcgan': ('rcgan', {'penalties': LAZY_R1}),
     'timegan': ('timegan', {**PHASES, 'penalties': LAZY_R1}),
     'ganomaly': ('ganomaly', {'penalties': LAZY_R1}),
+    'vocoder': ('vocoder', {}),
     'pix2pix': ('pix2pix_emoji', {'feature_matching': 1.0, 'discriminator': MULTI_SCALE}),
     # L1's kinks, of which a cycle has thousands, make much of a rounding; squares have none.
     'cyclegan': ('cyclegan', {'pool_size': 20, 'distance': 'l2'}),

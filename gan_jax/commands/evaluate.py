@@ -16,7 +16,7 @@ from gan_jax import game as game_lib
 from gan_jax.config import experiment as experiment_lib
 from gan_jax.config import private, saved, validate
 from gan_jax.errors import UserError, printable
-from gan_jax.evaluation import evaluator, extractors, labels, statistics, table
+from gan_jax.evaluation import course, evaluator, extractors, labels, statistics, table
 from gan_jax.evaluation.evaluator import Evaluation, Found
 from gan_jax.runtime import cache as cache_lib
 from gan_jax.runtime import files, parallel, processes, progress, replicas
@@ -61,7 +61,7 @@ def evaluate(
     record['checkpoint'] = 'best' if best else 'newest'
 
     def write() -> dict[str, Any]:
-        more['best'] = evaluator.best_and_last(workdir / 'metrics.jsonl', figure)
+        more['best'] = course.best_and_last(workdir / 'metrics.jsonl', figure)
         content = _write(workdir, record, found, real, against, more)
         if then is not None:
             then(run.experiment)

@@ -171,6 +171,8 @@ COMMON: dict[str, Check] = {
     'data.memory_gb': real(0, 10**6),
     'data.data_dir': optional(text),
     'data.length': optional(whole(2, LONGEST)),
+    'data.rate': optional(whole(1000, 384_000)),
+    'data.pieces': one_of('all', 'first'),
     'cures.packing': whole(1, HUGE),
     'cures.label_flipping': SHARE,
     'cures.top_k': real(0, 1, above=True),

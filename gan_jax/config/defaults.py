@@ -47,7 +47,9 @@ def _data() -> dict[str, Any]:
         'load_size': config_dict.placeholder(int),  # image_size is a random crop of it
         'memory_gb': 4.0,  # larger sets are decoded as they are read
         'data_dir': config_dict.placeholder(str),  # None: TFDS's own
-        'length': config_dict.placeholder(int),  # steps of a series; None: 24
+        'length': config_dict.placeholder(int),  # of series, in steps; of sounds, in samples
+        'rate': config_dict.placeholder(int),  # of sounds, samples a second; None: 16,000
+        'pieces': 'all',  # of a file of sound, or the 'first' only
     }
 
 
@@ -59,7 +61,7 @@ def default() -> ml_collections.ConfigDict:
     config.batch_size = 64  # over all devices
     config.micro_batches = 1  # a device's share is taken in so many parts (gradient accumulation)
     config.steps_per_dispatch = 1  # steps compiled into one call
-    config.dataset = 'mnist_5k'  # or a TFDS name, or folder:PATH
+    config.dataset = 'mnist_5k'  # or a TFDS name, or folder:PATH of pictures or of sounds
     config.image_size = config_dict.placeholder(int)  # None: the data set's own
     config.data = ml_collections.ConfigDict(_data())
     config.augment = ml_collections.ConfigDict(

@@ -285,6 +285,7 @@ def build(config: Mapping[str, Any]) -> Experiment:
     config = defaults.renewed(config)
     make_game = check(config)
     where = config['init_from']
+    init_config = trained.record(buckets.at(where)) if where else {}
     fed = inputs.load_fed(config)
     dataset = inputs.as_shown(config, fed)
     settings = modalities.settings_of(dataset) | inputs.class_shares(config, dataset)

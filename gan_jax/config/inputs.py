@@ -1,6 +1,7 @@
 """What a game is fed, as a config says: data sets, sources, and how batches are prepared."""
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ from gan_jax.data import sources
 from gan_jax.errors import NoSplit, UserError
 from gan_jax.game import Game
 from gan_jax.modalities import Modality
-from gan_jax.restoration import baselines, degradations
+from gan_jax.restoration import baselines, degradations, sounds
 from gan_jax.runtime import processes
 from gan_jax.sampling.translation import both_ways, translates
 
@@ -146,23 +147,27 @@ def degradation(config: Mapping[str, Any]) -> Callable | None:
     Raises:
       UserError: if it is unknown.
     """
-    return _function('config.corruption', config['corruption'], degradations, ('rng', 'images'))
+    of_sounds = functions_with(sounds, 'rng', 'waves')
+    valid = functions_with(degradations, 'rng', 'images') | of_sounds
+    return _function('config.corruption', config['corruption'], valid, 2)
 
 
 def baseline(config: Mapping[str, Any]) -> Callable | None:
-    """sources -> images: the classical answer that a translation is compared with, or None.
+    """sources -> examples: the classical answer that a translation is compared with, or None.
 
     Raises:
       UserError: if it is unknown.
     """
-    return _function('config.baseline', config['baseline'], baselines, ('sources',))
+    valid = functions_with(baselines, 'sources') | functions_with(sounds, 'sources')
+    return _function('config.baseline', config['baseline'], valid, 1)
 
 
-def _function(what: str, value: Any, module: Any, given: tuple[str, ...]) -> Callable | None:
+def _function(what: str, value: Any, valid: Mapping[str, Callable], given: int) -> Callable | None:
+    """A function by its name, with options; so many of its first arguments are no options."""
     if not value:
         return None
-    function, options = named(what, value, functions_with(module, *given))
-    check_arguments(what, function, options, given)
+    function, options = named(what, value, valid)
+    check_arguments(what, function, options, tuple(inspect.signature(function).parameters)[:given])
     check_options(what, function, options)
     return functools.partial(function, **options)
 

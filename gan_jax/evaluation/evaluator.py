@@ -20,14 +20,15 @@ from gan_jax.evaluation import (
     labels,
     membership,
     paths,
+    sounds,
     statistics,
     tables,
 )
 from gan_jax.game import Game
 from gan_jax.modalities import Modality
 from gan_jax.networks.features import FeatureNetwork
-from gan_jax.runtime import metric_writer, parallel, processes, progress
 from gan_jax.runtime import names as names_lib
+from gan_jax.runtime import parallel, processes, progress
 from gan_jax.sampling import sampler, translation
 
 OF_STYLES = {'style_path_examples', 'style_path_features'}  # what goes from style to style
@@ -38,7 +39,7 @@ TRUE_PAIRS = 'aligned_pairs'  # what figures name that compare a translation wit
 
 def available() -> dict[str, Any]:
     """The metrics that a config may name."""
-    kinds = (figures, labels, judges, tables, membership)
+    kinds = (figures, labels, judges, tables, membership, sounds)
     every = {name: x for kind in kinds for name, x in vars(kind).items()}
     return {name: x for name, x in every.items() if hasattr(x, 'figures')}
 
@@ -51,17 +52,6 @@ def gives(names: Iterable[str]) -> list[str]:
 def better(figure: str) -> str:
     """Whether 'less' or 'more' of a figure, by its plain name, is better."""
     return {k: v for x in available().values() for k, v in x.figures.items()}[figure]
-
-
-def to_lessen(best: str, found: Mapping[str, float]) -> float:
-    """The figure that is called best, negative if more of it is better.
-
-    Args:
-      best: its plain name.
-      found: {'eval/name': value}, with or without the network's name.
-    """
-    value = next(x for name, x in found.items() if names_lib.parse(name).figure == best)
-    return -value if better(best) == figures.MORE else value
 
 
 def needed(names: Iterable[str]) -> set[str]:
@@ -189,30 +179,6 @@ def compute(
     return found
 
 
-def best_and_last(file: pathlib.Path, best: str) -> dict[str, Any] | None:
-    """What a run's own evaluations found, at their best and at last.
-
-    Args:
-      file: its metrics.jsonl.
-      best: the plain name of the figure by which the best checkpoint is kept.
-
-    Returns:
-      {'figure', 'best': {'step', 'value'}, 'last': {...}}; None if it was never evaluated.
-    """
-    points = []
-    for values in metric_writer.read_metrics(file)[0]:
-        for text, value in values.items():
-            name = names_lib.parse(text)
-            if name == name.main and (name.turn, name.figure) == (names_lib.EVALUATION, best):
-                figure = str(name._replace(turn=''))
-                points.append((to_lessen(best, {text: value}), values['step'], value, figure))
-    if not points:
-        return None
-    least, last = min(points), points[-1]
-    ends = {'best': least, 'last': last}
-    return {'figure': last[3]} | {key: {'step': x[1], 'value': x[2]} for key, x in ends.items()}
-
-
 class Evaluation:
     """What is compared, with what, in which features.
 
@@ -242,6 +208,7 @@ class Evaluation:
         self.network, self.references, self.modality = network, references, modality
         self.given: dict[str, Any] = {'seed': seed, 'encode': modality.encode}
         self.given |= {'repeats': repeats, 'sequences': modality.sequences}
+        self.given['settings'] = modality.settings
         self.given |= {'mixture': mixture} if mixture else {}
         told = modality.settings
         self.given |= {x: told[x] for x in OF_TABLES if told.get(x)}

@@ -54,6 +54,7 @@ from gan_jax.metrics.similarity import (
     ssim,
 )
 from gan_jax.metrics.sliced_wasserstein import sliced_wasserstein
+from gan_jax.metrics.spectral import mel_cepstral_distortion, stft_distance
 from gan_jax.metrics.tables import (
     closest_records,
     closest_share,
@@ -88,6 +89,7 @@ __all__ = [
     'ks_complement',
     'label_accuracy',
     'matched_accuracy',
+    'mel_cepstral_distortion',
     'memorised_share',
     'mmd_error',
     'mode_histogram',
@@ -111,6 +113,7 @@ __all__ = [
     'sign_rate',
     'sliced_wasserstein',
     'ssim',
+    'stft_distance',
     'trimmed_mean',
     'tv_complement',
     'within_classes',

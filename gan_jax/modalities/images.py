@@ -42,6 +42,7 @@ def make(settings: Mapping[str, Any]) -> Modality:
         fields={x: settings.get(x) for x in ('classes', 'class_shares')},
         thumbnails=_themselves,
         augment=augment.compose,
+        sources=as_images,
     )
 
 
@@ -92,6 +93,19 @@ def _headings(texts: Sequence[str], shape: tuple[int, ...], width: int, gap: int
         left = gap + i * (width + gap)
         band[:, left : left + width] = np.asarray(column)[..., None]
     return band
+
+
+def as_images(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Sources or images, floats, as uint8 images of a shape: enlarged, grey repeated.
+
+    Of a source with a mask the missing pixels are as they were filled.
+    """
+    height, width, channels = shape
+    x = x[..., :channels] if x.shape[-1] > channels else x
+    x = np.broadcast_to(x, (*x.shape[:3], max(channels, x.shape[-1])))
+    images = data.denormalize(x)
+    factors = height // images.shape[1], width // images.shape[2]
+    return images.repeat(factors[0], axis=1).repeat(factors[1], axis=2)
 
 
 def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:

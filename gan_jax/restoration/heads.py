@@ -12,8 +12,12 @@ import jax.numpy as jnp
 from gan_jax.arrays import floats
 
 
-def _pair(made: chex.Array, source: chex.Array) -> tuple[jax.Array, jax.Array]:
+def _images(made: chex.Array, source: chex.Array) -> tuple[jax.Array, jax.Array]:
     chex.assert_rank([made, source], 4)
+    return _pair(made, source)
+
+
+def _pair(made: chex.Array, source: chex.Array) -> tuple[jax.Array, jax.Array]:
     chex.assert_type([made, source], float)
     chex.assert_equal_shape_prefix([made, source], 1)
     made = floats(made)
@@ -27,14 +31,14 @@ def plain(made: chex.Array, source: chex.Array) -> chex.Array:
     section 3.2.
 
     Args:
-      made: [n, h, w, c].
-      source: [n, h', w', c'], not used.
+      made: [n, ...], images or what else.
+      source: [n, ...], not used.
 
     Returns:
-      Images [n, h, w, c], float32.
+      [n, ...] as `made`, float32.
 
     Raises:
-      AssertionError: if a rank, a type or the number of examples differs.
+      AssertionError: if a type or the number of examples differs.
     """
     return _pair(made, source)[0]
 
@@ -60,7 +64,7 @@ def residual(made: chex.Array, source: chex.Array) -> chex.Array:
       AssertionError: if a rank, a type or the number of examples differs.
       ValueError: if the source is larger or has other channels.
     """
-    made, source = _pair(made, source)
+    made, source = _images(made, source)
     num, height, width, channels = made.shape
     if source.shape[-1] not in (1, channels):
         raise ValueError(
@@ -95,7 +99,7 @@ def composite(made: chex.Array, source: chex.Array) -> chex.Array:
       AssertionError: if a rank, a type or the number of examples differs.
       ValueError: if the source is of another size or has not c + 1 channels.
     """
-    made, source = _pair(made, source)
+    made, source = _images(made, source)
     if source.shape != (*made.shape[:3], made.shape[3] + 1):
         raise ValueError(
             f'a composite of {made.shape[1:]} needs a source of its size with a channel more, '

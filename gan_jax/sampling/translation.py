@@ -116,19 +116,6 @@ def make_journey(
     return apply
 
 
-def as_images(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Sources or images, floats, as uint8 images of a shape: enlarged, grey repeated.
-
-    Of a source with a mask the missing pixels are as they were filled.
-    """
-    height, width, channels = shape
-    x = x[..., :channels] if x.shape[-1] > channels else x
-    x = np.broadcast_to(x, (*x.shape[:3], max(channels, x.shape[-1])))
-    images = data.denormalize(x)
-    factors = height // images.shape[1], width // images.shape[2]
-    return images.repeat(factors[0], axis=1).repeat(factors[1], axis=2)
-
-
 def make_picture(
     game: Game, modality: Modality, sources: Sources
 ) -> Callable[[Any, Any], np.ndarray]:
@@ -152,13 +139,14 @@ def make_picture(
     def draw(params: Any, aux: Any) -> np.ndarray:
         columns = []
         for start, journey in zip(beginnings, journeys, strict=True):
-            stages = [start, *journey((params, aux), start)]
-            columns += [as_images(x, modality.shape) for x in stages]
+            if modality.sources:
+                columns.append(modality.sources(start, modality.shape))
+            columns += [modality.decode(x) for x in journey((params, aux), start)]
         if not both:
             columns.append(images)
         rows = np.stack(columns, axis=1).reshape(-1, *modality.shape)
         across = len(columns) * max(1, ACROSS // len(columns))
-        headings = BOTH_WAYS if both else ONE_WAY
+        headings = BOTH_WAYS if both else ONE_WAY[-len(columns) :]
         return modality.picture(rows, columns=across, headings=headings)
 
     return draw

@@ -8,6 +8,7 @@ import pytest
 from gan_jax import data, modalities
 from gan_jax import game as game_lib
 from gan_jax.config import inputs
+from gan_jax.modalities import images
 from gan_jax.sampling import sampler as sampling
 from gan_jax.sampling import translation
 
@@ -215,13 +216,13 @@ def test_sources_are_shown_as_images_whatever_they_are(corruption, a_to_b, want)
 def test_a_smaller_source_is_enlarged_pixel_by_pixel():
     source = np.array([[-1.0, 1.0], [0.2, -0.2]], np.float32)[None, :, :, None]
     want = np.array([[0, 255], [153, 102]], np.uint8).repeat(2, 0).repeat(3, 1)
-    shown = translation.as_images(source, (4, 6, 3))
+    shown = images.as_images(source, (4, 6, 3))
     np.testing.assert_array_equal(shown, np.broadcast_to(want[None, :, :, None], (1, 4, 6, 3)))
 
 
 def test_of_a_grey_source_the_mask_is_left_out_and_values_beyond_the_range_are_cut():
     source = np.array([[1.5, 1.0], [-3.0, 0.0]], np.float32).reshape(1, 1, 2, 2)
-    np.testing.assert_array_equal(translation.as_images(source, (1, 2, 1)).ravel(), [255, 0])
+    np.testing.assert_array_equal(images.as_images(source, (1, 2, 1)).ravel(), [255, 0])
 
 
 # ---- Evidence --------------------------------------------------------------------------------

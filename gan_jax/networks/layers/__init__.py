@@ -28,6 +28,7 @@ from gan_jax.networks.layers.normalization import (
 )
 from gan_jax.networks.layers.padding import reflect
 from gan_jax.networks.layers.resizing import downsample_mean, upsample_nearest
+from gan_jax.networks.layers.sequence import TimeConv, TimeUpsample, in_rows
 from gan_jax.networks.layers.spectral import SpectralConv, SpectralDense
 from gan_jax.networks.layers.upfirdn import setup_filter, upfirdn2d
 from gan_jax.networks.layers.weight_norm import WeightNormDense
@@ -50,12 +51,15 @@ __all__ = [
     'SelfAttention',
     'SpectralConv',
     'SpectralDense',
+    'TimeConv',
+    'TimeUpsample',
     'WeightNormDense',
     'append_minibatch',
     'batch_norm',
     'downsample_mean',
     'dropout',
     'embedded',
+    'in_rows',
     'minibatch_stddev',
     'modulated_conv2d',
     'needs_bias',

@@ -11,6 +11,7 @@ import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax.linen.dtypes import promote_dtype
 from flax.linen.initializers import Initializer
 
@@ -38,7 +39,8 @@ class ConvTranspose(nn.Module):
       features: the number of output channels.
       kernel_size: height and width of the kernel, [height, width, in, out].
       strides: the factors of upsampling.
-      padding: how many pixels the forward convolution would pad on each side, or (before, after).
+      padding: how many pixels the forward convolution would pad on each side, or (before, after),
+        or that of each axis.
       use_bias: whether to add a bias [out].
       kernel_init: the kernel's initializer.
       dtype: what is computed in; None is the type of the inputs and the parameters.
@@ -47,7 +49,7 @@ class ConvTranspose(nn.Module):
     features: int
     kernel_size: Sequence[int]
     strides: Sequence[int]
-    padding: int | tuple[int, int]
+    padding: int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
     use_bias: bool = True
     kernel_init: Initializer = nn.initializers.lecun_normal()
     dtype: Any = None
@@ -58,12 +60,15 @@ class ConvTranspose(nn.Module):
         shape = (*self.kernel_size, x.shape[-1], self.features)
         kernel = self.param('kernel', self.kernel_init, shape)
         x, kernel = promote_dtype(x, kernel, dtype=self.dtype)
-        before, after = (self.padding,) * 2 if isinstance(self.padding, int) else self.padding
+        pads = np.broadcast_to(self.padding, (2, 2)).tolist()
         y = convolve(
             x,
             kernel,
             window_strides=(1, 1),
-            padding=[(size - 1 - before, size - 1 - after) for size in self.kernel_size],
+            padding=[
+                (size - 1 - before, size - 1 - after)
+                for size, (before, after) in zip(self.kernel_size, pads, strict=True)
+            ],
             lhs_dilation=tuple(self.strides),
             dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
         )
