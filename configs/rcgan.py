@@ -4,6 +4,17 @@ Paper: Real-valued (Medical) Time Series Generation with Recurrent Conditional G
 2017), section 3, without a condition: what they call RGAN.
 
     python launch.py --config=configs/rcgan.py
+    python launch.py --workdir=runs/rcgan --mode=evaluate --num=10000
+    python launch.py --workdir=runs/rcgan --mode=sample --num=100
+
+Data: `sines`, drawn by the program; CSV files by --config.dataset=series:PATH, see
+docs/modalities.md. The generator is given noise at each step, the latent's size is that of all
+steps together; the logits of the discriminator, one a step, count alike.
+
+RESULT
+
+Deviations: 64 units on either side, the dense layer's sigmoid since series are between 0 and 1
+here, a running average of the generator, no differential privacy.
 """
 
 import ml_collections
@@ -18,7 +29,7 @@ def get_config() -> ml_collections.ConfigDict:
     config = config_lib.default()
     config.dataset = 'sines'
     config.batch_size = 128
-    config.steps = 6000
+    config.steps = 3000
     config.steps_per_dispatch = 10
     config.generator = ml_collections.ConfigDict(
         {'name': 'recurrent.Generator', 'width': 64, 'layers': 1, 'cell': 'lstm'}
@@ -29,8 +40,9 @@ def get_config() -> ml_collections.ConfigDict:
     config.latent = ml_collections.ConfigDict({'name': 'normal', 'size': LENGTH * NOISE})
     config.generator_every = 1
     for player in ('generator', 'discriminator'):
-        config.optimizers[player] = config_lib.optimizer('adam', learning_rate=1e-3, b1=0.5)
-    config.ema.generator = ml_collections.ConfigDict({'half_life': 50_000, 'ramp_up': 0.05})
+        rate = {'name': 'linear_schedule', 'init_value': 1e-3, 'end_value': 0.0, 'of_steps': True}
+        rate |= {'transition_begin': 0.33, 'transition_steps': 0.67}
+        config.optimizers[player] = config_lib.optimizer('adam', learning_rate=rate, b1=0.5)
     config.eval_samples = 10_000
     config.log_every = 100
     config.sample_every = 1000

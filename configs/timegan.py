@@ -1,8 +1,24 @@
-"""TimeGAN on sines: a GAN in the space of an autoencoder's states.
+"""TimeGAN on sines: a GAN in the space of an autoencoder's states, in three phases.
 
 Paper: Time-series Generative Adversarial Networks (Yoon et al., 2019), and its authors' code.
 
     python launch.py --config=configs/timegan.py
+    python launch.py --workdir=runs/timegan --mode=evaluate --num=10000
+    python launch.py --workdir=runs/timegan --mode=sample --num=100
+
+    python -m benchmarks.stocks --output data/sp500.csv
+    python launch.py --config=configs/timegan.py --config.dataset=series:data/sp500.csv \\
+        --config.latent.size=144 --config.data.split=all --config.evaluation.split=all
+
+Data: `sines`, drawn by the program, or CSV files, see docs/modalities.md.
+
+RESULT
+
+Deviations: a few thousand steps a phase in place of 50,000 (as there with embedding_steps and
+supervised_steps of 50,000 and 200,000 steps in all: two of the third phase are one of the code's);
+noise uniform on [-1, 1], not [0, 1]; flax's GRU; one Adam for each player, not for
+each loss; the discriminator sees the batch that the others have just seen, and where it rests
+Adam's momentum still moves it a little; sines are not scaled to their extent again.
 """
 
 import ml_collections
@@ -18,9 +34,9 @@ def get_config() -> ml_collections.ConfigDict:
     config.game = 'timegan'
     config.dataset = 'sines'
     config.batch_size = 128
-    config.embedding_steps = 1000
+    config.embedding_steps = 2000
     config.supervised_steps = 1000
-    config.steps = 6000
+    config.steps = 7000
     config.steps_per_dispatch = 10
     states = {'name': 'recurrent.States', 'width': 24, 'cell': 'gru'}
     for player, layers in (('encoder', 3), ('generator', 3), ('supervisor', 2)):
