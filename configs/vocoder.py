@@ -17,8 +17,8 @@ Not trained to its end yet.
 
 Deviations: a quarter of the paper's width and half its blocks; no discriminators of spectra
 (--config.discriminator.name=hifigan.Discriminator has them, and is many times slower on a CPU);
-sounds are cut once and not at random; the mean over judges where the papers have the sum: hence 9, a
-fifth of 45, is the weight of the distance of mels.
+sounds are cut once and not at random; the mean over judges where the papers have the sum, so that
+the distance of mels weighs 9, a fifth of 45.
 """
 
 import ml_collections
