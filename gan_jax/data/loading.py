@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def load(
         'unpaired:PATH' or 'unpaired:NAME,NAME' for images of two domains (pairs.open_domains); or
         the name of a mixture of points (synthetic.MIXTURES); 'vectors:PATH' (vectors.vectors);
         'sines', 'sines_paper' or 'series:PATH' (series.load); 'table:PATH' (tables.table); or
-        'folder:PATH' of sounds without pictures (sounds.sounds).
+        'folder:PATH' without pictures (sounds.sounds).
       image_size: the side of the square images; None is the set's own if its images are all
         squares of one size, else 64. None for points.
       split: which part of it.
@@ -62,9 +63,7 @@ def load(
     if kind is not None and isinstance(dataset, str):
         _refuse_image_options(dataset, image_size, channels)
         read = functools.partial(kind.read, dataset, split, max_bad, memory_gb, **told)
-        rows = share.agreed(read)
-        _check_alike(rows, share)
-        return rows
+        return _agreed(read, share)
     if isinstance(dataset, str) and dataset.startswith(sources.STACKED):
         base = _base_of_stacks(dataset, channels)
         try:
@@ -89,16 +88,27 @@ def load(
         parts = [len(x) for x in both]
         loaded = decoded(domains.joined(), shape, limits, memory_gb, share, parts)
         return domains.dataset(loaded, max_bad)
-    if isinstance(dataset, str):
-        name = dataset
-        source = share.agreed(lambda: sources.open_source(name, split=split, data_dir=data_dir))
-    else:
-        source = dataset
+    source = _opened(dataset, split, data_dir, share)
     _check_alike(source, share)
     shape = _native(source, image_size, channels, *limits, share)
     loaded = decoded(source, shape, limits, memory_gb, share)
     cleaning.report(source.name, loaded.bad, len(source), max_bad)
     return loaded
+
+
+def _opened(
+    dataset: str | sources.Source, split: str, data_dir: str | None, share: Share
+) -> sources.Source:
+    if not isinstance(dataset, str):
+        return dataset
+    return share.agreed(lambda: sources.open_source(dataset, split=split, data_dir=data_dir))
+
+
+def _agreed(read: Callable[[], Dataset], share: Share) -> Dataset:
+    """What each process holds all of."""
+    rows = share.agreed(read)
+    _check_alike(rows, share)
+    return rows
 
 
 def _check_alike(read: sources.Source | Dataset, share: Share) -> None:

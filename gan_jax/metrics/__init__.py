@@ -33,7 +33,6 @@ from gan_jax.metrics.manifold import (
 )
 from gan_jax.metrics.membership import (
     balanced_accuracy,
-    nearness,
     private_auroc,
     private_balanced_accuracy,
 )
@@ -99,7 +98,6 @@ __all__ = [
     'ms_ssim',
     'nearest_mode',
     'nearest_neighbors',
-    'nearness',
     'overfitting',
     'pair_similarity',
     'pairwise_distance',

@@ -8,12 +8,6 @@ import pytest
 from gan_jax import metrics
 
 
-def test_nearness_is_the_least_distance_negated():
-    samples = np.array([[0.0, 0.0], [3.0, 4.0]])
-    queries = np.array([[0.0, 1.0], [3.0, 4.0], [6.0, 8.0]])
-    np.testing.assert_allclose(metrics.nearness(queries, samples), [-1, 0, -5])
-
-
 @pytest.mark.parametrize(
     ('scores', 'best'),
     [
