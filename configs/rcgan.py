@@ -11,10 +11,14 @@ Data: `sines`, drawn by the program; CSV files by --config.dataset=series:PATH, 
 docs/modalities.md. The generator is given noise at each step, the latent's size is that of all
 steps together; the logits of the discriminator, one a step, count alike.
 
-RESULT
+Hardware and time: two CPU cores that much other work shared, 10 minutes.
+Score (the commands above, seed 0, one run): discriminative .062 +- .011, where the paper of TimeGAN
+has .022 for RCGAN; predictive .0968 +- .0007, there .097; real series .006 and .0947. A judge of
+random kernels tells all samples (.500): they are rougher than sines. With a constant rate and a
+running average, 8,000 steps, the scores were .153 and .0983.
 
 Deviations: 64 units on either side, the dense layer's sigmoid since series are between 0 and 1
-here, a running average of the generator, no differential privacy.
+here, rates that fall to 0 over the last two thirds, no differential privacy.
 """
 
 import ml_collections

@@ -12,7 +12,10 @@ Paper: Time-series Generative Adversarial Networks (Yoon et al., 2019), and its 
 
 Data: `sines`, drawn by the program, or CSV files, see docs/modalities.md.
 
-RESULT
+Hardware and time: two CPU cores that much other work shared, 47 minutes.
+Score (the commands above, seed 0, one run, after 7,020 steps): discriminative .237 +- .034,
+published .011; predictive .1306 +- .0021, published .093, real series .0947. It is trained for a
+twenty-fifth of the published steps and has not learned the sines yet.
 
 Deviations: a few thousand steps a phase in place of 50,000 (as there with embedding_steps and
 supervised_steps of 50,000 and 200,000 steps in all: two of the third phase are one of the code's);
