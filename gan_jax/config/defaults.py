@@ -78,7 +78,6 @@ def default() -> ml_collections.ConfigDict:
     config.objective = 'non_saturating'
     config.generator = ml_collections.ConfigDict({'name': 'dcgan.Generator'})
     config.discriminator = ml_collections.ConfigDict({'name': 'dcgan.Discriminator'})
-    config.penalties = ml_collections.ConfigDict()
     config.cures = ml_collections.ConfigDict(
         {
             'packing': 1,  # examples that the discriminator judges as one
@@ -94,8 +93,8 @@ def default() -> ml_collections.ConfigDict:
             'augmentation': {},  # of all that the discriminator is shown: games.augmentations
         }
     )
-    config.optimizers = ml_collections.ConfigDict()
-    config.ema = ml_collections.ConfigDict()
+    for named in ('penalties', 'optimizers', 'ema'):
+        config[named] = ml_collections.ConfigDict()
     config.log_every = 100
     config.sample_every = 1000  # 0: never
     config.checkpoint_every = 1000  # 0: only at the end
