@@ -1,6 +1,22 @@
 """CTGAN on the census: rows of 42 columns, most of them of categories.
 
-WRITE
+Paper: Modeling Tabular Data using Conditional GAN (Xu et al., 2019), section 4.
+
+    python -m benchmarks.prepare_census unpacked data --rows 10000
+    python launch.py --config=configs/ctgan_census.py
+    python launch.py --workdir=runs/ctgan_census --mode=sample --num=10000
+    python launch.py --workdir=runs/ctgan_census --mode=evaluate --num=10000
+
+Of another table, --config.dataset=table:PATH.csv with --config.data.categorical='()' and
+--config.data.target=COLUMN: docs/tables.md says what is read, and what becomes of each column.
+
+Hardware, time and score: two CPU cores that did other work, too, 50 minutes. Column shapes .958,
+pair trends .915 (real training rows: .990, .976). Classifiers trained on samples have an F1 of .140
+on real rows, trained on real rows .490; SDGym's table has .391 and .494, of all 199,523 rows and
+300 epochs.
+
+Deviations: 10,000 rows, 200 epochs of them; the likeliest mode of a number, not a drawn one; a
+number that a fifth of the rows have is a mode of its own; AdamW's weight decay; running averages.
 """
 
 import ml_collections
@@ -17,7 +33,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.categorical = ('industry_code', 'occupation_code')
     config.data.by_condition = True
     config.batch_size = 500
-    config.steps = 6000
+    config.steps = 4000
     config.steps_per_dispatch = 20
     config.objective = 'wasserstein'
     config.penalties.gradient_penalty = ml_collections.ConfigDict({'weight': 10.0})

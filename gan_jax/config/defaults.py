@@ -83,7 +83,6 @@ def default() -> ml_collections.ConfigDict:
     config.objective = 'non_saturating'
     config.generator = ml_collections.ConfigDict({'name': 'dcgan.Generator'})
     config.discriminator = ml_collections.ConfigDict({'name': 'dcgan.Discriminator'})
-    config.penalties = ml_collections.ConfigDict()
     config.cures = ml_collections.ConfigDict(
         {
             'packing': 1,  # examples that the discriminator judges as one

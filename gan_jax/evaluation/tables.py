@@ -128,11 +128,12 @@ def closest_record(
 ) -> dict[str, float]:
     """`metrics.closest_share`, and the median of `metrics.closest_records` among training rows.
 
-    Of rows as networks see them, the first 2,000 samples. The share is 1/2 where samples are no
-    nearer to what was trained on than to other rows; the distance says little by itself: compare it
-    with that of held-out rows.
+    Of examples of any kind as networks see them, the first 2,000 samples. The share is 1/2 where
+    samples are no nearer to what was trained on than to other rows; the distance says little by
+    itself: compare it with that of held-out rows.
     """
-    train, real, fake = (np.asarray(encode(x)) for x in (train_every, real_every, fake_every))
+    sides = train_every, real_every, fake_every
+    train, real, fake = (np.asarray(encode(x)).reshape(len(x), -1) for x in sides)
     share = metrics.closest_share(fake[:COMPARED], train, real)
     distance = np.median(metrics.closest_records(fake[:COMPARED], train))
     return {'closest_train_share': share, 'closest_distance': float(distance)}

@@ -27,7 +27,9 @@ OF_LABELS = {'classification_accuracy', *labels_lib.USUAL}
 TRAINED = {'classification_accuracy_score', 'classification_error', 'code_accuracy'}
 OF_PAIRS = {'psnr', 'ssim', 'l1', 'perceptual_distance'}
 OF_PATHS = {f'{x}path_length{y}' for x in ('', 'perceptual_') for y in ('', '_w')}
+OF_TABLES = {'column_shapes', 'pair_trends', 'adherence', 'prediction'}
 ELSEWHERE = {'modes', 'pair_similarity', 'cycle_error'} | OF_LABELS | TRAINED | OF_PAIRS | OF_PATHS
+ELSEWHERE |= OF_TABLES
 ALL = evaluation.available().keys() - ELSEWHERE
 
 
