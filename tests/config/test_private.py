@@ -138,7 +138,7 @@ class TestBudget:
         config = private_config(steps=100)
         config['privacy'] |= OPEN
         begun = private.as_begun(config['privacy'], settled(config))
-        line = r'config\.steps=200 costs epsilon 1\d.* epsilon=10 pays for 100 turns'
+        line = r'config\.steps=200 costs epsilon 1\d.*epsilon=10 pays for 100 turns'
         with pytest.raises(UserError, match=line):
             settled(config | {'steps': 200, 'privacy': begun})
 
