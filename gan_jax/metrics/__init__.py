@@ -29,11 +29,11 @@ from gan_jax.metrics.manifold import (
     density_coverage,
     memorised_share,
     nearest_neighbors,
+    nearness,
     precision_recall,
 )
 from gan_jax.metrics.membership import (
     balanced_accuracy,
-    nearness,
     private_auroc,
     private_balanced_accuracy,
 )

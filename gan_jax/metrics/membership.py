@@ -5,29 +5,6 @@ import math
 import chex
 import numpy as np
 
-from gan_jax.metrics.manifold import nearest_neighbors
-
-
-def nearness(queries: chex.Array, samples: chex.Array) -> np.ndarray:
-    """-min_k |x - G(z_k)|: the nearer a generator comes to an example, the likelier it has seen it.
-
-    Source: GAN-Leaks: A Taxonomy of Membership Inference Attacks against Generative Models (Chen et
-    al., 2020), section 4.2, where the generator is known by its samples alone; the distance there
-    is of images, features and labels together, here it is Euclidean of what is given.
-
-    Args:
-      queries: examples, [n, d].
-      samples: of the generator, [k, d].
-
-    Returns:
-      Scores <= 0, [n].
-
-    Raises:
-      AssertionError: if either is not of rank 2 or they differ in d.
-      ValueError: if a side is empty or has values that are not finite.
-    """
-    return -nearest_neighbors(queries, samples)[1][:, 0]
-
 
 def balanced_accuracy(scores: chex.Array, positive: chex.Array) -> float:
     """The best of (true positive rate + true negative rate) / 2 over all thresholds.
