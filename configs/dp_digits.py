@@ -2,7 +2,21 @@
 
 Paper: Private GANs, Revisited (Bie et al., 2023).
 
+    pip install -e '.[privacy,tfds]'
     python launch.py --config=configs/dp_digits.py
+
+It trains on MNIST's 60,000 digits at 16 pixels, epsilon 10 at delta 1e-5; docs/privacy.md says what
+is private.
+
+Hardware and time: two CPU cores that a dozen other processes shared, 24 minutes.
+Score, one seed: of real test digits a classifier trained on 2,500 samples alone names 88.7%
+(--mode=evaluate --num=5000 --metrics=classification_accuracy_score), trained on as many real ones
+97.3%. Epsilon spent: 10.0 (Renyi), 8.5 by privacy loss distributions.
+
+Deviations: the paper has 28 pixels, a conditional DCGAN whose discriminator has 1,724,289
+parameters, and 50 of its steps for each of the generator's. Here it has 42,043, with a class head
+that real examples alone teach, and 3,000 steps, one for each of the generator's, which was better
+than three (docs/privacy.md); each real example's gradient is clipped together with its sample's.
 """
 
 import ml_collections
@@ -28,7 +42,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.optimizers.generator = config_lib.optimizer('adam', learning_rate=1e-3, b1=0.5)
     config.optimizers.discriminator = config_lib.optimizer('adam', learning_rate=5e-4, b1=0.5)
     config.privacy = ml_collections.ConfigDict({'epsilon': 10.0, 'delta': 1e-5, 'clip': 1.0})
-    config.generator_every = 3
+    config.generator_every = 1
     config.ema.generator = ml_collections.ConfigDict({'half_life': 50_000, 'ramp_up': 0.05})
     config.sample_every = 500
     config.checkpoint_every = 500

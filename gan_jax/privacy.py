@@ -124,12 +124,8 @@ def noisy(key: chex.PRNGKey, means: Any, stddev: float) -> Any:
       means: a tree of arrays, divided by the expected number of examples B.
       stddev: sigma C / B.
     """
-    leaves, structure = jax.tree.flatten(means)
-    drawn = jax.random.split(key, len(leaves))
-    noise = [
-        stddev * jax.random.normal(k, x.shape, x.dtype) for k, x in zip(drawn, leaves, strict=True)
-    ]
-    return jax.tree.unflatten(structure, [x + y for x, y in zip(leaves, noise, strict=True)])
+    drawn = optax.tree.random_like(key, means, jax.random.normal)
+    return optax.tree.add_scale(means, stddev, drawn)
 
 
 def _library(name: str) -> ModuleType:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gan_jax import metrics, train
-from gan_jax.commands import evaluate, report
+from gan_jax.commands import evaluate, export, report
 from gan_jax.config import experiment
 from gan_jax.errors import UserError
 
@@ -128,3 +128,11 @@ def test_an_overfitted_discriminator_is_caught_and_a_private_one_is_not(pictures
         caught[name] = found['figures']['discriminator_membership_auroc']['raw']
     assert caught['plain'] > 0.9
     assert caught['private'] < metrics.private_auroc(1.0, 1e-5)
+
+
+def test_an_export_leaves_out_the_seed_that_the_noise_is_drawn_from(pictures, tmp_path):
+    pytest.importorskip('safetensors', reason='the extra named weights is not here')
+    train.train(small(pictures, seed=7), tmp_path)
+    export.export(tmp_path)
+    kept = [json.loads((tmp_path / x / 'config.json').read_text())['seed'] for x in ('.', 'export')]
+    assert kept == [7, 0]

@@ -98,7 +98,8 @@ def default() -> ml_collections.ConfigDict:
             'augmentation': {},  # of all that the discriminator is shown: games.augmentations
         }
     )
-    config.optimizers, config.ema = ml_collections.ConfigDict(), ml_collections.ConfigDict()
+    for named in ('penalties', 'optimizers', 'ema'):
+        config[named] = ml_collections.ConfigDict()
     config.privacy = ml_collections.ConfigDict()  # epsilon, delta, clip: of what is trained on
     config.log_every = 100
     config.sample_every = 1000  # 0: never

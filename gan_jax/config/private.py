@@ -100,9 +100,10 @@ def _paid(
             f'{PLAYER}; give fewer steps'
         )
     logging.info(
-        'private: epsilon %.4g of %.4g at delta %g after %d steps (Renyi); a noise multiplier of '
-        '%.4g; %d of %d examples a batch on average, %d at most',
-        spent, epsilon, delta, played, noise, batch_size, num, rows,
+        'private: epsilon %.4g of %.4g at delta %g after %d steps (Renyi; %.4g by privacy loss '
+        'distributions); a noise multiplier of %.4g; %d of %d examples a batch on average, %d at '
+        'most', spent, epsilon, delta, played,
+        privacy.spent(rate, noise, played, own, privacy.PLD), noise, batch_size, num, rows,
     )  # fmt: skip
     logging.info(
         'private: the work directory is not, and who knows config.seed can take the noise away; '
@@ -152,7 +153,7 @@ def drawing(settings: Mapping[str, Any], batch_size: int) -> Callable[..., dict[
 
 
 def ledger(
-    settings: Mapping[str, Any], batch_size: int, game: Game, accountant: str = privacy.RDP
+    settings: Mapping[str, Any], batch_size: int, game: Game
 ) -> Callable[[int], dict[str, float]]:
     """step -> what a run has spent by then, for its log; {} where nothing is private."""
     if not settings:
@@ -161,7 +162,7 @@ def ledger(
 
     def spent(step: int) -> dict[str, float]:
         played = turns(game, step)
-        epsilon = privacy.spent(rate, settings['noise_multiplier'], played, own, accountant)
+        epsilon = privacy.spent(rate, settings['noise_multiplier'], played, own)
         return {'privacy/epsilon': epsilon, 'privacy/delta': settings['delta']}
 
     return spent

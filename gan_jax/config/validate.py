@@ -124,11 +124,7 @@ def check_private(config: Mapping[str, Any]) -> None:
         private.KEYS[key](f'{what}.{key}', value)
     for key, allowed, why in (
         ('num_replicas', 1, 'each seed would spend the budget on the same examples'),
-        (
-            'data.balanced',
-            False,
-            'an example that comes several times in an epoch is no single one',
-        ),
+        ('data.balanced', False, 'an example that comes several times is no single one'),
         ('data.labelled', 0, 'labelled examples are drawn apart, which is not accounted for'),
         ('sample_labels', 'balanced', "the classes' shares are counted in the data"),
         ('cures.packing', 1, 'a pack is several examples, and each is clipped by itself'),

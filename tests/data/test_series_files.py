@@ -162,7 +162,7 @@ def test_too_few_rows_and_unknown_splits_are_one_line(tmp_path):
 
 def test_a_length_is_of_series_only(tmp_path):
     for name in ('ring8', 'mnist_5k', 'vectors:none.npz'):
-        with pytest.raises(UserError, match=r'config\.data\.length=4: .* leave it None'):
+        with pytest.raises(UserError, match=r'config\.data\.length=4: .* leave it at None'):
             data.load(name, image_size=None, length=4)
     for options in ({'image_size': 8}, {'image_size': None, 'channels': 1}):
         with pytest.raises(UserError, match='has no images'):

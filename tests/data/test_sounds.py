@@ -105,7 +105,7 @@ def test_a_folder_is_heard_if_it_has_sounds_and_no_pictures(tmp_path):
 
 @pytest.mark.parametrize('option', [{'length': 64}, {'rate': 8000}, {'pieces': 'first'}])
 def test_what_is_said_of_sounds_is_refused_for_others(option):
-    with pytest.raises(UserError, match=f'config.data.{next(iter(option))}=.*has no sounds'):
+    with pytest.raises(UserError, match=f'config.data.{next(iter(option))}=.*has no use for it'):
         loading.load('ring8', image_size=None, **option)
 
 

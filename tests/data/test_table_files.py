@@ -170,7 +170,7 @@ def test_bad_rows_are_counted_and_borne_up_to_a_share(tmp_path):
 def test_what_is_of_tables_is_refused_elsewhere_and_images_keys_of_tables(tmp_path):
     with pytest.raises(UserError) as error:
         data.load('ring8', image_size=None, by_condition=True)
-    assert 'ring8 is no table; leave it at False' in one_line(error)
+    assert 'ring8 has no use for it; leave it at False' in one_line(error)
     with pytest.raises(UserError) as error:
         data.load(f'table:{stored(tmp_path, ROWS)}', image_size=8)
     assert 'has no images' in one_line(error)

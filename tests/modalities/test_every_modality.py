@@ -29,6 +29,14 @@ KINDS = {
         {key: x for key, x in methods.SERIES.items() if key != 'name'},
         RNG.uniform(-1, 2, (12, 4, 3)).astype(np.float32),
     ),
+    'tables': (
+        {key: x for key, x in methods.TABLE.items() if key != 'name'},
+        RNG.integers(0, [40, 3, 1, 2], (12, 4)).astype(np.float32),
+    ),
+    'waveforms': (
+        {'shape': [256, 1], 'rate': 8000},
+        RNG.integers(-(2**15), 2**15, (12, 256, 1), np.int16),
+    ),
 }
 
 

@@ -122,3 +122,21 @@ def test_an_unknown_norm_is_refused_with_the_valid_ones():
         dcgan.Discriminator((16, 16, 1), norm='group').init(
             KEY, jnp.zeros((2, 16, 16, 1)), train=True
         )
+
+
+def test_without_a_norm_a_generators_examples_do_not_meet_and_keep_their_scale():
+    network = dcgan.Generator((16, 16, 1), 16, hidden=8, norm='none')
+    latent = jax.random.normal(KEY, (64, 32))
+    variables = jax.jit(lambda x: network.init(KEY, x, train=True))(latent)
+    assert {*variables} == {'params'}
+    assert all('bias' in layer for layer in variables['params'].values())
+    made = jax.jit(lambda x: network.apply(variables, x, train=True))(latent)
+    np.testing.assert_allclose(
+        made[:1], network.apply(variables, latent[:1], train=True), 1e-4, 1e-6
+    )
+    assert 0.1 < float(made.std()) < 1  # with kernels of 0.02 it is below 0.001
+
+
+def test_a_generator_has_no_layer_norm():
+    with pytest.raises(ValueError, match="norm='layer' is neither 'batch' nor 'none'"):
+        dcgan.Generator((16, 16, 1), norm='layer').init(KEY, jnp.zeros((2, 8)), train=True)

@@ -285,3 +285,12 @@ def test_the_blind_test_needs_both_kinds():
 
 def test_files_are_short():
     assert all(len(file.read_text().splitlines()) <= 400 for file in FOLDER.glob('*.*'))
+
+
+def test_what_a_private_run_has_spent_is_a_card():
+    curves = {'privacy/epsilon': [(1, 2.0), (9, 4.25)], 'privacy/delta': [(1, 1e-5), (9, 1e-5)]}
+    page = report.render(content(curves=curves))
+    cards = re.search(r'<dl class="cards">(.*?)</dl>', page, re.DOTALL).group(1)
+    assert 'epsilon spent' in cards
+    assert '4.25' in cards
+    assert 'at delta 1e-05' in cards
