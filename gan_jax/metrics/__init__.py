@@ -29,7 +29,6 @@ from gan_jax.metrics.manifold import (
     density_coverage,
     memorised_share,
     nearest_neighbors,
-    nearness,
     precision_recall,
 )
 from gan_jax.metrics.membership import (

@@ -110,27 +110,6 @@ def nearest_neighbors(
     return _neighbors(queries, references, k, chunk, others=False)
 
 
-def nearness(queries: chex.Array, samples: chex.Array) -> np.ndarray:
-    """-min_k |x - G(z_k)|: the nearer a generator comes to an example, the likelier it has seen it.
-
-    Source: GAN-Leaks: A Taxonomy of Membership Inference Attacks against Generative Models (Chen et
-    al., 2020), section 4.2, where the generator is known by its samples alone; the distance there
-    is of images, features and labels together, here it is Euclidean of what is given.
-
-    Args:
-      queries: examples, [n, d].
-      samples: of the generator, [k, d].
-
-    Returns:
-      Scores <= 0, [n].
-
-    Raises:
-      AssertionError: if either is not of rank 2 or they differ in d.
-      ValueError: if a side is empty or has values that are not finite.
-    """
-    return -nearest_neighbors(queries, samples)[1][:, 0]
-
-
 def _radii(points: np.ndarray, k: int, chunk: int, name: str) -> np.ndarray:
     """Each point's distance from its k-th nearest other point."""
     _check_neighbors(k, len(points) - 1, f'{len(points)} {name} examples')

@@ -162,7 +162,12 @@ def folders(root):
     rows = np.random.default_rng(0).normal(size=(9, 3))
     rows[4, 1] = np.nan
     np.savez(root / 'rows.npz', train=rows)
+<<<<<<< HEAD
     np.savetxt(root / 'rows.csv', rows, delimiter=',', header='a,b,c', comments='')
+=======
+    lines = [f'{i * 7 % 50},{"abc"[i % 3]}\n' for i in range(40)]
+    (root / 'rows.csv').write_text('size,sort\n' + ''.join(lines))
+>>>>>>> tables
 
 
 KINDS = {
@@ -173,10 +178,15 @@ KINDS = {
     'records': {'image_size': None},
     'stacked:records': {'image_size': None},
     'vectors:{}/rows.npz': {'image_size': None},
+    'table:{}/rows.csv': {'image_size': None, 'by_condition': True},
     'ring8': {'image_size': None},
     'series:{}/rows.csv': {'image_size': None, 'length': 3},
 }
+<<<<<<< HEAD
 HELD_BY_ALL = ('vectors:{}/rows.npz', 'ring8', 'series:{}/rows.csv')
+=======
+HELD_BY_ALL = ('vectors:{}/rows.npz', 'table:{}/rows.csv', 'ring8')
+>>>>>>> tables
 
 
 @pytest.mark.parametrize(('count', 'memory_gb'), [(2, 4.0), (3, 0.0)])
@@ -205,7 +215,7 @@ def test_the_sum_over_processes_is_the_batch_of_one(tmp_path, monkeypatch, kind,
     ((one, every, expected),) = together(1, read)
     found = together(count, read)
     kept = [x.name for x in dataclasses.fields(data.Dataset)]
-    for name in {*kept} - {'fetch', 'source', 'own', 'labels', 'mixture'}:
+    for name in {*kept} - {'fetch', 'source', 'own', 'labels', 'mixture', 'conditioned'}:
         assert [getattr(dataset, name) for dataset, *_ in found] == [getattr(one, name)] * count
     assert one.own is None
     for dataset, its_every, _ in found:
