@@ -33,6 +33,7 @@ CONDITIONS = {
     'classified': 'a game that classifies, as semi_supervised',
     'columns': 'a table, as config.dataset=table:PATH.csv is',
     'target': 'a column to predict, which config.data.target names',
+    'rate': 'sounds, as a folder of .wav and .flac files is',
     'recognized': 'a game that reads codes off examples, as infogan',
     **dict.fromkeys(
         statistics.SCORES,
@@ -204,7 +205,7 @@ def check_evidence(names: Sequence[str], real: Dataset, game: Game, held_out: bo
     absent |= set() if real.mixture else {'mixture'}
     modality = modalities.make(modalities.settings_of(real))
     absent |= set() if modality.sequences else {'sequences'}
-    absent |= {x for x in evaluator.OF_TABLES if not real.fitted.get(x)}
+    absent |= {x for x in evaluator.TOLD if not real.fitted.get(x)}
     absent |= set() if len(real.class_names) > 1 else {'real_labels'}
     absent |= labels.OWN.keys() - labels.said_by(game).keys()
     unlabelled = sampler.draws_labels(game) and 'real_labels' in absent

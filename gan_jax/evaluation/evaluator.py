@@ -33,7 +33,7 @@ from gan_jax.sampling import sampler, translation
 
 OF_STYLES = {'style_path_examples', 'style_path_features'}  # what goes from style to style
 PATHS = {'path_examples', 'path_features', *OF_STYLES}  # what figures name that goes on ways
-OF_TABLES = ('columns', 'target')  # what figures name that settings say
+TOLD = ('columns', 'target', 'rate')  # what figures name that a modality's settings say
 TRUE_PAIRS = 'aligned_pairs'  # what figures name that compare a translation with its true image
 
 
@@ -208,10 +208,9 @@ class Evaluation:
         self.network, self.references, self.modality = network, references, modality
         self.given: dict[str, Any] = {'seed': seed, 'encode': modality.encode}
         self.given |= {'repeats': repeats, 'sequences': modality.sequences}
-        self.given['settings'] = modality.settings
         self.given |= {'mixture': mixture} if mixture else {}
         told = modality.settings
-        self.given |= {x: told[x] for x in OF_TABLES if told.get(x)}
+        self.given |= {x: told[x] for x in TOLD if told.get(x)}
         for prefix, reference in references.items():
             if len(reference.dataset.class_names) > 1:
                 self.given[f'{prefix}_labels'] = reference.labels()
@@ -276,7 +275,7 @@ def build(
     num: int,
     seed: int,
     cache: pathlib.Path | None,
-    repeats: int,
+    repeats: int = judges.REPEATS,
     generated: int | None = None,
 ) -> Evaluation:
     """Samples compared with held-out examples, or without any with what was trained on.

@@ -13,7 +13,6 @@ gathered. There may be, of the real images that are the reference and of the gen
                             them and in features: see paths.py
     style_path_examples, style_path_features    the same between styles
     seed                    of whatever is drawn at random
-    settings                of the modality
     mixture                 of points, what they were drawn from
     aligned_pairs           there only if each generated image is a translation whose true image is
                             the real one of the same place

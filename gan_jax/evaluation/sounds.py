@@ -1,6 +1,9 @@
-"""Figures of sounds that belong to true ones: how far a vocoder's are from them."""
+"""Figures of sounds that belong to true ones: how far a vocoder's are from them.
 
-from collections.abc import Callable, Iterator, Mapping
+They name `rate`, the samples a second, which only sounds have.
+"""
+
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -28,7 +31,7 @@ def mel_distances(
     real_examples: np.ndarray,
     fake_examples: np.ndarray,
     encode: Callable,
-    settings: Mapping[str, Any],
+    rate: int,
     aligned_pairs: bool,
 ) -> dict[str, float]:
     """Of `spectra.log_mel` with 80 bands of all frequencies, frames of 1,024 samples every 256:
@@ -36,7 +39,7 @@ def mel_distances(
     the mean absolute difference of natural logarithms, and `metrics.mel_cepstral_distortion` in dB.
     """
     values = [
-        [np.asarray(x) for x in _mel_distances(settings['rate'], *pair)]
+        [np.asarray(x) for x in _mel_distances(rate, *pair)]
         for pair in _pairs(real_examples, fake_examples, encode)
     ]
     names = ('mel_l1', 'mel_cepstral_distortion')
@@ -54,7 +57,11 @@ def _mel_distances(rate: int, real: jax.Array, fake: jax.Array) -> tuple[jax.Arr
 
 @gives(stft_distance=LESS)
 def stft_distance(
-    real_examples: np.ndarray, fake_examples: np.ndarray, encode: Callable, aligned_pairs: bool
+    real_examples: np.ndarray,
+    fake_examples: np.ndarray,
+    encode: Callable,
+    rate: int,
+    aligned_pairs: bool,
 ) -> dict[str, float]:
     """The mean over the sounds of `metrics.stft_distance`."""
     pairs = _pairs(real_examples, fake_examples, encode)

@@ -162,12 +162,9 @@ def folders(root):
     rows = np.random.default_rng(0).normal(size=(9, 3))
     rows[4, 1] = np.nan
     np.savez(root / 'rows.npz', train=rows)
-<<<<<<< HEAD
     np.savetxt(root / 'rows.csv', rows, delimiter=',', header='a,b,c', comments='')
-=======
     lines = [f'{i * 7 % 50},{"abc"[i % 3]}\n' for i in range(40)]
-    (root / 'rows.csv').write_text('size,sort\n' + ''.join(lines))
->>>>>>> tables
+    (root / 'table.csv').write_text('size,sort\n' + ''.join(lines))
 
 
 KINDS = {
@@ -178,15 +175,11 @@ KINDS = {
     'records': {'image_size': None},
     'stacked:records': {'image_size': None},
     'vectors:{}/rows.npz': {'image_size': None},
-    'table:{}/rows.csv': {'image_size': None, 'by_condition': True},
+    'table:{}/table.csv': {'image_size': None, 'by_condition': True},
     'ring8': {'image_size': None},
     'series:{}/rows.csv': {'image_size': None, 'length': 3},
 }
-<<<<<<< HEAD
-HELD_BY_ALL = ('vectors:{}/rows.npz', 'ring8', 'series:{}/rows.csv')
-=======
-HELD_BY_ALL = ('vectors:{}/rows.npz', 'table:{}/rows.csv', 'ring8')
->>>>>>> tables
+HELD_BY_ALL = ('vectors:{}/rows.npz', 'ring8', 'series:{}/rows.csv', 'table:{}/table.csv')
 
 
 @pytest.mark.parametrize(('count', 'memory_gb'), [(2, 4.0), (3, 0.0)])

@@ -29,7 +29,8 @@ OF_PAIRS = {'psnr', 'ssim', 'l1', 'perceptual_distance'}
 OF_PATHS = {f'{x}path_length{y}' for x in ('', 'perceptual_') for y in ('', '_w')}
 OF_TABLES = {'column_shapes', 'pair_trends', 'adherence', 'prediction'}
 ELSEWHERE = {'modes', 'pair_similarity', 'cycle_error'} | OF_LABELS | TRAINED | OF_PAIRS | OF_PATHS
-ELSEWHERE |= OF_TABLES
+OF_SOUNDS = {'mel_distances', 'stft_distance'}
+ELSEWHERE |= OF_TABLES | OF_SOUNDS
 ALL = evaluation.available().keys() - ELSEWHERE
 
 

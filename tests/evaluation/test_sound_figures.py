@@ -8,11 +8,11 @@ from gan_jax.modalities import waveforms
 
 RNG = np.random.default_rng(0)
 REAL, FAKE = (waveforms.decode(RNG.normal(0, 0.1, (20, 4096, 1))) for _ in range(2))
-SETTINGS = {'rate': 16_000}
+RATE = 16_000
 
 
 def test_distances_of_mels_are_means_over_all_sounds():
-    found = sounds.mel_distances(REAL, FAKE, waveforms.encode, SETTINGS, True)
+    found = sounds.mel_distances(REAL, FAKE, waveforms.encode, RATE, True)
     one, other = (spectra.log_mel(waveforms.encode(x)[..., 0], 16_000) for x in (REAL, FAKE))
     np.testing.assert_allclose(found['mel_l1'], np.abs(one - other).mean(), rtol=1e-5)
     each = metrics.mel_cepstral_distortion(one, other)
@@ -22,8 +22,8 @@ def test_distances_of_mels_are_means_over_all_sounds():
 
 
 def test_equal_sounds_are_at_distance_0():
-    found = sounds.mel_distances(REAL, REAL, waveforms.encode, SETTINGS, True)
-    found |= sounds.stft_distance(REAL, REAL, waveforms.encode, True)
+    found = sounds.mel_distances(REAL, REAL, waveforms.encode, RATE, True)
+    found |= sounds.stft_distance(REAL, REAL, waveforms.encode, RATE, True)
     assert {x: found[x] for x in ('mel_l1', 'mel_cepstral_distortion', 'stft_distance')} == {
         'mel_l1': 0,
         'mel_cepstral_distortion': 0,
@@ -32,7 +32,7 @@ def test_equal_sounds_are_at_distance_0():
 
 
 def test_the_distance_of_spectra_is_the_mean_over_all_sounds():
-    found = sounds.stft_distance(REAL, FAKE, waveforms.encode, True)
+    found = sounds.stft_distance(REAL, FAKE, waveforms.encode, RATE, True)
     one, other = (waveforms.encode(x)[..., 0] for x in (REAL, FAKE))
     np.testing.assert_allclose(
         found['stft_distance'], metrics.stft_distance(one, other).mean(), rtol=1e-5
