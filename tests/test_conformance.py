@@ -38,7 +38,7 @@ SLOW = (
     'sngan',
     'stylegan2',
 )
-DRAWLESS = ('f_anogan', 'ganomaly')  # their players make examples again, of no noise
+DRAWLESS = ('f_anogan', 'ganomaly', 'vocoder')  # their players make examples of no noise
 ROWS = [pytest.param(row, marks=pytest.mark.slow if row in SLOW else ()) for row in methods.METHODS]
 
 

@@ -207,7 +207,8 @@ class Evaluation:
             labels.check_classes(name, needed([name]), network.name if network else '')
         self.network, self.references, self.modality = network, references, modality
         self.given: dict[str, Any] = {'seed': seed, 'encode': modality.encode}
-        self.given |= {'repeats': repeats, 'sequences': modality.sequences}
+        self.given['repeats'] = repeats
+        self.given |= {'sequences': modality.sequences} if modality.sequences else {}
         self.given |= {'mixture': mixture} if mixture else {}
         told = modality.settings
         self.given |= {x: told[x] for x in TOLD if told.get(x)}

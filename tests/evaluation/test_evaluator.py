@@ -30,7 +30,8 @@ OF_PATHS = {f'{x}path_length{y}' for x in ('', 'perceptual_') for y in ('', '_w'
 OF_TABLES = {'column_shapes', 'pair_trends', 'adherence', 'prediction'}
 ELSEWHERE = {'modes', 'pair_similarity', 'cycle_error'} | OF_LABELS | TRAINED | OF_PAIRS | OF_PATHS
 OF_SOUNDS = {'mel_distances', 'stft_distance'}
-ELSEWHERE |= OF_TABLES | OF_SOUNDS
+OF_SERIES = {'discriminative_score', 'predictive_score', 'kernel_discriminative_score'}
+ELSEWHERE |= OF_TABLES | OF_SOUNDS | OF_SERIES
 ALL = evaluation.available().keys() - ELSEWHERE
 
 
