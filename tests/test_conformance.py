@@ -37,6 +37,8 @@ SLOW = (
     'semi_supervised',
     'sngan',
     'stylegan2',
+    'timegan',
+    'vocoder',
 )
 DRAWLESS = ('f_anogan', 'ganomaly', 'vocoder')  # their players make examples of no noise
 ROWS = [pytest.param(row, marks=pytest.mark.slow if row in SLOW else ()) for row in methods.METHODS]
