@@ -115,7 +115,9 @@ def test_the_rooms_import_what_they_may():
 
 
 def test_only_three_rooms_know_what_an_example_is():
-    """Elsewhere no batch has an image, and no rank is compared to find out what an array is."""
+    """Elsewhere no batch has an image, and neither a rank nor a kind's name is compared."""
+    kinds = {file.stem for file in (PACKAGE / 'modalities').glob('*.py')}
+    assert {'images', 'waveforms', 'tables'} <= kinds
     for file in PACKAGE.rglob('*.py'):
         if room(file) in (*KINDS, 'metrics', 'networks'):
             continue
@@ -125,6 +127,8 @@ def test_only_three_rooms_know_what_an_example_is():
                 sides = [node.left, *node.comparators]
                 ranks = [x for x in sides if isinstance(x, ast.Attribute) and x.attr == 'ndim']
                 assert not ranks, (file, node.lineno)
+                constants = {x.value for x in ast.walk(node) if isinstance(x, ast.Constant)}
+                assert not constants & kinds, (file, node.lineno)
     for name in ('game.py', 'games/turns.py', 'games/adversary.py', 'games/network.py'):
         text = (PACKAGE / name).read_text().lower()
         assert 'image' not in text, name
