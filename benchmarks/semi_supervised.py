@@ -1,7 +1,7 @@
 """Digits from few labels: the GAN's classifier beside the same network taught by the labels alone.
 
     python -m benchmarks.semi_supervised [--dataset mnist] [--labelled 100] [--splits 3]
-        [--steps 30000] [--supervised-steps 3000] [--rates 3e-3,1e-3,3e-4]
+        [--steps 20000] [--supervised-steps 3000] [--rates 3e-3,1e-3,3e-4]
         [--workdir runs/semi_supervised]
 
 A split is a seed: which labels are known, the networks' beginnings and all noise follow from it.
@@ -66,7 +66,7 @@ def main():
     parser.add_argument('--dataset', default='mnist')
     parser.add_argument('--labelled', type=int, default=100)
     parser.add_argument('--splits', type=int, default=3)
-    parser.add_argument('--steps', type=int, default=30_000)
+    parser.add_argument('--steps', type=int, default=20_000)
     parser.add_argument('--supervised-steps', type=int, default=3000)
     parser.add_argument('--rates', default='3e-3,1e-3,3e-4')
     parser.add_argument('--arms', default='supervised,gan')

@@ -2,6 +2,7 @@
 
 import importlib.util
 import pathlib
+import wave
 
 import jax
 import numpy as np
@@ -117,6 +118,17 @@ def rows(file, num=64):
     lines = [f'{rng.integers(90)},{"abc"[rng.integers(3)]},{i % 4 > 2}\n' for i in range(num)]
     file.write_text('size,sort,income\n' + ''.join(lines))
     return f'table:{file}'
+
+
+def sounds(folder, num=20):
+    """Writes wave files of noise into a folder; returns the data set's name."""
+    folder.mkdir()
+    levels = np.random.default_rng(0).integers(-999, 999, (num, 300), np.int16)
+    for i, samples in enumerate(levels):
+        with wave.open(str(folder / f'{i}.wav'), 'wb') as file:
+            file.setparams((1, 2, 16_000, 0, 'NONE', None))
+            file.writeframes(samples.tobytes())
+    return f'folder:{folder}'
 
 
 # Instance norm after kernels of 0.02 makes gradients of 70, ten times the parameters' own norm.

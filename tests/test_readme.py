@@ -48,6 +48,10 @@ def shortened(command, home):
     words = words[2:]
     if any(word.startswith('--config=') for word in words):
         short = SHORT | (SHORT_OF_POINTS if '--config=configs/ring8.py' in words else {})
+        if (
+            '--config=configs/rcgan.py' in words
+        ):  # which has more steps to a dispatch than to a line
+            short['steps_per_dispatch'] = short['log_every']
         watched = any('eval_every' in word for word in words)
         short['eval_every'] = short['log_every'] if watched else 0
         names = {f'--config.{key}': value for key, value in short.items()}
