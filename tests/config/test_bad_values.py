@@ -24,7 +24,8 @@ TEXTS = (
     '100000000000000000000', '-0.5', "{'name': 'x'}", '(None,)', '[[', '{[1]:2}', '1' * 400,
 )  # fmt: skip
 MOST = 20  # seconds
-EACH = {'biggan': 2, 'recurrent': 3, 'stylegan2': 4, 'vocos': 2}  # of the values, for networks that take long to be built
+# Every which of the values, for networks that take long to be built.
+EACH = {'biggan': 2, 'recurrent': 3, 'stylegan2': 4, 'vocos': 2}
 NETWORKS = ('generator', 'discriminator', 'encoder', 'latent', 'corruption', 'baseline')
 EXTRA = {
     'penalties': {'gradient_penalty': {'weight': 10.0, 'every': 1, 'target': 1.0}},
