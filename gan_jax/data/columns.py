@@ -232,7 +232,7 @@ def values(column: Mapping[str, Any], stored: np.ndarray) -> np.ndarray:
     if column['kind'] in ('date', 'datetime'):
         seconds = column['low'] + units.astype(np.int64) * column['unit']
         moments = seconds.astype('datetime64[s]')
-        moments[gone] = np.datetime64('NaT')
+        moments[gone] = np.datetime64('NaT', 's')
         return moments.astype('datetime64[D]') if column['kind'] == 'date' else moments
     numbers = column['low'] + units * column['unit']
     if column['kind'] == 'integer' and not gone.any():
