@@ -16,7 +16,7 @@ do; they are cut into pieces of 8,192 samples, half a second.
 Not trained to its end yet.
 
 Deviations: a quarter of the paper's width and half its blocks; no discriminators of spectra
-(--config.discriminator.name=hifigan.Discriminator has them, and is many times slower on a CPU);
+(--config.discriminator.name=hifigan.Discriminator has them, and takes minutes to compile on a CPU);
 sounds are cut once and not at random; the mean over judges where the papers have the sum, so that
 the distance of mels weighs 9, a fifth of 45.
 """

@@ -9,14 +9,6 @@ from ml_collections import config_dict
 PRECISIONS = ('float32', 'bfloat16')
 INTERVALS = ('log_every', 'sample_every', 'checkpoint_every', 'eval_every')
 
-# Keys of 'data' that are of tables.
-OF_TABLES = {
-    'header': True,  # whether the first row has the columns' names
-    'categorical': (),  # names of columns of numbers that stand for categories
-    'target': '',  # the column that a classifier is to predict; '': none
-    'by_condition': False,  # rows are drawn by a column's category that is drawn first
-}
-
 GROUPS = ('data', 'augment', 'cures', 'evaluation')  # dicts of common keys
 
 # Keys with which a run may go on although they differ from those it was begun with.
@@ -39,7 +31,10 @@ def _data() -> dict[str, Any]:
         'labelled': 0,  # so many examples' labels are known, of each class as many; 0: all
         'balanced': False,  # rarer classes' examples come as often as the commonest's
         'only_classes': (),  # names or places of those that are kept; (): all
-        **OF_TABLES,
+        'header': True,  # whether the first row has the columns' names
+        'categorical': (),  # names of columns of numbers that stand for categories
+        'target': '',  # the column that a classifier is to predict; '': none
+        'by_condition': False,  # rows are drawn by a column's category that is drawn first
         'channels': config_dict.placeholder(int),  # 1, 3, or None: the data set's own
         'max_bad': 0.01,  # the share of unusable files that is borne
         'min_size': 8,  # smaller images are unusable

@@ -29,10 +29,15 @@ def heard(dataset: str) -> bool:
     if not dataset.startswith(sources.FOLDER):
         return False
     path = dataset.removeprefix(sources.FOLDER)
-    if remote.is_remote(path) or not files(path):
+    if remote.is_remote(path):
         return False
-    kinds = pictures.suffixes()
-    return not any(x.suffix.lower() in kinds for x in pathlib.Path(path).expanduser().rglob('*'))
+    kinds, found = pictures.suffixes(), False
+    for file in pathlib.Path(path).expanduser().rglob('[!.]*'):
+        suffix = file.suffix.lower()
+        if suffix in kinds:  # of many pictures the first is enough
+            return False
+        found |= suffix in SUFFIXES
+    return found
 
 
 def sounds(

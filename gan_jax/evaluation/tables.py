@@ -115,8 +115,8 @@ def adherence(fake_every: np.ndarray, columns: Columns) -> dict[str, float]:
     found = []
     for i, column in enumerate(columns):
         x = fake_every[:, i]
-        top = column['top'] if columns_lib.is_number(column) else len(column.get('values', ['']))
-        within = (x >= 0) & (x <= (top if columns_lib.is_number(column) else top - 1))
+        top = column.get('top', len(column.get('values', [''])) - 1)
+        within = (x >= 0) & (x <= top)
         gone = (x == np.float32(columns_lib.MISSING)) & ('missing' in column)
         found.append((within & (x == np.round(x))) | gone)
     return errors.of_values('adherence', [np.stack(found, axis=1).mean(axis=1)])
@@ -126,7 +126,7 @@ def adherence(fake_every: np.ndarray, columns: Columns) -> dict[str, float]:
 def closest_record(
     train_every: np.ndarray, real_every: np.ndarray, fake_every: np.ndarray, encode: Callable
 ) -> dict[str, float]:
-    """`metrics.closest_share`, and the median of `metrics.closest_records` among training rows.
+    """`metrics.closest_share` of as many rows of each, and the median distance to a training row.
 
     Of examples of any kind as networks see them, the first 2,000 samples. The share is 1/2 where
     samples are no nearer to what was trained on than to other rows; the distance says little by
@@ -134,9 +134,13 @@ def closest_record(
     """
     sides = train_every, real_every, fake_every
     train, real, fake = (np.asarray(encode(x)).reshape(len(x), -1) for x in sides)
-    share = metrics.closest_share(fake[:COMPARED], train, real)
-    distance = np.median(metrics.closest_records(fake[:COMPARED], train))
-    return {'closest_train_share': share, 'closest_distance': float(distance)}
+    num = min(len(train), len(real))
+    near, far, nearest = (
+        metrics.nearest_neighbors(fake[:COMPARED], x)[1][:, 0]
+        for x in (train[:num], real[:num], train)
+    )
+    share = metrics.closest_share(near, far)
+    return {'closest_train_share': share, 'closest_distance': float(np.median(nearest))}
 
 
 @gives(prediction_f1=MORE)

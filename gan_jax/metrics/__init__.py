@@ -55,7 +55,6 @@ from gan_jax.metrics.similarity import (
 from gan_jax.metrics.sliced_wasserstein import sliced_wasserstein
 from gan_jax.metrics.spectral import mel_cepstral_distortion, stft_distance
 from gan_jax.metrics.tables import (
-    closest_records,
     closest_share,
     contingency,
     correlation_similarity,
@@ -72,7 +71,6 @@ __all__ = [
     'balanced_accuracy',
     'class_entropy',
     'classification_accuracy',
-    'closest_records',
     'closest_share',
     'confusion_matrix',
     'contingency',

@@ -105,51 +105,22 @@ def contingency(first: chex.Array, second: chex.Array, sizes: Sequence[int]) -> 
     return np.bincount(a * sizes[1] + b, minlength=sizes[0] * sizes[1]).reshape(sizes)
 
 
-def closest_records(rows: chex.Array, records: chex.Array, chunk: int = 500) -> np.ndarray:
-    """The Euclidean distance of each row to the nearest record.
-
-    Args:
-      rows: [n, d].
-      records: [m, d].
-      chunk: so many rows at a time.
-
-    Returns:
-      Distances, float64 [n].
-
-    Raises:
-      AssertionError: if the shapes do not fit, or there are no records.
-    """
-    chex.assert_rank([rows, records], 2)
-    chex.assert_equal_shape_suffix([rows, records], 1)
-    assert len(records), 'there are no records'
-    x, y = (np.asarray(a, np.float32) for a in (rows, records))
-    lengths = np.square(y).sum(axis=1)
-    found = []
-    for start in range(0, len(x), chunk):
-        part = x[start : start + chunk]
-        nearest = (lengths[None] - 2 * part @ y.T).argmin(axis=1)
-        gaps = part.astype(np.float64) - y[nearest]
-        found.append(np.sqrt(np.square(gaps).sum(axis=1)))
-    return np.concatenate(found) if found else np.zeros(0)
-
-
-def closest_share(rows: chex.Array, train: chex.Array, held_out: chex.Array) -> float:
+def closest_share(near: chex.Array, far: chex.Array) -> float:
     """The share of rows that are nearer to a training record than to any held-out one.
 
-    As many of each are taken. 1/2 is what new rows have; more says that rows are copies. Rows that
-    are as near to both count half.
+    1/2 is what new rows have where there are as many records of each; more says that rows are
+    copies. Rows that are as near to both count half.
 
     Args:
-      rows: [n, d].
-      train: [m, d].
-      held_out: [k, d].
+      near: distances of rows to the nearest training record, [n].
+      far: to the nearest held-out record, [n].
 
     Returns:
       A share in [0, 1].
 
     Raises:
-      AssertionError: if the shapes do not fit, or there are none.
+      AssertionError: if the shapes differ.
     """
-    num = min(len(train), len(held_out))
-    near, far = (closest_records(rows, x[:num]) for x in (train, held_out))
+    chex.assert_rank(near, 1)
+    chex.assert_equal_shape([near, far])
     return float(np.mean((near < far) + 0.5 * (near == far)))

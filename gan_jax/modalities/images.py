@@ -1,5 +1,6 @@
 """Images: uint8 [n, h, w, 1 or 3]; networks see floats in [-1, 1]."""
 
+import functools
 import math
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +43,7 @@ def make(settings: Mapping[str, Any]) -> Modality:
         fields={x: settings.get(x) for x in ('classes', 'class_shares')},
         thumbnails=_themselves,
         augment=augment.compose,
-        sources=as_images,
+        sources=functools.partial(as_images, shape=tuple(settings['shape'])),
     )
 
 

@@ -22,8 +22,8 @@ class Modality(NamedTuple):
       fields: what networks are given that have a field of that name.
       thumbnails: stored examples -> uint8 [n, h, w, 1 or 3], each by itself; None where a single
         example shows nothing.
-      sources: (sources as networks see them, an example's shape) -> stored examples that show them;
-        None where sources are not shown.
+      sources: sources as networks see them -> stored examples that show them; None where sources
+        are not shown.
       augment: settings -> (keys, encoded) -> encoded; None where nothing is known that leaves an
         example what it is.
       sequences: stored examples -> float32 [n, length, d] between 0 and 1 or nearly, as judges of
@@ -43,4 +43,4 @@ class Modality(NamedTuple):
     thumbnails: Callable[[Any], Any] | None = None
     augment: Callable[[Mapping[str, Any]], Callable] | None = None
     sequences: Callable[[Any], Any] | None = None
-    sources: Callable[[Any, tuple[int, ...]], Any] | None = None
+    sources: Callable[[Any], Any] | None = None

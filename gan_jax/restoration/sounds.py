@@ -14,8 +14,6 @@ from jax import lax
 
 from gan_jax import spectra
 
-SPEECH = {'rate': 16_000, 'size': 1024, 'hop': 256, 'mels': 80}
-
 
 def log_mel(
     rng: chex.PRNGKey,
@@ -56,7 +54,7 @@ def speech_mels(waves: chex.Array) -> chex.Array:
 
     The features of config.perceptual with which HiFi-GAN's distance of mels is had.
     """
-    return log_mel(jnp.zeros(waves.shape[:1]), waves, **SPEECH)
+    return spectra.log_mel(waves[..., 0], 16_000, padding=384)
 
 
 def griffin_lim(

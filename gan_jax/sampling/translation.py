@@ -140,7 +140,7 @@ def make_picture(
         columns = []
         for start, journey in zip(beginnings, journeys, strict=True):
             if modality.sources:
-                columns.append(modality.sources(start, modality.shape))
+                columns.append(modality.sources(start))
             columns += [modality.decode(x) for x in journey((params, aux), start)]
         if not both:
             columns.append(images)

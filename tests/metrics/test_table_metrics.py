@@ -54,16 +54,15 @@ def test_contingency_counts_pairs():
             assert table[i, j] == ((a == i) & (b == j)).sum()
 
 
-def test_the_closest_record_is_found_by_looking_at_all():
-    rows, records = RNG.normal(size=(13, 4)), RNG.normal(size=(29, 4))
-    want = [min(np.linalg.norm(x - y) for y in records) for x in rows]
-    np.testing.assert_allclose(metrics.closest_records(rows, records, chunk=5), want, rtol=1e-5)
-    np.testing.assert_allclose(metrics.closest_records(records[3:5], records), 0, atol=1e-6)
-
-
 def test_copies_are_closest_to_what_was_trained_on_and_new_rows_are_not():
     train, other, new = RNG.normal(size=(3, 400, 5))
-    assert metrics.closest_share(train, train, other) == 1
-    assert metrics.closest_share(other, train, other) == 0
-    assert metrics.closest_share(new, train, other) == pytest.approx(0.5, abs=0.1)
-    assert metrics.closest_share(new, train, train) == 0.5
+
+    def share(rows, *records):
+        return metrics.closest_share(
+            *(metrics.nearest_neighbors(rows, x)[1][:, 0] for x in records)
+        )
+
+    assert share(train, train, other) == 1
+    assert share(other, train, other) == 0
+    assert share(new, train, other) == pytest.approx(0.5, abs=0.1)
+    assert share(new, train, train) == 0.5
