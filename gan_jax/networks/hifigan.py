@@ -93,6 +93,30 @@ class Generator(nn.Module):
         return layers.TimeConv(features, size, dilation, KERNEL_INIT, self.dtype)
 
 
+def _conv(
+    features: int, size: Sequence[int], stride: Sequence[int], dtype: Any, groups: int = 1
+) -> layers.Conv:
+    """A judge's convolution, padded by half of its kernel."""
+    return layers.Conv(
+        features, size, strides=stride, padding=[(x // 2, x // 2) for x in size],
+        feature_group_count=groups, kernel_init=JUDGE_INIT, dtype=dtype,
+    )  # fmt: skip
+
+
+def _judged(x: jax.Array, convs: Sequence[nn.Module], last: nn.Module) -> Verdict:
+    """What convolutions with leaky ReLUs and a last one without make of x, and all activations."""
+    features = []
+    for conv in convs:
+        x = nn.leaky_relu(conv(x), SLOPE)
+        features.append(x)
+    return Verdict(last(x)[..., 0].astype(jnp.float32), features)
+
+
+def _together(made: Sequence[Verdict]) -> Verdict:
+    """Verdicts as the scales of one."""
+    return Verdict(tuple(x.logits for x in made), [x.features for x in made])
+
+
 class Periods(nn.Module):
     """A discriminator for each period p: a sound as an image of p columns, each convolved alone.
 
@@ -112,23 +136,13 @@ class Periods(nn.Module):
     def __call__(self, sound: chex.Array, train: bool) -> Verdict:
         """Maps sounds [batch, samples, channels] to logits of each period, and features."""
         made = [self._judge(layers.in_rows(sound, period)) for period in self.periods]
-        return Verdict(tuple(x.logits for x in made), [x.features for x in made])
+        return _together(made)
 
     def _judge(self, x: jax.Array) -> Verdict:
-        features = []
-        for level, times in enumerate((1, 4, 16, 32, 32)):
-            x = self._conv(self.width * times, 5, 3 if level < 4 else 1)(x)
-            x = nn.leaky_relu(x, SLOPE)
-            features.append(x)
-        logits = self._conv(1, 3, 1)(x)
-        return Verdict(logits[..., 0].astype(jnp.float32), features)
-
-    def _conv(self, features: int, size: int, stride: int) -> layers.Conv:
-        half = size // 2
-        return layers.Conv(
-            features, (size, 1), strides=(stride, 1), padding=((half, half), (0, 0)),
-            kernel_init=JUDGE_INIT, dtype=self.dtype,
-        )  # fmt: skip
+        widths = [self.width * times for times in (1, 4, 16, 32, 32)]
+        strides = (3, 3, 3, 3, 1)
+        convs = [_conv(w, (5, 1), (s, 1), self.dtype) for w, s in zip(widths, strides, strict=True)]
+        return _judged(x, convs, _conv(1, (3, 1), (1, 1), self.dtype))
 
 
 class Resolutions(nn.Module):
@@ -155,21 +169,12 @@ class Resolutions(nn.Module):
         wave = sound[..., 0].astype(jnp.float32)
         spectrums = [jnp.abs(spectra.stft(wave, size, size // 4)) for size in self.sizes]
         made = [self._judge(x[..., None].astype(sound.dtype)) for x in spectrums]
-        return Verdict(tuple(x.logits for x in made), [x.features for x in made])
+        return _together(made)
 
     def _judge(self, x: jax.Array) -> Verdict:
-        features = []
-        for size, stride in ((9, 1), (9, 2), (9, 2), (9, 2), (3, 1)):
-            x = nn.leaky_relu(self._conv(self.width, size, stride)(x), SLOPE)
-            features.append(x)
-        return Verdict(self._conv(1, 3, 1)(x)[..., 0].astype(jnp.float32), features)
-
-    def _conv(self, features: int, size: int, stride: int) -> layers.Conv:
-        half = size // 2
-        return layers.Conv(
-            features, (3, size), strides=(1, stride), padding=((1, 1), (half, half)),
-            kernel_init=JUDGE_INIT, dtype=self.dtype,
-        )  # fmt: skip
+        sizes = (9, 1), (9, 2), (9, 2), (9, 2), (3, 1)
+        convs = [_conv(self.width, (3, size), (1, stride), self.dtype) for size, stride in sizes]
+        return _judged(x, convs, _conv(1, (3, 3), (1, 1), self.dtype))
 
 
 class Discriminator(nn.Module):
@@ -223,21 +228,13 @@ class Scales(nn.Module):
             if scale:
                 sound = nn.pool(sound, 0.0, jax.lax.add, (4,), (2,), ((2, 2),)) / 4.0
             made.append(self._judge(sound[:, :, None]))
-        return Verdict(tuple(x.logits for x in made), [x.features for x in made])
+        return _together(made)
 
     def _judge(self, x: jax.Array) -> Verdict:
-        features = []
+        convs, before = [], x.shape[-1]
         for channels, size, stride, groups in SCALE:
             width = channels // self.narrower
-            x = self._conv(width, size, stride, math.gcd(groups, width, x.shape[-1]))(x)
-            x = nn.leaky_relu(x, SLOPE)
-            features.append(x)
-        logits = self._conv(1, 3, 1, 1)(x)
-        return Verdict(logits[..., 0].astype(jnp.float32), features)
-
-    def _conv(self, features: int, size: int, stride: int, groups: int) -> layers.Conv:
-        half = size // 2
-        return layers.Conv(
-            features, (size, 1), strides=(stride, 1), padding=((half, half), (0, 0)),
-            feature_group_count=groups, kernel_init=JUDGE_INIT, dtype=self.dtype,
-        )  # fmt: skip
+            together = math.gcd(groups, width, before)
+            convs.append(_conv(width, (size, 1), (stride, 1), self.dtype, together))
+            before = width
+        return _judged(x, convs, _conv(1, (3, 1), (1, 1), self.dtype))
