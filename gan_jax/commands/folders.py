@@ -3,7 +3,7 @@
 import os
 import pathlib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from absl import logging
@@ -11,9 +11,37 @@ from PIL import Image
 
 from gan_jax.data import cleaning, pictures
 from gan_jax.errors import UserError, one_line, printable
-from gan_jax.runtime import files
+from gan_jax.runtime import files as files_lib
 
 LONGEST = 255  # bytes of a name, where the file system does not say
+
+
+class Kind(NamedTuple):
+    """A kind of files.
+
+    Attributes:
+      what: these are, in the plural.
+      endings: () -> those of their names.
+      output: (file, its name) -> the name of its translation.
+    """
+
+    what: str
+    endings: Callable[[], Sequence[str]]
+    output: Callable[[pathlib.Path, str], str]
+
+
+class Result(NamedTuple):
+    """What is written of a file.
+
+    Attributes:
+      content: of the new one.
+      spare: whether it is a PNG though the file's own format can be written.
+      several: whether the file has further frames.
+    """
+
+    content: bytes
+    spare: bool = False
+    several: bool = False
 
 
 class Plan(NamedTuple):
@@ -69,10 +97,9 @@ def plan(
     what: str = 'translation',
     done: str = 'translated',
     besides: Sequence[str] = (),
+    files: Kind | None = None,
 ) -> Plan:
     """Finds the files and the names of their translations; makes `folder_out`.
-
-    `.png` is added to the names of files whose formats are only read.
 
     Args:
       folder_in: a folder, its files in any nesting, or one file.
@@ -80,15 +107,18 @@ def plan(
       what: what is written, if not translations,
       done: and what is done to the files.
       besides: the names of what else is written to `folder_out`.
+      files: their kind, pictures by default; `.png` is added to the names of those whose formats
+        are only read.
 
     Raises:
       UserError: if there are no files, or `folder_out` is no place for their translations: two of
         them would be one file, one would overwrite a file that is to be translated, a name is too
         long, or it cannot be written.
     """
-    names = find_files(folder_in, folder_out)
+    files = files or PICTURES
+    names = find_files(folder_in, folder_out, files)
     root = root_of(folder_in)
-    outputs = {name: _output(root / name, name) for name in names}
+    outputs = {name: files.output(root / name, name) for name in names}
     planned = Plan(root, folder_out, outputs, what, done)
     _check(planned)
     for name, output in outputs.items():
@@ -114,6 +144,9 @@ def _output(file: pathlib.Path, name: str) -> str:
     except Exception:  # it will be named when it is read
         return name
     return name if format in Image.SAVE else f'{name}.png'
+
+
+PICTURES = Kind('images', lambda: sorted(pictures.suffixes()), _output)
 
 
 def _alike(name: str) -> str:
@@ -161,11 +194,11 @@ def _check(planned: Plan) -> None:
 def _check_places(planned: Plan, besides: Sequence[str]) -> None:
     """Makes the folder, and sees that all folders that are there already can be written."""
     remedy = 'give another --output'
-    files.check_writable(planned.out, remedy, [*planned.outputs.values(), *besides])
+    files_lib.check_writable(planned.out, remedy, [*planned.outputs.values(), *besides])
     for folder in sorted({(planned.out / x).parent for x in planned.outputs.values()}):
         while not os.path.lexists(folder):
             folder = folder.parent
-        files.check_writable(folder, remedy)
+        files_lib.check_writable(folder, remedy)
 
 
 def _collision(planned: Plan, name: str, other: str) -> str:
@@ -178,7 +211,9 @@ def _collision(planned: Plan, name: str, other: str) -> str:
     )
 
 
-def find_files(folder_in: pathlib.Path, folder_out: pathlib.Path) -> list[str]:
+def find_files(
+    folder_in: pathlib.Path, folder_out: pathlib.Path, files: Kind = PICTURES
+) -> list[str]:
     """The names of the files to translate, relative to their folder and sorted.
 
     Hidden ones are left out, and those in `folder_out` if it lies in `folder_in`. Links are
@@ -188,7 +223,9 @@ def find_files(folder_in: pathlib.Path, folder_out: pathlib.Path) -> list[str]:
       UserError: if there are none, or `folder_out` is the same folder or none.
     """
     if not folder_in.exists():
-        raise UserError(f'--input={folder_in} does not exist; name a folder of images, or an image')
+        raise UserError(
+            f'--input={folder_in} does not exist; name a folder of {files.what}, or one'
+        )
     if folder_out.exists() and not folder_out.is_dir():
         raise UserError(f'--output={folder_out} is not a folder; name one, it need not exist yet')
     root, real = root_of(folder_in), os.path.realpath
@@ -202,8 +239,8 @@ def find_files(folder_in: pathlib.Path, folder_out: pathlib.Path) -> list[str]:
         raise UserError(f'--input={folder_in}: {one_line(error)}; make it readable') from error
     if not names:
         raise UserError(
-            f'--input={folder_in} holds no files; put images there that end in '
-            f'{", ".join(sorted(pictures.suffixes()))}, in any nesting'
+            f'--input={folder_in} holds no files; put {files.what} there that end in '
+            f'{", ".join(files.endings())}, in any nesting'
         )
     return names
 

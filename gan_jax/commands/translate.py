@@ -1,27 +1,24 @@
-"""--mode=translate: the pictures of a folder through a run's translator, at their own sizes."""
+"""--mode=translate: a folder's pictures or sounds through a run's translator, at their sizes."""
 
 import functools
-import itertools
 import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from absl import logging
 from PIL import Image
 
-from gan_jax.commands import folders
-from gan_jax.config import experiment
+from gan_jax import modalities
+from gan_jax.commands import folders, recordings, tiles
+from gan_jax.config import experiment, saved
 from gan_jax.config.checks import check_name
 from gan_jax.data import cleaning, pictures, transforms
 from gan_jax.errors import UserError, one_line, printable
-from gan_jax.runtime import files, parallel, processes
+from gan_jax.runtime import files, processes
 
 DIRECTIONS = ('a_to_b', 'b_to_a')
 LARGEST = 512  # pixels; one that would be longer on a side, or become so, is cut into tiles
-CHUNK = 4  # tiles to a call
 QUALITY = 95  # of JPEG, WebP and AVIF
 NOT_AN_IMAGE = 'not an image'
 
@@ -42,20 +39,6 @@ class Picture(NamedTuple):
     several: bool = False
 
 
-class Result(NamedTuple):
-    """What is written of a picture.
-
-    Attributes:
-      content: a file's.
-      spare: whether it is a PNG though the picture's own format can be written.
-      several: whether the picture has further frames.
-    """
-
-    content: bytes
-    spare: bool
-    several: bool
-
-
 def translate(
     workdir: pathlib.Path,
     *,
@@ -65,7 +48,10 @@ def translate(
     best: bool = False,
     replica: int = 0,
 ) -> int:
-    """Translates the pictures of a folder by the run in `workdir`, with running averages if kept.
+    """Translates the files of a folder by the run in `workdir`, with running averages if kept.
+
+    Pictures are sources; of sounds sources are made as in training, and sources are also read from
+    .npy files (`recordings`).
 
     Args:
       workdir: a run's work directory.
@@ -83,7 +69,10 @@ def translate(
         there are no files, or the output cannot be written or would overwrite them.
     """
     folder_in, folder_out = (pathlib.Path(x).expanduser() for x in (input, output))
-    planned = processes.on_first(lambda: folders.plan(folder_in, folder_out))
+    modality = modalities.make(saved.read_config(workdir)['modality'])
+    recorded = modality.recordings
+    kind = folders.PICTURES if recorded is None else recordings.kind(recorded)
+    planned = processes.on_first(lambda: folders.plan(folder_in, folder_out, files=kind))
     run = experiment.restore(workdir, best)
     functions = run.experiment.game.functions
     valid = [name for name in DIRECTIONS if name in functions]
@@ -94,12 +83,19 @@ def translate(
             f'or cyclegan'
         )
     check_name('--direction', direction, valid)
-    variables = run.variables(replica)
-    height, width, channels = run.experiment.source_shape
-    translator = make_translator(
-        functions[direction], variables, size=(height, width), channels=channels
-    )
-    return _translate(planned, translator, channels, run.experiment.config['data']['max_pixels'])
+    function, variables = functions[direction], run.variables(replica)
+    shape = run.experiment.source_shape
+    if recorded is not None:
+        way = recordings.Way(function, variables, run.experiment.degrade, shape, modality)
+        return _all(planned, recordings.make_translator(way, planned.root))
+    if modality.thumbnails is None:
+        raise UserError(
+            f'{workdir} holds a run that translates neither pictures nor sounds; name one that does'
+        )
+    height, width, channels = shape
+    translator = make_translator(function, variables, size=(height, width), channels=channels)
+    max_pixels = run.experiment.config['data']['max_pixels']
+    return _all(planned, of_pictures(planned.root, translator, channels, max_pixels))
 
 
 def translate_folder(
@@ -135,25 +131,30 @@ def translate_folder(
     """
     planned = processes.on_first(lambda: folders.plan(folder_in, folder_out))
     translator = make_translator(function, variables, size=size, channels=channels, largest=largest)
-    return _translate(planned, translator, channels, max_pixels)
+    return _all(planned, of_pictures(planned.root, translator, channels, max_pixels))
 
 
-def _translate(
-    planned: folders.Plan,
+def of_pictures(
+    root: pathlib.Path,
     translator: Callable[[np.ndarray], np.ndarray],
     channels: int,
     max_pixels: int,
-) -> int:
-    """Translates every picture of a plan; returns how many could be."""
+) -> Callable[[str], folders.Result | cleaning.BadRecord]:
+    """(a picture's name within `root`) -> what is written of it, or why it cannot be read."""
     pictures.permit(max_pixels)
 
-    def translated(name: str) -> Result | cleaning.BadRecord:
+    def translated(name: str) -> folders.Result | cleaning.BadRecord:
         try:
-            picture = read(planned.root / name, channels, max_pixels)
+            picture = read(root / name, channels, max_pixels)
             return encoded(translator(picture.source), picture)
         except cleaning.BadRecord as error:
             return error
 
+    return translated
+
+
+def _all(planned: folders.Plan, translated: Callable[[str], Any]) -> int:
+    """Translates every file of a plan; returns how many could be."""
     bad, several = [], []
     for name, result in zip(
         planned.outputs, processes.shared_out(translated, [*planned.outputs]), strict=True
@@ -225,99 +226,25 @@ def make_translator(
     channels: int,
     largest: int = LARGEST,
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Builds what translates one picture of any size.
-
-    The picture is reflected at its sides until these are multiples of `size`, and the translation
-    is cropped back. On a side that is longer than `largest` then, it is cut into tiles that
-    overlap by a fourth or more. The weight of a tile rises linearly over its outer fourths, and
-    the result is the weighted mean. So few shapes are compiled, and memory is bounded.
-
-    Args:
-      function: (params, aux, sources [n, h, w, channels]) -> images [n, f h, f w, c], with the same
-        whole number f at all sizes.
-      variables: (params, aux).
-      size: the height and width that it was trained on.
-      channels: of the sources.
-      largest: the longest side in pixels that is translated whole, if no less than `size`.
+    """Builds what translates one picture of any size, see `tiles.over`.
 
     Returns:
       float32 [h, w, channels] -> uint8 [f h, f w, c].
-
-    Raises:
-      UserError: if the translation is not a whole number of times as large as the source.
     """
-    example = jax.ShapeDtypeStruct((1, *size, channels), jnp.float32)
-    made = jax.eval_shape(function, *variables, example).shape[1:]
-    factor = made[0] // size[0]
-    if factor < 1 or made[:2] != (size[0] * factor, size[1] * factor):
-        raise UserError(
-            f'the translator makes images of shape {made} from {example.shape[1:]}, not ones whose '
-            f'sides are a whole number of times as long; only these can be cut and joined'
-        )
-    apply = parallel.over_examples(lambda shared, x: function(*shared, x))
-
-    def translator(source: np.ndarray) -> np.ndarray:
-        sides = source.shape[:2]
-        margins = [-n % side for n, side in zip(sides, size, strict=True)]
-        widths = [(margin // 2, margin - margin // 2) for margin in margins]
-        padded = np.pad(source, (*widths, (0, 0)), mode='symmetric')
-        tile = [
-            min(n, max(largest // factor // side, 1) * side)
-            for n, side in zip(padded.shape[:2], size, strict=True)
-        ]
-        starts = [_starts(n, t) for n, t in zip(padded.shape[:2], tile, strict=True)]
-        places = list(itertools.product(*starts))
-        canvas = np.zeros((padded.shape[0] * factor, padded.shape[1] * factor, made[2]), np.float32)
-        rows, columns = (_ramp(t * factor) for t in tile)
-        for i in range(0, len(places), CHUNK):
-            chunk = places[i : i + CHUNK]
-            tiles = np.stack([padded[y : y + tile[0], x : x + tile[1]] for y, x in chunk])
-            if len(places) > 1:  # one shape for all of them
-                tiles = np.pad(tiles, ((0, CHUNK - len(chunk)), (0, 0), (0, 0), (0, 0)))
-            translated = np.asarray(apply(variables, tiles), np.float32)
-            for (y, x), one in zip(chunk, translated[: len(chunk)], strict=True):
-                top, left = y * factor, x * factor
-                canvas[top : top + len(rows), left : left + len(columns)] += (
-                    rows[:, None, None] * columns[:, None] * one
-                )
-        canvas /= _total(rows, starts[0], factor)[:, None, None]
-        canvas /= _total(columns, starts[1], factor)[:, None]
-        top, left = (before * factor for before, _ in widths)
-        height, width = (n * factor for n in sides)
-        return transforms.denormalize(canvas[top : top + height, left : left + width])
-
-    return translator
+    translated = tiles.over(function, variables, size, (channels,), largest)
+    return lambda source: transforms.denormalize(translated(source))
 
 
-def _starts(length: int, tile: int) -> list[int]:
-    """Where tiles begin so that they cover a side and overlap by a fourth or more."""
-    return [*range(0, length - tile, tile - tile // 4), length - tile]
-
-
-def _ramp(length: int) -> np.ndarray:
-    """A tile's weights along one side: a linear rise, 1 in the inner half, a linear fall."""
-    place = np.arange(length, dtype=np.float32)
-    return np.minimum(np.minimum(place + 1, length - place) / (length // 4 + 1), 1)
-
-
-def _total(ramp: np.ndarray, starts: list[int], factor: int) -> np.ndarray:
-    """The sum of the weights along one side, at all its pixels."""
-    total = np.zeros(starts[-1] * factor + len(ramp), np.float32)
-    for start in starts:
-        total[start * factor : start * factor + len(ramp)] += ramp
-    return total
-
-
-def encoded(image: np.ndarray, picture: Picture) -> Result:
+def encoded(image: np.ndarray, picture: Picture) -> folders.Result:
     """uint8 [h, w, 1 or 3] in the picture's format, or as PNG if it cannot be written in that."""
     try:
         content = files.encode(image, picture.format, quality=QUALITY)
     except (KeyError, OSError, ValueError):  # it is only read, or has no room for so many pixels
-        return Result(files.png(image), picture.format in Image.SAVE, picture.several)
-    return Result(content, False, picture.several)
+        return folders.Result(files.png(image), picture.format in Image.SAVE, picture.several)
+    return folders.Result(content, False, picture.several)
 
 
-def write(planned: folders.Plan, name: str, result: Result | cleaning.BadRecord) -> bool:
+def write(planned: folders.Plan, name: str, result: folders.Result | cleaning.BadRecord) -> bool:
     """Writes what became of a picture; whether its picture had further frames.
 
     Raises:

@@ -78,7 +78,7 @@ def sounds(
     length, rate = length or LENGTH, rate or RATE
     path = dataset.removeprefix(sources.FOLDER)
     root, found = pathlib.Path(path).expanduser(), files(path)
-    read = _reader(dataset)
+    read = reader(f'config.dataset={dataset}')
     examples, folders, bad, size = [], [], [], 0
     for file in found:
         name = printable(file.relative_to(root).as_posix())
@@ -106,15 +106,20 @@ def sounds(
     )  # fmt: skip
 
 
-def _reader(dataset: str) -> Any:
-    """(file, rate) -> float64 [samples] in [-1, 1]; raises anything if it cannot be read."""
+def reader(asked: str) -> Any:
+    """(file, rate) -> float64 [samples] in [-1, 1]; that raises anything if it cannot be read.
+
+    Args:
+      asked: what asks for sounds, as a person said it.
+
+    Raises:
+      UserError: if the packages that read them are not installed.
+    """
     try:
         import scipy.signal
         import soundfile
     except ImportError as error:
-        raise UserError(
-            f"config.dataset={dataset}: reading sounds needs: pip install 'gan_jax[sound]'"
-        ) from error
+        raise UserError(f"{asked}: reading sounds needs: pip install 'gan_jax[sound]'") from error
 
     def read(file: pathlib.Path, rate: int) -> np.ndarray:
         samples, own = soundfile.read(file, dtype='float64', always_2d=True)

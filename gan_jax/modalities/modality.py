@@ -1,7 +1,24 @@
 """What an example is, as a value."""
 
+import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
+
+
+class Recordings(NamedTuple):
+    """How files of examples are read and written, each of its own length.
+
+    Attributes:
+      endings: of the names of files that can be read.
+      read: file -> a stored example, as long as the file; raises BadRecord.
+      content: a stored example -> a file's bytes.
+      ending: of what is written.
+    """
+
+    endings: tuple[str, ...]
+    read: Callable[[pathlib.Path], Any]
+    content: Callable[[Any], bytes]
+    ending: str
 
 
 class Modality(NamedTuple):
@@ -22,6 +39,8 @@ class Modality(NamedTuple):
       fields: what networks are given that have a field of that name.
       thumbnails: stored examples -> uint8 [n, h, w, 1 or 3], each by itself; None where a single
         example shows nothing.
+      recordings: how single files are read and written; None where these are pictures, or where
+        examples have one length only.
       sources: sources as networks see them -> stored examples that show them; None where sources
         are not shown.
       augment: settings -> (keys, encoded) -> encoded; None where nothing is known that leaves an
@@ -44,3 +63,4 @@ class Modality(NamedTuple):
     augment: Callable[[Mapping[str, Any]], Callable] | None = None
     sequences: Callable[[Any], Any] | None = None
     sources: Callable[[Any], Any] | None = None
+    recordings: Recordings | None = None

@@ -5,6 +5,7 @@ length, so that networks for images can judge sounds, too.
 """
 
 import functools
+import io
 import math
 import pathlib
 import wave
@@ -18,8 +19,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from gan_jax import spectra
+from gan_jax.data import cleaning, sounds
 from gan_jax.modalities import images
-from gan_jax.modalities.modality import Modality
+from gan_jax.modalities.modality import Modality, Recordings
 from gan_jax.runtime import files
 
 TOP = 2**15
@@ -27,6 +29,7 @@ SIDE = 64  # bands and frames of a spectrogram
 PANEL, TALL = 128, 48  # pixels: a spectrogram's side, a waveform's height
 FLOOR, CEILING = math.log(spectra.LEAST), 2.0  # of logarithms of mels that are black and white
 PAPER, LINE = 255, 40
+NOT_A_SOUND = 'not a sound'
 METRICS = (
     'frechet_distance',
     'kernel_distance',
@@ -62,6 +65,12 @@ def make(settings: Mapping[str, Any]) -> Modality:
     def write(stem: pathlib.Path, waves: np.ndarray) -> list[pathlib.Path]:
         return write_files(stem, waves, rate)
 
+    def read(file: pathlib.Path) -> np.ndarray:
+        if file.suffix.lower() not in sounds.SUFFIXES:
+            raise cleaning.BadRecord(NOT_A_SOUND)
+        read_one = sounds.reader(f'--input={file}')
+        return sounds.quantized(cleaning.guarded(read_one, file, rate))[:, None]
+
     return Modality(
         name='waveforms',
         settings=dict(settings),
@@ -74,6 +83,9 @@ def make(settings: Mapping[str, Any]) -> Modality:
         metrics=METRICS,
         fields={x: settings.get(x) for x in ('classes', 'class_shares')},
         thumbnails=thumbnails,
+        recordings=Recordings(
+            sounds.SUFFIXES, read, functools.partial(wav, rate=rate), ending='.wav'
+        ),
     )
 
 
@@ -141,14 +153,21 @@ def write_files(stem: pathlib.Path, waves: np.ndarray, rate: int) -> list[pathli
     written = [files.write_npz(archive, waveforms=waves, rate=np.array(rate, np.int32))]
     for i, samples in enumerate(waves):
         file = stem.with_name(f'{stem.name}_{i:05}.wav')
-        files.replace(file, functools.partial(_write_wav, samples, rate))
+        files.replace(file, functools.partial(_write, wav(samples, rate)))
         written.append(file)
     return written
 
 
-def _write_wav(samples: np.ndarray, rate: int, file: pathlib.Path) -> None:
-    with wave.open(str(file), 'wb') as stream:
-        stream.setnchannels(1)
-        stream.setsampwidth(2)
-        stream.setframerate(rate)
-        stream.writeframes(samples.astype('<i2').tobytes())
+def _write(content: bytes, file: pathlib.Path) -> None:
+    file.write_bytes(content)
+
+
+def wav(samples: np.ndarray, rate: int) -> bytes:
+    """A file's bytes of int16 [samples, 1] at a rate, in samples a second."""
+    stream = io.BytesIO()
+    with wave.open(stream, 'wb') as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(samples.astype('<i2').tobytes())
+    return stream.getvalue()

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from gan_jax.commands import folders, translate
-from gan_jax.config import experiment
+from gan_jax.config import experiment, saved
 from gan_jax.errors import UserError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 7, 3), np.uint8)
@@ -34,6 +34,12 @@ def run(folder, function=lambda params, aux, x: -x, **options):
     return translate.translate_folder(
         function, ({}, {}), folder / 'in', folder / 'out', size=(8, 8), channels=3, **options
     )
+
+
+@pytest.fixture
+def of_pictures(monkeypatch):
+    settings = {'name': 'images', 'shape': [8, 8, 3], 'classes': None}
+    monkeypatch.setattr(saved, 'read_config', lambda workdir: {'modality': settings})
 
 
 def written(folder):
@@ -112,7 +118,7 @@ def test_what_a_format_has_no_room_for_gets_no_name_of_another(tmp_path, caplog)
         assert image.size == (28, 24)
 
 
-def test_an_output_that_cannot_be_written_is_found_first(tmp_path, monkeypatch):
+def test_an_output_that_cannot_be_written_is_found_first(tmp_path, of_pictures, monkeypatch):
     put(tmp_path / 'in', 'a.png')
     monkeypatch.setattr(experiment, 'restore', lambda *_: pytest.fail('restored'))
     (tmp_path / 'file').write_text('no folder')
@@ -153,7 +159,7 @@ def test_names_that_are_no_utf8_are_kept_and_can_be_printed(tmp_path, caplog):
     assert caplog.records[-1].getMessage().endswith(r'could not be read: \udcff.png (unreadable)')
 
 
-def test_the_plan_is_found_before_the_run_is(tmp_path, monkeypatch):
+def test_the_plan_is_found_before_the_run_is(tmp_path, of_pictures, monkeypatch):
     monkeypatch.setattr(experiment, 'restore', lambda *_: pytest.fail('restored'))
     put(tmp_path / 'in', 'x.png', 'X.png')
     options = {'input': str(tmp_path / 'in'), 'output': str(tmp_path / 'out')}

@@ -10,8 +10,8 @@ import pytest
 from jax import lax
 from PIL import ExifTags, Image
 
-from gan_jax.commands import folders, translate
-from gan_jax.config import experiment
+from gan_jax.commands import folders, tiles, translate
+from gan_jax.config import experiment, saved
 from gan_jax.data import normalize
 from gan_jax.errors import UserError
 from gan_jax.runtime import parallel
@@ -238,9 +238,9 @@ def test_tiles_have_one_shape_and_overlap_by_a_fourth(monkeypatch):
     translator = make(function, largest=37)
     translator(normalize(noise(70, 60)))
     translator(normalize(noise(99, 55)))
-    assert shapes == [(1, 8, 8, 3), (translate.CHUNK, 32, 32, 3)]
+    assert shapes == [(1, 8, 8, 3), (tiles.CHUNK, 32, 32, 3)]
     for length in (32, 40, 64, 104, 1000):
-        starts = translate._starts(length, 32)
+        starts = tiles._starts(length, 32)
         assert starts[0] == 0
         assert starts[-1] + 32 == length
         assert all(0 < gap <= 24 for gap in np.diff(starts))
@@ -374,6 +374,8 @@ def restored(monkeypatch):
         bests.append(best)
         return experiment.Run(of, 1, state)
 
+    settings = {'name': 'images', 'shape': [8, 4, 3], 'classes': None}
+    monkeypatch.setattr(saved, 'read_config', lambda workdir: {'modality': settings})
     monkeypatch.setattr(experiment, 'restore', restore)
     return functions, bests
 
