@@ -1,6 +1,7 @@
 """An evaluation: the chosen figures of samples against a fixed choice of real examples."""
 
 import functools
+import importlib.util
 import inspect
 import math
 import pathlib
@@ -104,6 +105,14 @@ def check_counts(names: Iterable[str], counts: Mapping[str, int]) -> None:
     """Raises UserError if there is too little for one of these metrics."""
     for reason in filter(None, (too_few(name, counts) for name in names)):
         raise UserError(f'{reason}; give more, or leave that metric out')
+
+
+def check_packages(names: Iterable[str]) -> None:
+    """Raises UserError if the package that computes one of these metrics is not installed."""
+    for name in names:
+        package, extra = getattr(available()[name], 'package', (None, None))
+        if package and importlib.util.find_spec(package) is None:
+            raise UserError(f"the metric {name} needs: pip install 'gan_jax[{extra}]'")
 
 
 def check_game(names: Iterable[str], game: Game) -> None:

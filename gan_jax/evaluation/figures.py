@@ -47,6 +47,16 @@ def gives(**better: str) -> Callable[[Callable], Callable]:
     return mark
 
 
+def of_package(package: str, extra: str) -> Callable[[Callable], Callable]:
+    """Says of a metric which package computes it, and which extra of gan_jax has that."""
+
+    def mark(function: Callable) -> Callable:
+        function.package = package, extra  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
 def at_least(**least: int) -> Callable[[Callable], Callable]:
     """Says of a metric how many examples it needs of a side ('real', 'fake', 'train'); else 1.
 
