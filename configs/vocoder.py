@@ -45,6 +45,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.feature_matching = 2.0
     config.conditional = False
     config.generator_every = 1
+    config.pretraining_steps = 10_000
     config.generator = ml_collections.ConfigDict(
         {'name': 'vocos.Generator', 'width': 128, 'hidden': 384, 'blocks': 4}
     )

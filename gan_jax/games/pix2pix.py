@@ -13,7 +13,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from gan_jax.game import Aux, Batch, Game, Params
+from gan_jax.game import Aux, Batch, Game, Params, Turn
 from gan_jax.games.adversary import Adversary
 from gan_jax.games.network import Network, Role, begin
 from gan_jax.games.turns import Opponent, Scene, adversarial_turns
@@ -44,6 +44,7 @@ def make(
     feature_matching: Sequence[Term] = (),
     conditional: bool = True,
     generator_every: int = 1,
+    pretraining_steps: int = 0,
     simultaneous: bool = False,
 ) -> Game:
     """Builds the game.
@@ -64,12 +65,22 @@ def make(
       conditional: whether the discriminator sees the source beside the image; a source of another
         size is resized to the image's.
       generator_every: the generator plays at multiples of this step.
+      pretraining_steps: for so many steps at first the generator plays alone, with the
+        reconstruction and perceptual terms as its loss (SRGAN's begins so).
       simultaneous: whether the generator meets the discriminator as it was before the step.
 
     Returns:
       A game of the players 'generator' and 'discriminator', on batches {'real', 'source'}, with
       the function a_to_b: (params, aux, sources [n, ...]) -> images [n, ...] in [-1, 1].
+
+    Raises:
+      ValueError: if `pretraining_steps` is negative, or has no loss.
     """
+    if pretraining_steps < 0 or (pretraining_steps and not (*reconstruction, *perceptual)):
+        raise ValueError(
+            f'pretraining_steps={pretraining_steps} must be 0 or more, and 0 without '
+            f'reconstruction and perceptual'
+        )
     translator = Role(generator, 'generator')
     opponent = Opponent(Role(discriminator, 'discriminator'), adversary)
     shown = beside if conditional else _alone
@@ -90,14 +101,16 @@ def make(
         return {'': Scene(shown(source, batch['real']), shown(source, made))}, made, aux
 
     def terms(params, aux, batch, made, verdicts, rng):
-        pairs = [(term, batch['real'], made) for term in (*reconstruction, *perceptual)]
+        found = _values((*reconstruction, *perceptual), batch['real'], made)
         if feature_matching:
-            known, own = (x.features for x in verdicts[''])
-            pairs += [(term, known, own) for term in feature_matching]
-        return {
-            term.name: (term.weight, jnp.mean(term.function(truth, image)))
-            for term, truth, image in pairs
-        }, aux
+            found |= _values(feature_matching, *(x.features for x in verdicts['']))
+        return found, aux
+
+    def pretrain(params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
+        made, aux = translate(params, aux, batch['source'], rng=rng)
+        found = _values((*reconstruction, *perceptual), batch['real'], made)
+        loss = sum(weight * value for weight, value in found.values())
+        return loss, (aux, {name: value for name, (_, value) in found.items()})
 
     def a_to_b(params: Params, aux: Aux, source: chex.Array) -> chex.Array:
         return translate(params, aux, source, train=False)[0]
@@ -105,7 +118,15 @@ def make(
     turns = adversarial_turns(
         show, [opponent], generator_terms=terms, generator_every=generator_every
     )
+    if pretraining_steps:
+        alone = Turn('generator', pretrain, name='pretraining', stop=pretraining_steps)
+        turns = (alone, *(turn._replace(start=pretraining_steps) for turn in turns))
     return Game(init, turns, {'a_to_b': a_to_b}, simultaneous)
+
+
+def _values(terms: Sequence[Term], truth: Any, made: Any) -> dict[str, tuple[float, chex.Array]]:
+    """{name: (weight, value)} of what compares the truth with what was made."""
+    return {x.name: (x.weight, jnp.mean(x.function(truth, made))) for x in terms}
 
 
 def beside(source: chex.Array, image: chex.Array) -> chex.Array:

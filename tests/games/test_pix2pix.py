@@ -97,6 +97,22 @@ def test_the_generators_loss_is_the_adversarial_one_and_its_terms():
     assert float(loss) == pytest.approx(-9.5 + 250 + 240)
 
 
+def test_before_the_game_the_generator_has_its_distances_alone():
+    perceptual = Term('perceptual', lambda truth, image: jnp.abs(truth - image).sum((1, 2, 3)), 2.0)
+    game = made(perceptual=(perceptual,), pretraining_steps=7)
+    loss, (_, metrics) = turns(game)['pretraining'](*begun(game), BATCH, RNG)
+    assert set(metrics) == {'l1', 'perceptual'}
+    assert float(loss) == pytest.approx(250 + 240)
+    when = {turn.label: (turn.start, turn.stop) for turn in game.turns}
+    assert when == {'pretraining': (0, 7), 'discriminator': (7, None), 'generator': (7, None)}
+
+
+@pytest.mark.parametrize('options', [{'pretraining_steps': -1}, {'reconstruction': ()}])
+def test_without_a_distance_there_is_nothing_to_play_alone(options):
+    with pytest.raises(ValueError, match='0 or more, and 0 without reconstruction and perceptual'):
+        made(**{'pretraining_steps': 7} | options)
+
+
 @pytest.mark.parametrize('judge', [Means(), Scales()])
 def test_features_are_matched_without_the_logits(judge):
     seen = []
