@@ -1,7 +1,8 @@
 """Optimizers and running averages from a config, as a game needs them."""
 
+import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import chex
@@ -13,7 +14,8 @@ import optax
 from gan_jax import game as game_lib
 
 
-def available() -> dict[str, Callable[..., optax.GradientTransformation]]:
+@functools.cache
+def available() -> Mapping[str, Callable[..., optax.GradientTransformation]]:
     """optax's optimizers by name: its functions that cannot do without a learning rate."""
     return {
         name: value
@@ -24,7 +26,8 @@ def available() -> dict[str, Callable[..., optax.GradientTransformation]]:
     }
 
 
-def schedules() -> dict[str, Callable[..., optax.Schedule]]:
+@functools.cache
+def schedules() -> Mapping[str, Callable[..., optax.Schedule]]:
     """optax's learning rate schedules by name."""
     return {
         name: value

@@ -26,6 +26,7 @@ VOCODING = {
     },
     'baseline': {'name': 'griffin_lim', 'rate': 8000, 'size': 64, 'hop': 16, 'high': 4000.0},
     'perceptual': {},  # its features are those of longer sounds
+    'pretraining_steps': 0,
 }
 POINTS = ('ring8', 'grid25', 'spiral', 'two_moons')
 SERIES = {'name': 'series', 'shape': [4, 3], 'names': ['a', 'b', 'c']}
