@@ -28,6 +28,19 @@ VOCODING = {
     'perceptual': {},  # its features are those of longer sounds
     'pretraining_steps': 0,
 }
+SMALL_VOCODERS = {
+    'vocos.Generator': {'size': 64, 'hop': 16},
+    'hifigan.Generator': {
+        'factors': [4, 4],
+        'upsampling': [8, 8],
+        'kernels': [3],
+        'dilations': [[1]],
+    },
+}
+SMALL_JUDGES = {
+    'hifigan.Periods': {'periods': [2, 3]},
+    'hifigan.Discriminator': {'periods': [2], 'sizes': [32], 'resolution_width': 4},
+}
 POINTS = ('ring8', 'grid25', 'spiral', 'two_moons')
 SERIES = {'name': 'series', 'shape': [4, 3], 'names': ['a', 'b', 'c']}
 SERIES |= {'minima': [0.0, -1.0, 2.0], 'maxima': [1.0, 1.0, 2.5]}
@@ -90,8 +103,8 @@ def shrunk(name, **changes):
         config['modality'] = {'name': 'waveforms', 'shape': [256, 1], 'rate': 16_000}
     if config['corruption'].get('name') == 'log_mel':
         config |= VOCODING
-        config['generator'] |= {'size': 64, 'hop': 16}
-        config['discriminator'] |= {'periods': [2, 3]}
+        config['generator'] |= SMALL_VOCODERS[config['generator']['name']]
+        config['discriminator'] |= SMALL_JUDGES[config['discriminator']['name']]
     if kind == 'vectors':
         config['modality'] = {'name': 'vectors', 'shape': [3], **STANDARD}
     if timed:

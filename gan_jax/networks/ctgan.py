@@ -174,7 +174,7 @@ class Discriminator(nn.Module):
 def one_hot(condition: chex.Array, heads: Heads) -> jax.Array:
     """Conditions int32 [batch, m] -> [batch, m * categories of all columns]."""
     vectors = jax.nn.one_hot(condition, conditions(heads), dtype=jnp.float32)
-    return vectors.reshape(len(condition), -1)
+    return vectors.reshape(condition.shape[0], -1)
 
 
 def cross_entropy(logits: chex.Array, condition: chex.Array, heads: Heads) -> jax.Array:

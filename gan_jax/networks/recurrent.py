@@ -43,7 +43,7 @@ def in_steps(latent: chex.Array, shape: Sequence[int]) -> chex.Array:
             f'a latent of {size} numbers has no equal part for each of {length} steps; let '
             f'config.latent.size be {length} times the noise of a step'
         )
-    return latent.reshape(len(latent), length, size // length)
+    return latent.reshape(latent.shape[0], length, size // length)
 
 
 def recurrent(

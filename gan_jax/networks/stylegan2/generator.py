@@ -140,7 +140,7 @@ class Generator(nn.Module):
         styles = self.map(latent, train, label, truncation)[:, None]
         layers = jnp.arange(self.num_styles)
         if mixed is None:
-            return jnp.broadcast_to(styles, (len(styles), len(layers), self.style_size))
+            return jnp.broadcast_to(styles, (styles.shape[0], len(layers), self.style_size))
         others = self.map(mixed, False, label, truncation)[:, None]
         first = 1 + jnp.floor(crossover * (self.num_styles - 1)).astype(layers.dtype)
         own = layers[None] < first[:, None]
@@ -198,7 +198,7 @@ class Generator(nn.Module):
         if isinstance(noise, str) and noise == 'random' and rng is None:
             raise ValueError("noise='random' needs keys, one per example")
         if styles.ndim == 2:
-            shape = (len(styles), self.num_styles, self.style_size)
+            shape = (styles.shape[0], self.num_styles, self.style_size)
             styles = jnp.broadcast_to(styles[:, None], shape)
         chex.assert_shape(styles, (None, self.num_styles, self.style_size))
         return self.synthesis(wide(styles), noise, rng)

@@ -150,7 +150,7 @@ class SynthesisBlock(nn.Module):
         if x is None:
             shape = (self.resolution, self.resolution, self.features)
             const = self.param('const', nn.initializers.normal(1.0), shape)
-            x = jnp.broadcast_to(const.astype(self.dtype)[None], (len(styles), *shape))
+            x = jnp.broadcast_to(const.astype(self.dtype)[None], (styles.shape[0], *shape))
             x, count = convolved(x, 0, 'conv1'), 1
         else:
             x, count = x.astype(self.dtype), 2
