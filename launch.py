@@ -92,7 +92,7 @@ READS = {
     'evaluate': ('num', 'best', 'metrics', 'features', 'split', 'init_from'),
     'report': ('replica',),
     'compare': ('figure',),
-    'export': ('best', 'replica', 'init_from'),
+    'export': ('format', 'best', 'replica', 'init_from'),
 }  # fmt: skip
 ALWAYS = (
     'mode', 'workdir', 'compilation_cache', 'coordinator', 'num_processes', 'process_id',
@@ -117,6 +117,9 @@ TRUNCATION = flags.DEFINE_float(
     'truncation', None, "The latents' bound, or how far styles are from their mean (--mode=sample)."
 )
 LABEL = flags.DEFINE_integer('label', None, 'The class of all samples, from 0.', 0, HUGE)
+FORMAT = flags.DEFINE_string(
+    'format', 'safetensors', f'Of files: {", ".join(export.FORMATS)} (--mode=export).'
+)
 FILM = flags.DEFINE_string('film', None, 'A loop through samples, gif or mp4 (--mode=sample).')
 LAYERS = flags.DEFINE_list('layers', None, 'Of which layers: 0-3,6 (--mode=directions).')
 SPACE = flags.DEFINE_string(
@@ -278,7 +281,7 @@ def run(mode: str) -> int:
     elif mode == 'compare':
         compare.compare(workdir, FIGURE.value)
     elif mode == 'export':
-        export.export(workdir, best, replica)
+        export.export(workdir, best, replica, FORMAT.value)
     elif mode in ('translate', 'project', 'score'):
         if mode != 'score' and not (INPUT.value and OUTPUT.value):
             raise UserError('--input and --output are missing; give two folders')

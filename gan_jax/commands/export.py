@@ -1,53 +1,83 @@
-"""--mode=export: the players of a run as safetensors files, with its config."""
+"""--mode=export: the players of a run as files that others read, with its config and a card."""
 
+import functools
 import json
 import pathlib
+from typing import Any
 
 import jax
 from absl import logging
 
+from gan_jax.commands import programs, report
 from gan_jax.config import experiment as experiment_lib
 from gan_jax.config import saved, trained
+from gan_jax.config.checks import check_name
+from gan_jax.report import card
 from gan_jax.runtime import files, processes, tensor_files
 
 FOLDER = 'export'
+CARD = 'README.md'
+FORMATS = ('safetensors', 'stablehlo')
 
 
-def export(workdir: pathlib.Path, best: bool = False, replica: int = 0) -> list[pathlib.Path]:
+def export(
+    workdir: pathlib.Path, best: bool = False, replica: int = 0, format: str = 'safetensors'
+) -> list[pathlib.Path]:
     """Writes the players of a run under it, from running averages where it keeps them.
 
-    A file <player>.safetensors holds its parameters, params/<path>, and what else belongs to it,
-    such as batch statistics and buffers, aux/<collection>/<path>.
+    As safetensors, a file <player>.safetensors holds a player's parameters, params/<path>, and what
+    else belongs to it, such as batch statistics and buffers, aux/<collection>/<path>. As stablehlo,
+    <function>.stablehlo is a program with its players in it (`programs.stablehlo`) for each of the
+    game's functions that make examples.
 
     Args:
       workdir: a run's work directory.
       best: from the best checkpoint by the evaluated metric, not the newest.
       replica: which of the run's seeds, counted from 0.
+      format: 'safetensors', or 'stablehlo'.
 
     Returns:
-      The files, export/<player>.safetensors and export/config.json.
+      The files: those, export/config.json and export/README.md, the card.
 
     Raises:
-      UserError: if there is no run, it has no checkpoint, or the library is not installed.
+      UserError: if there is no run, it has no checkpoint, a library is not installed, or a program
+        does not make what the run makes.
     """
+    check_name('--format', format, FORMATS)
     run = experiment_lib.restore(workdir, best)
-    params, aux = jax.device_get(run.variables(replica))
-    folder = workdir / FOLDER
-
-    def write() -> list[pathlib.Path]:
-        names = [trained.file_of(folder, player).name for player in params]
-        files.check_writable(folder, 'make it writable', [*names, saved.CONFIG])
-        config = {**run.experiment.config, 'num_replicas': 1}
-        config['seed'] = run.experiment.seeds[replica]
-        if config['privacy']:  # who knows the seed can take the noise away
-            config['seed'] = 0
-        text = json.dumps(config, indent=2) + '\n'
-        files.replace(folder / saved.CONFIG, lambda file: file.write_text(text))
-        written = [folder / saved.CONFIG]
+    variables = jax.device_get(run.variables(replica))
+    config = {**run.experiment.config, 'num_replicas': 1}
+    config['seed'] = run.experiment.seeds[replica]
+    if config['privacy']:  # who knows the seed can take the noise away
+        config['seed'] = 0
+    shapes: dict[str, Any] = {}
+    contents: dict[str, bytes] = {}
+    if format == 'safetensors':
+        params, aux = variables
         for player in sorted(params):
             arrays = trained.flat(player, params, aux)
-            written.append(tensor_files.write(trained.file_of(folder, player), arrays))
-        logging.info('step %d: wrote %s', run.step, ', '.join(map(str, written)))
-        return written
+            contents[trained.file_of(workdir, player).name] = tensor_files.encoded(arrays)
+    else:
+        for program in programs.of_run(run.experiment, variables):
+            contents[f'{program.name}.{format}'] = programs.stablehlo(program)
+            shapes[program.name] = program.shapes()
+    about = card.Contents(
+        workdir.name, config, run.step, [*contents, saved.CONFIG], shapes,
+        run.experiment.modality.stored, report.evaluation(workdir),
+    )  # fmt: skip
+    contents[saved.CONFIG] = (json.dumps(config, indent=2) + '\n').encode()
+    contents[CARD] = card.render(about).encode()
+    return processes.on_first(lambda: _write(workdir / FOLDER, contents, run.step))
 
-    return processes.on_first(write)
+
+def _put(content: bytes, file: pathlib.Path) -> None:
+    file.write_bytes(content)
+
+
+def _write(folder: pathlib.Path, contents: dict[str, bytes], step: int) -> list[pathlib.Path]:
+    files.check_writable(folder, 'make it writable', contents)
+    for name, content in contents.items():
+        files.replace(folder / name, functools.partial(_put, content))
+    written = [folder / name for name in contents]
+    logging.info('step %d: wrote %s', step, ', '.join(map(str, written)))
+    return written

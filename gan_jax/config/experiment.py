@@ -159,7 +159,6 @@ class Experiment:
         """Raises UserError if the data or the game cannot give one of these metrics."""
         held_out = self.held_out
         real = self.dataset if held_out is None else held_out
-        evaluator.check_packages(names)
         evaluator.check_game(names, self.game)
         fit.check_evidence(names, real, self.game, held_out is not None)
         fit.check_classes(names, self.dataset, real, self.game)

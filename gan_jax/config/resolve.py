@@ -47,9 +47,9 @@ from gan_jax.errors import UserError
 from gan_jax.game import Game
 from gan_jax.games import wrappers
 from gan_jax.games.network import of_module
-from gan_jax.games.pix2pix import Term
 from gan_jax.games.stylegan2 import PathLength
 from gan_jax.games.timegan import Moments
+from gan_jax.games.turns import Term
 from gan_jax.restoration import heads
 from gan_jax.runtime import parallel
 

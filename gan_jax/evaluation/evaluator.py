@@ -116,7 +116,8 @@ def check_packages(names: Iterable[str]) -> None:
 
 
 def check_game(names: Iterable[str], game: Game) -> None:
-    """Raises UserError if a metric asks for what the game cannot do."""
+    """Raises UserError if a metric asks for what the game cannot do, or what is not installed."""
+    check_packages(names)
     for name in names:
         wanted = needed([name])
         if 'cycles' in wanted and not translation.both_ways(game):

@@ -7,30 +7,16 @@ al., 2018); with corrupted images as sources it is restoration (SRGAN, context e
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import chex
 import jax
 import jax.numpy as jnp
 
-from gan_jax.game import Aux, Batch, Game, Params, Turn
+from gan_jax.game import Aux, Batch, Game, Params
 from gan_jax.games.adversary import Adversary
 from gan_jax.games.network import Network, Role, begin
-from gan_jax.games.turns import Opponent, Scene, adversarial_turns
-
-
-class Term(NamedTuple):
-    """A part of the generator's loss that compares its image with the truth.
-
-    Attributes:
-      name: what its metric is named for.
-      function: (truth, image) -> losses [batch]; or of trees of features in place of images.
-      weight: the factor of its mean.
-    """
-
-    name: str
-    function: Callable[[Any, Any], chex.Array]
-    weight: float
+from gan_jax.games.turns import Opponent, Scene, Term, adversarial_turns, pretrained, values
 
 
 def make(
@@ -74,13 +60,9 @@ def make(
       the function a_to_b: (params, aux, sources [n, ...]) -> images [n, ...] in [-1, 1].
 
     Raises:
-      ValueError: if `pretraining_steps` is negative, or has no loss.
+      ValueError: if `pretraining_steps` is negative, or there are no such terms.
     """
-    if pretraining_steps < 0 or (pretraining_steps and not (*reconstruction, *perceptual)):
-        raise ValueError(
-            f'pretraining_steps={pretraining_steps} must be 0 or more, and 0 without '
-            f'reconstruction and perceptual'
-        )
+    distances = (*reconstruction, *perceptual)
     translator = Role(generator, 'generator')
     opponent = Opponent(Role(discriminator, 'discriminator'), adversary)
     shown = beside if conditional else _alone
@@ -101,32 +83,21 @@ def make(
         return {'': Scene(shown(source, batch['real']), shown(source, made))}, made, aux
 
     def terms(params, aux, batch, made, verdicts, rng):
-        found = _values((*reconstruction, *perceptual), batch['real'], made)
+        found = values(distances, batch['real'], made)
         if feature_matching:
-            found |= _values(feature_matching, *(x.features for x in verdicts['']))
+            found |= values(feature_matching, *(x.features for x in verdicts['']))
         return found, aux
 
-    def pretrain(params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
-        made, aux = translate(params, aux, batch['source'], rng=rng)
-        found = _values((*reconstruction, *perceptual), batch['real'], made)
-        loss = sum(weight * value for weight, value in found.values())
-        return loss, (aux, {name: value for name, (_, value) in found.items()})
+    def alone(params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
+        return translate(params, aux, batch['source'], rng=rng)
 
     def a_to_b(params: Params, aux: Aux, source: chex.Array) -> chex.Array:
         return translate(params, aux, source, train=False)[0]
 
-    turns = adversarial_turns(
-        show, [opponent], generator_terms=terms, generator_every=generator_every
-    )
-    if pretraining_steps:
-        alone = Turn('generator', pretrain, name='pretraining', stop=pretraining_steps)
-        turns = (alone, *(turn._replace(start=pretraining_steps) for turn in turns))
+    every = generator_every
+    turns = adversarial_turns(show, [opponent], generator_terms=terms, generator_every=every)
+    turns = pretrained('generator', alone, distances, pretraining_steps, turns)
     return Game(init, turns, {'a_to_b': a_to_b}, simultaneous)
-
-
-def _values(terms: Sequence[Term], truth: Any, made: Any) -> dict[str, tuple[float, chex.Array]]:
-    """{name: (weight, value)} of what compares the truth with what was made."""
-    return {x.name: (x.weight, jnp.mean(x.function(truth, made))) for x in terms}
 
 
 def beside(source: chex.Array, image: chex.Array) -> chex.Array:

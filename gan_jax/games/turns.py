@@ -65,6 +65,25 @@ class Opponent(NamedTuple):
         return lambda aux, examples: self.role(params, aux, examples, rng=drawn, **told)
 
 
+class Term(NamedTuple):
+    """A part of the generator's loss that compares what was made with the truth.
+
+    Attributes:
+      name: what its metric is named for.
+      function: (truth, made) -> losses [batch]; or of trees of features.
+      weight: the factor of its mean.
+    """
+
+    name: str
+    function: Callable[[Any, Any], chex.Array]
+    weight: float
+
+
+def values(terms: Sequence[Term], truth: Any, made: Any) -> dict[str, tuple[float, chex.Array]]:
+    """{name: (weight, value)} of what compares the truth with what was made."""
+    return {x.name: (x.weight, jnp.mean(x.function(truth, made))) for x in terms}
+
+
 # (params, aux, batch, rng) -> ({opponent: Scene}, what was generated, aux with the generator's
 # collections). In the discriminators' turns that aux is left alone.
 Show = Callable[[Params, Aux, Batch, chex.PRNGKey], tuple[Mapping[str, Scene], Any, Aux]]
@@ -128,6 +147,33 @@ def adversarial_turns(
         ),
         Turn(generator, made, generator_every),
     )
+
+
+def pretrained(
+    player: str, makes: Callable, distances: Sequence[Term], steps: int, turns: Sequence[Turn]
+) -> tuple[Turn, ...]:
+    """A game's turns after so many steps in which a player plays alone, for its distances.
+
+    Args:
+      player: who.
+      makes: (params, aux, batch, rng) -> (what it makes of a batch, aux).
+      distances: of that from the batch's real examples.
+      steps: how many; with 0 the turns stay as they are.
+      turns: the game's.
+
+    Raises:
+      ValueError: if `steps` is negative, or there are no distances.
+    """
+    if steps < 0 or (steps and not distances):
+        raise ValueError(f'pretraining_steps={steps} must be 0 or more, and 0 without distances')
+
+    def loss(params: Params, aux: Aux, batch: Batch, rng: chex.PRNGKey):
+        made, aux = makes(params, aux, batch, rng)
+        total, metrics = _total([], values(distances, batch['real'], made))
+        return total, (aux, metrics)
+
+    alone = (Turn(player, loss, name='pretraining', stop=steps),) if steps else ()
+    return (*alone, *(turn._replace(start=steps) for turn in turns))
 
 
 def discriminator_loss(
@@ -218,7 +264,6 @@ def _total(
     losses: Sequence[chex.Array], terms: Mapping[str, tuple[float, chex.Array]]
 ) -> tuple[chex.Array, dict[str, chex.Array]]:
     """The losses and the weighted terms added up in their order, and the terms' values."""
-    total = sum(losses[1:], losses[0])
-    for weight, value in terms.values():
-        total = total + weight * value
+    parts = [*losses, *(weight * value for weight, value in terms.values())]
+    total = sum(parts[1:], parts[0])
     return jnp.asarray(total), {name: value for name, (_, value) in terms.items()}

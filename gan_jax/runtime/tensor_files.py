@@ -37,11 +37,20 @@ def write(file: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> pathlib.Path:
       UserError: if the library is not installed.
       OSError: if it cannot be written.
     """
-    library = _library()
-    own = {name: np.array(x, order='C') for name, x in arrays.items()}
+    content = encoded(arrays)
     # Not save_file: its files are nobody's but the owner's to read.
-    files.replace(file, lambda temporary: temporary.write_bytes(library.numpy.save(own)))
+    files.replace(file, lambda temporary: temporary.write_bytes(content))
     return file
+
+
+def encoded(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """A file's bytes of arrays by name.
+
+    Raises:
+      UserError: if the library is not installed.
+    """
+    library = _library()
+    return library.numpy.save({name: np.array(x, order='C') for name, x in arrays.items()})
 
 
 def read(file: str | os.PathLike, wanted: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -72,7 +72,7 @@ def test_its_data_set_may_be_named_later_and_no_other_key(made, tmp_path):
 def test_an_export_comes_back_bit_by_bit(made, tmp_path):
     _, workdir, folder = made
     files = ['config.json', 'discriminator.safetensors', 'generator.safetensors']
-    assert sorted(x.name for x in folder.iterdir()) == files
+    assert sorted(x.name for x in folder.iterdir()) == ['README.md', *files]
     adopted.adopt(folder, tmp_path / 'run')
     export.export(tmp_path / 'run')
     for name in files[1:]:

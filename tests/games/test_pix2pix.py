@@ -9,7 +9,7 @@ import pytest
 from gan_jax import keys, losses, objectives
 from gan_jax.games import network, pix2pix
 from gan_jax.games.adversary import Adversary, Penalty
-from gan_jax.games.pix2pix import Term
+from gan_jax.games.turns import Term
 from gan_jax.networks.verdict import Verdict
 from gan_jax.restoration import heads as outputs
 
@@ -109,7 +109,7 @@ def test_before_the_game_the_generator_has_its_distances_alone():
 
 @pytest.mark.parametrize('options', [{'pretraining_steps': -1}, {'reconstruction': ()}])
 def test_without_a_distance_there_is_nothing_to_play_alone(options):
-    with pytest.raises(ValueError, match='0 or more, and 0 without reconstruction and perceptual'):
+    with pytest.raises(ValueError, match='0 or more, and 0 without distances'):
         made(**{'pretraining_steps': 7} | options)
 
 

@@ -1,0 +1,96 @@
+"""What a run makes examples with, as a program that needs neither this library nor flax."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gan_jax.config.experiment import Experiment
+from gan_jax.errors import UserError
+from gan_jax.sampling import sampler
+
+NAMES = ('sample', 'a_to_b', 'b_to_a', 'reconstruct')  # of a game's functions
+PLATFORMS = ('cpu', 'cuda', 'tpu')
+CLOSE = 1e-5  # how far from the run's own examples a program's may be, of their range
+
+
+class Program(NamedTuple):
+    """A function of a game with its players.
+
+    Attributes:
+      name: the function's.
+      apply: inputs -> examples as networks see them; inputs are an array [n, ...] or a dict.
+      inputs: some, of two examples.
+    """
+
+    name: str
+    apply: Callable[[Any], jax.Array]
+    inputs: Any
+
+    def shapes(self) -> dict[str, str]:
+        """{input: its type and shape}, in words; 'x' if it is the only one."""
+        given = self.inputs if isinstance(self.inputs, dict) else {'x': self.inputs}
+        return {
+            name: f'{x.dtype} [{", ".join(map(str, ("n", *x.shape[1:])))}]'
+            for name, x in given.items()
+        }
+
+
+def of_run(experiment: Experiment, variables: tuple[Any, Any]) -> list[Program]:
+    """The programs of a run's players."""
+    functions = experiment.game.functions
+    found = []
+    for name in NAMES:
+        if name not in functions:
+            continue
+        if name == 'sample':
+            inputs = jax.tree.map(np.asarray, sampler.draw_inputs(experiment.game, 0, 2))
+        else:
+            shape = experiment.source_shape if name == 'a_to_b' else experiment.modality.shape
+            inputs = np.random.default_rng(0).uniform(-1, 1, (2, *shape)).astype(np.float32)
+        found.append(Program(name, _bound(functions[name], variables), inputs))
+    return found
+
+
+def _bound(function: Callable, variables: tuple[Any, Any]) -> Callable[[Any], jax.Array]:
+    return lambda inputs: function(*variables, inputs)
+
+
+def stablehlo(program: Program) -> bytes:
+    """The program as StableHLO, for any number of examples, on CPUs, CUDA and TPUs.
+
+    jax.export.deserialize(bytearray(...)).call(inputs) runs it; the players' arrays are in it.
+
+    Raises:
+      UserError: if the package that writes it is not installed, or what was written, when read
+        again, makes other examples than the run.
+    """
+    (num,) = jax.export.symbolic_shape('n')
+    inputs = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct((num, *x.shape[1:]), x.dtype), program.inputs
+    )
+    try:
+        written = jax.export.export(jax.jit(program.apply), platforms=PLATFORMS)(inputs).serialize()
+    except ImportError as error:
+        raise UserError(
+            "--format=stablehlo needs flatbuffers: pip install 'gan_jax[export]'"
+        ) from error
+    check(program, jax.export.deserialize(written).call)
+    return bytes(written)
+
+
+def check(program: Program, other: Callable[[Any], Any]) -> None:
+    """Raises UserError if another way to run a program makes other examples, of one or of two."""
+    apply = jax.jit(program.apply)
+    for num in (1, 2):
+        inputs = jax.tree.map(lambda x, num=num: jnp.asarray(x[:num]), program.inputs)
+        want, got = (np.asarray(x(inputs), np.float32) for x in (apply, other))
+        error = np.abs(got - want).max() / max(1.0, np.abs(want).max())
+        if not error <= CLOSE:
+            raise UserError(
+                f'{program.name}: what was exported makes examples that differ by {error:.1e} of '
+                f"their range from the run's; export with the versions of jax that it was trained "
+                f'with, or --format=safetensors'
+            )

@@ -1,0 +1,133 @@
+"""A card of exported players: the README that hubs of models read, YAML first."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+LIMITS = """\
+## Limits and misuse
+
+Samples have the faults and the gaps of the data that were trained on: what is rare there is rarer
+here, and a generator may have lost whole kinds of examples (see recall and coverage, where they
+were measured). Samples can be close copies of training examples; unless the run was trained under
+`config.privacy`, nothing bounds what they tell about a single one. Figures compare distributions
+and say nothing of a single sample.
+
+Made-up pictures, voices and records can pass for real ones. Do not use them to impersonate people
+(deep fakes), to deceive, or as evidence; do not decide about people by them; say that they are
+generated wherever they are shown. The rights of the people in the data, and the data's licence,
+hold for what was trained on them.
+"""
+
+
+class Contents(NamedTuple):
+    """What a card says.
+
+    Attributes:
+      name: of the run.
+      config: its config.
+      step: of its training.
+      files: what was written beside it.
+      shapes: {program: {input: its type and shape}}, of programs.
+      made: what examples are, as they are stored, in words.
+      judged: what evaluation.json holds, if the run was evaluated.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    step: int
+    files: Sequence[str]
+    shapes: Mapping[str, Mapping[str, str]]
+    made: str
+    judged: Mapping[str, Any] | None = None
+
+
+def render(contents: Contents) -> str:
+    """The card, Markdown after a header of YAML; JSON's strings and numbers are YAML's, too."""
+    parts = [_header(contents), f'# {contents.name}\n', _about(contents), _use(contents)]
+    if contents.judged:
+        parts.append(_figures(contents.judged))
+    return '\n'.join([*parts, LIMITS])
+
+
+def _header(contents: Contents) -> str:
+    config = contents.config
+    tags = ['gan', 'jax', 'gan_jax', config['game'], config['modality']['name']]
+    lines = ['license: other', 'license_name: of-the-data-and-your-choice', 'library_name: gan_jax']
+    lines += ['tags:', *(f'- {json.dumps(tag)}' for tag in dict.fromkeys(tags))]
+    lines += ['datasets:', f'- {json.dumps(_data(config))}']
+    if contents.judged:
+        lines += ['model-index:', f'- name: {json.dumps(contents.name)}', '  results:']
+        lines += ['  - task:', '      type: generation', '    dataset:']
+        compared = json.dumps(contents.judged['settings'].get('real', _data(config)))
+        lines += [f'      name: {compared}', f'      type: {compared}', '    metrics:']
+        for name, value, _ in _values(contents.judged):
+            lines += [f'    - type: {json.dumps(name)}', f'      value: {json.dumps(value)}']
+    return '\n'.join(['---', *lines, '---', ''])
+
+
+def _data(settings: Mapping[str, Any]) -> str:
+    """The data set's name without where it lies."""
+    kind, colon, path = str(settings['dataset']).partition(':')
+    return f'{kind}:{path.rstrip("/").split("/")[-1]}' if colon else kind
+
+
+def _about(contents: Contents) -> str:
+    config = contents.config
+    players = [x for x in ('generator', 'discriminator') if x in config]
+    networks = ', '.join(f'{x} `{config[x]["name"]}`' for x in players)
+    private = config.get('privacy') or {}
+    bound = (
+        f' Trained under differential privacy: epsilon {private.get("epsilon")}, delta '
+        f'{private.get("delta")}.'
+        if private
+        else ''
+    )
+    return (
+        f'Players of the game `{config["game"]}` ({networks}) after {contents.step} steps on '
+        f'`{_data(config)}`.{bound} All that was chosen is in `config.json`.\n'
+    )
+
+
+def _use(contents: Contents) -> str:
+    lines = ['## Use', '', f'Files: {", ".join(f"`{x}`" for x in contents.files)}.', '']
+    if any(x.endswith('.safetensors') for x in contents.files):
+        lines += [
+            'With gan_jax, in the folder above this one:', '',
+            '    python launch.py --init_from=export --mode=sample', '',
+        ]  # fmt: skip
+    for name, inputs in contents.shapes.items():
+        given = ', '.join(f'`{key}` {words}' for key, words in inputs.items())
+        alone = [*inputs] == ['x']
+        call = 'x' if alone else '{' + ', '.join(f"'{x}': {x}" for x in inputs) + '}'
+        lines += [
+            'With jax alone:', '', '    from jax import export',
+            f"    program = export.deserialize(bytearray(open('{name}.stablehlo', 'rb').read()))",
+            f'    examples = program.call({call})', '',
+            f'Inputs of `{name}`: {given}. Examples come as networks see them, as floats; '
+            f'stored, they are {contents.made}.', '',
+        ]  # fmt: skip
+    return '\n'.join(lines)
+
+
+def _values(judged: Mapping[str, Any]) -> list[tuple[str, float, float | None]]:
+    """(figure, value, of real examples), of the averages where there are any."""
+    found = []
+    for name, row in judged['figures'].items():
+        value = row.get('ema', row.get('raw'))
+        if value is not None:
+            found.append((name, value, row.get('real')))
+    return found
+
+
+def _figures(judged: Mapping[str, Any]) -> str:
+    settings = judged['settings']
+    lines = [
+        '## Figures', '',
+        f'Of {settings.get("generated")} samples against {settings.get("real_images")} real ones '
+        f'of `{settings.get("split")}`, at step {settings.get("step")}.', '',
+        '| Figure | Value | Of real examples |', '|---|---|---|',
+    ]  # fmt: skip
+    for name, value, real in _values(judged):
+        lines.append(f'| {name} | {value:.4g} | {"" if real is None else f"{real:.4g}"} |')
+    return '\n'.join([*lines, ''])

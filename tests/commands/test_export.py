@@ -1,0 +1,127 @@
+"""Programs that make what their run makes, without this library, and a card beside them."""
+
+import json
+import re
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import methods
+import numpy as np
+import pytest
+
+from gan_jax.commands import export, programs
+from gan_jax.config import experiment
+from gan_jax.errors import UserError
+from gan_jax.report import card
+from gan_jax.train import train
+
+pytest.importorskip('flatbuffers', reason='the extra named export is not here')
+ALONE = """
+import sys
+import numpy as np
+from jax import export
+program = export.deserialize(bytearray(open(sys.argv[1], 'rb').read()))
+inputs = dict(np.load(sys.argv[2]))
+np.save(sys.argv[3], program.call(inputs))
+print([x for x in sys.modules if x.split('.')[0] in ('flax', 'gan_jax', 'optax', 'orbax')])
+"""
+# One of each family of networks that the README names, and each of the functions that make.
+EACH = (
+    'dcgan', 'sngan', 'projection', 'biggan_digits', 'stylegan2_digits', 'infogan', 'ring8',
+    'cyclegan', 'super_resolution', 'inpainting', 'ganomaly', 'rcgan', 'timegan', 'ctgan_census',
+    'wavegan_drums', 'vocoder',
+)  # fmt: skip
+
+
+def program_of(name):
+    made = experiment.rebuild(methods.shrunk(name))
+    variables = jax.jit(lambda: made.game.init(jax.random.key(0), made.example))()
+    return programs.of_run(made, variables)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', EACH)
+def test_every_generator_is_exported_for_any_number_of_examples(name):
+    for program in program_of(name):
+        again = jax.export.deserialize(bytearray(programs.stablehlo(program)))
+        inputs = jax.tree.map(lambda x: np.repeat(x, 3, axis=0)[:5], program.inputs)
+        made, want = again.call(inputs), jax.jit(program.apply)(inputs)
+        np.testing.assert_allclose(made, want, atol=1e-5 * max(1, float(jnp.abs(want).max())))
+        assert again.platforms == ('cpu', 'cuda', 'tpu')
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('runs') / 'digits'
+    config = methods.shrunk('cgan', steps=1, dataset='mnist_5k', num_samples=4, data={})
+    config['data'] = methods.shrunk('cgan')['data']
+    train({**config, 'modality': {}}, folder)
+    return folder
+
+
+def test_a_program_runs_without_flax_and_makes_what_the_run_makes(run, tmp_path):
+    written = export.export(run, format='stablehlo')
+    assert [x.name for x in written] == ['sample.stablehlo', 'config.json', 'README.md']
+    restored = experiment.restore(run)
+    (program,) = programs.of_run(restored.experiment, restored.variables(0))
+    np.savez(tmp_path / 'inputs.npz', **program.inputs)
+    files = [str(written[0]), str(tmp_path / 'inputs.npz'), str(tmp_path / 'made.npy')]
+    done = subprocess.run(
+        [sys.executable, '-c', ALONE, *files], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == '[]'
+    want = jax.jit(program.apply)(program.inputs)
+    np.testing.assert_allclose(np.load(files[2]), want, atol=1e-5)
+
+
+def test_a_card_has_a_header_and_says_how_to_call(run):
+    (run / 'evaluation.json').write_text(json.dumps(JUDGED))
+    try:
+        export.export(run, format='stablehlo')
+    finally:
+        (run / 'evaluation.json').unlink()
+    text = (run / 'export' / 'README.md').read_text()
+    header = re.match(r'---\n(.*?)\n---\n', text, re.DOTALL)[1]
+    for line in (
+        'library_name: gan_jax', '- "gan"', '- "images"', '- "mnist_5k"',
+        '    - type: "frechet_distance"', '      value: 12.5',
+    ):  # fmt: skip
+        assert line in header.splitlines()
+    assert "program.call({'label': label, 'latent': latent})" in text or (
+        "program.call({'latent': latent, 'label': label})" in text
+    )
+    assert '`latent` float32 [n, 8]' in text
+    assert '`label` int32 [n]' in text
+    assert '| frechet_distance | 12.5 | 2 |' in text
+    assert 'deep fakes' in text
+
+
+JUDGED = {
+    'settings': {'step': 1, 'generated': 100, 'real_images': 90, 'split': 'test', 'real': 'digits'},
+    'figures': {'frechet_distance': {'ema': 12.5, 'raw': 20.0, 'real': 2.0, 'better': 'less'}},
+    'warnings': [],
+    'missing': {},
+}
+
+
+def test_a_cards_data_set_is_named_without_its_place():
+    config = {'game': 'gan', 'modality': {'name': 'images'}, 'dataset': 'folder:/home/me/secret'}
+    text = card.render(card.Contents('x', config, 3, ['a.safetensors'], {}, 'uint8'))
+    assert 'folder:secret' in text
+    assert '/home' not in text
+    assert '--init_from=export' in text
+
+
+def test_another_program_is_not_let_out():
+    (program,) = program_of('ring8')
+    with pytest.raises(UserError, match='sample: what was exported makes examples that differ'):
+        programs.check(program, lambda inputs: program.apply(inputs) + 1e-4)
+    programs.check(program, program.apply)
+
+
+def test_an_unknown_format_names_the_nearest(tmp_path):
+    with pytest.raises(UserError, match=r'--format.*nearest valid name is .stablehlo'):
+        export.export(tmp_path, format='stablehl')
