@@ -48,7 +48,7 @@ if __name__ == '__main__':
     launcher.start_if_asked(sys.argv)  # what stands below takes seconds, and it needs none of it
 
 from gan_jax import config as config_lib  # noqa: E402
-from gan_jax import errors, train  # noqa: E402
+from gan_jax import errors, loop  # noqa: E402
 from gan_jax.commands import (  # noqa: E402
     compare,
     directions,
@@ -266,7 +266,7 @@ def run(mode: str) -> int:
             sweep(words, epath.Path(workdir))
             return 0
         config = overrides.apply(overrides.load(CONFIG.value or ''), words)
-        experiment = train.train(config, workdir)
+        experiment = loop.train(config, workdir)
         if experiment is not None:
             report.write_report(workdir, experiment=experiment)
         elif REQUEUE.value or rendezvous.several():
@@ -371,7 +371,7 @@ def main(argv: Sequence[str]) -> None:
         rendezvous.finish()
     except UserError as error:
         fail(str(error), 2)
-    except train.Diverged as error:
+    except loop.Diverged as error:
         fail(str(error), 1)
     except trials.Unfinished as error:
         for line in str(error).splitlines():

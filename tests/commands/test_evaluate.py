@@ -13,7 +13,7 @@ from gan_jax.commands import evaluate
 from gan_jax.commands import report as write_report
 from gan_jax.config.experiment import restore
 from gan_jax.errors import UserError
-from gan_jax.train import train
+from gan_jax.loop import train
 
 NETWORK = 'evaluation.test_evaluator:NETWORK'
 
