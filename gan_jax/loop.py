@@ -196,7 +196,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
                     for name in (x for x in missing if x == str(names.parse(x).main)):
                         logging.warning('step %d: %s is missing: %s', step, name, missing[name])
                     log.write(step, values, missing)
-                    metric = course.to_lessen(best, values)
+                    metric = course.to_lessen(best, values, against.names)
                     metric = metric if math.isfinite(metric) else None
                 stopped = interrupt.stops_at(step) or step == steps
                 if _due(step, config['checkpoint_every']) or evaluated or stopped:
@@ -211,7 +211,9 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
             interrupt.name, step, steps, workdir,
         )  # fmt: skip
     else:
-        ends = course.best_and_last(workdir / 'metrics.jsonl', best)
+        ends = course.best_and_last(
+            workdir / 'metrics.jsonl', best, config['evaluation']['metrics']
+        )
         if ends:
             logging.info(
                 '%s: %.4g at step %d, the last; %.4g at step %d, the best', ends['figure'],

@@ -355,7 +355,7 @@ def _write(
     if against.network and against.given.get('real_parts') is not None:
         record['width'] = len(against.given['real_parts'][0].mean)
     main = next(iter(found))
-    figures, missing = table.rows(found, real)
+    figures, missing = table.rows(found, real, against.names)
     warnings = table.warnings_of(figures, record, missing)
     content = {'settings': record, 'figures': figures, 'warnings': warnings, 'missing': missing}
     each = {name: [x[name] for x in found[main]] for name in figures if len(found[main]) > 1}

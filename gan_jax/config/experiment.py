@@ -13,11 +13,10 @@ import optax
 from gan_jax import data, keys, modalities
 from gan_jax import game as game_lib
 from gan_jax.config import defaults, fit, inputs, resolve, saved, trained, training, validate
-from gan_jax.config.checks import imported
 from gan_jax.errors import UserError, one_line
 from gan_jax.evaluation import evaluator, extractors, labels
 from gan_jax.modalities import Modality
-from gan_jax.runtime import buckets, checkpoint, parallel, replicas
+from gan_jax.runtime import buckets, checkpoint, own, parallel, replicas
 from gan_jax.runtime import cache as cache_lib
 from gan_jax.sampling import reconstruction, sampler, translation
 
@@ -55,10 +54,10 @@ class Experiment:
 
     @property
     def zero_divides(self) -> bool:
-        """Whether the sign of a logit says real or generated, as the objective has it."""
+        """Whether the sign of a logit is known to say real or generated, of this objective."""
         objective = self.config['objective']
         name = objective if isinstance(objective, str) else objective['name']
-        return not name.startswith(('wasserstein', 'relativistic'))
+        return not (own.named(name) or name.startswith(('wasserstein', 'relativistic')))
 
     @functools.cached_property
     def fed(self) -> data.Dataset:
@@ -247,8 +246,8 @@ def load_network(
 ) -> Any:
     """The feature network that a config or a flag names."""
     foreign = name != 'classifier' and not name.startswith(extractors.INCEPTION)
-    own = imported('features', name) if foreign else None
-    return extractors.load(name, train, test, cache, thumbnails=modality.thumbnails, own=own)
+    theirs = own.imported('features', name) if foreign else None
+    return extractors.load(name, train, test, cache, thumbnails=modality.thumbnails, own=theirs)
 
 
 def check(config: Mapping[str, Any]) -> Callable[..., game_lib.Game]:

@@ -12,6 +12,8 @@ import numpy as np
 from gan_jax import augment, data, keys
 from gan_jax.config import private, trained
 from gan_jax.config.checks import (
+    Kind,
+    begins_with,
     check_arguments,
     check_options,
     fitting,
@@ -149,7 +151,9 @@ def degradation(config: Mapping[str, Any]) -> Callable | None:
     """
     of_sounds = functions_with(sounds, 'rng', 'waves')
     valid = functions_with(degradations, 'rng', 'images') | of_sounds
-    return _function('config.corruption', config['corruption'], valid, 2)
+    fits = functools.partial(begins_with, first='rng')
+    kind = Kind(valid, fits, 'a function of rng and examples')
+    return _function('config.corruption', config['corruption'], kind, 2)
 
 
 def baseline(config: Mapping[str, Any]) -> Callable | None:
@@ -159,14 +163,16 @@ def baseline(config: Mapping[str, Any]) -> Callable | None:
       UserError: if it is unknown.
     """
     valid = functions_with(baselines, 'sources') | functions_with(sounds, 'sources')
-    return _function('config.baseline', config['baseline'], valid, 1)
+    fits = functools.partial(begins_with, first='sources')
+    kind = Kind(valid, fits, 'a function of sources')
+    return _function('config.baseline', config['baseline'], kind, 1)
 
 
-def _function(what: str, value: Any, valid: Mapping[str, Callable], given: int) -> Callable | None:
+def _function(what: str, value: Any, kind: Kind, given: int) -> Callable | None:
     """A function by its name, with options; so many of its first arguments are no options."""
     if not value:
         return None
-    function, options = named(what, value, valid)
+    function, options = named(what, value, kind)
     check_arguments(what, function, options, tuple(inspect.signature(function).parameters)[:given])
     check_options(what, function, options)
     return functools.partial(function, **options)
