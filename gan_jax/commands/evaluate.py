@@ -14,6 +14,7 @@ from gan_jax import config as config_lib
 from gan_jax import data, modalities
 from gan_jax import game as game_lib
 from gan_jax.config import experiment as experiment_lib
+from gan_jax.config import features as features_lib
 from gan_jax.config import private, saved, validate
 from gan_jax.errors import UserError, printable
 from gan_jax.evaluation import course, evaluator, extractors, labels, statistics, table
@@ -170,7 +171,7 @@ def evaluate_sets(
     chosen = {**config['evaluation'], **given}
     if 'metrics' in given:
         validate.check_metrics('--metrics', given['metrics'])
-    validate.check_features('--features', chosen['features'])
+    features_lib.check('--features', chosen['features'])
     processes.on_first(lambda: files.check_writable(workdir, 'give another --workdir', [FILE]))
     sets = [data.load_as_is(flag, name) for flag, name in (('--real', real), ('--fake', fake))]
     if sets[0].shape != sets[1].shape:
@@ -191,7 +192,7 @@ def evaluate_sets(
     with progress.lines('evaluating'):
         if evaluator.needs_network(metrics):
             features = chosen['features']
-            network = experiment_lib.load_network(features, modality, sets[0], None, cache)
+            network = features_lib.load(features, modality, sets[0], None, cache)
         against = Evaluation(metrics, network, references, modality, config['seed'], cache)
         floor, how = of_real(against, len(generated.places))
         classes = {'fake_labels': generated.labels()} if alike else None
@@ -209,7 +210,7 @@ def _given(changes: Mapping[str, Any]) -> dict[str, Any]:
 def changed(config: Mapping[str, Any], changes: Mapping[str, Any]) -> experiment_lib.Experiment:
     """The experiment of a resolved config with other settings of evaluation."""
     chosen = {**config['evaluation'], **_given(changes)}
-    for key, check in (('metrics', validate.check_metrics), ('features', validate.check_features)):
+    for key, check in (('metrics', validate.check_metrics), ('features', features_lib.check)):
         check(f'--{key}' if key in _given(changes) else f'config.evaluation.{key}', chosen[key])
     if 'metrics' in _given(changes):  # they need not have the figure that the run calls best
         chosen['metrics'] = config['evaluation']['metrics']

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gan_jax.config import private
+from gan_jax.config import features, private
 from gan_jax.config.bounds import COMMON, kind_of
 from gan_jax.config.checks import Kind, check_keys, check_name, part
 from gan_jax.config.defaults import GROUPS, INTERVALS, PRECISIONS, default
 from gan_jax.config.games import game_keys
 from gan_jax.errors import UserError, nearest
-from gan_jax.evaluation import evaluator, extractors
-from gan_jax.networks.features import FeatureNetwork
+from gan_jax.evaluation import evaluator
 from gan_jax.runtime import own
 
 METRICS = Kind(
@@ -85,18 +84,6 @@ def check_best(what: str, best: str, names: Any) -> None:
     check_name(what, best, evaluator.gives(names))
 
 
-def check_features(what: str, name: Any) -> None:
-    """Raises UserError unless `extractors` knows the name; of the known ones loads nothing."""
-    if name == 'classifier' or (isinstance(name, str) and name.startswith(extractors.INCEPTION)):
-        return
-    if not own.named(name):
-        raise UserError(
-            f"{what}={name!r} must be 'classifier', '{extractors.INCEPTION}PATH' or '{own.FORM}'"
-        )
-    if not callable(found := own.imported(what, name)) and not isinstance(found, FeatureNetwork):
-        raise UserError(f'{what}={name} is neither a FeatureNetwork nor a function')
-
-
 def check(config: Mapping[str, Any]) -> None:
     """Raises UserError unless every key is known and every common value makes sense."""
     common = default().to_dict()
@@ -118,7 +105,7 @@ def check(config: Mapping[str, Any]) -> None:
     chosen = config['evaluation']
     check_metrics('config.evaluation.metrics', chosen['metrics'])
     check_best('config.evaluation.best', chosen['best'], chosen['metrics'])
-    check_features('config.evaluation.features', chosen['features'])
+    features.check('config.evaluation.features', chosen['features'])
 
 
 def _check_group(what: str, given: Mapping[str, Any], valid: Mapping[str, Any]) -> None:

@@ -7,7 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.data import cleaning, kinds, npz, pictures, sources, transforms
+from gan_jax.data import (
+    cleaning,
+    kinds,
+    npz,
+    pictures,
+    series,
+    sources,
+    tables,
+    transforms,
+    vectors,
+)
 from gan_jax.data import domains as pairs
 from gan_jax.data.dataset import Dataset, stack
 from gan_jax.data.decoding import decoded
@@ -15,6 +25,11 @@ from gan_jax.data.share import ALONE, Share
 from gan_jax.errors import UserError, printable
 
 DEFAULT_SIZE = 64
+# With what names begin that have a path or another name behind a colon.
+PREFIXES = (
+    sources.FOLDER, sources.STACKED, sources.PAIRED, sources.UNPAIRED, vectors.VECTORS,
+    series.SERIES, tables.TABLE,
+)  # fmt: skip
 
 
 def load(

@@ -20,6 +20,11 @@ def named(name: Any) -> bool:
     return isinstance(name, str) and ':' in name
 
 
+def formed(name: str) -> bool:
+    """Whether a name is of that form, where other names have colons, too."""
+    return _NAME.fullmatch(name) is not None
+
+
 def imported(what: str, name: Any) -> Any:
     """What package.module:name stands for.
 
@@ -32,7 +37,7 @@ def imported(what: str, name: Any) -> Any:
     Raises:
       UserError: if there is no such module, it has no such name, or it cannot be imported.
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not formed(name):
         raise UserError(f'{what}={name!r} must be {FORM!r}')
     module, _, path = name.partition(':')
     _see_current_folder()
