@@ -85,21 +85,37 @@ def translate(
     folder_in, folder_out = (pathlib.Path(x).expanduser() for x in (input, output))
     planned = processes.on_first(lambda: folders.plan(folder_in, folder_out))
     run = experiment.restore(workdir, best)
+    translator, channels = of_run(run, str(workdir), direction, replica)
+    return _translate(planned, translator, channels, run.experiment.config['data']['max_pixels'])
+
+
+def of_run(
+    run: experiment.Run, what: str, direction: str, replica: int
+) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
+    """A run's translator, see `make_translator`, and the channels of its sources.
+
+    Args:
+      run: the run.
+      what: its name, for messages.
+      direction: 'a_to_b', or 'b_to_a' where the game has it.
+      replica: which of its seeds, counted from 0.
+
+    Raises:
+      UserError: if it does not translate in this direction.
+    """
     functions = run.experiment.game.functions
     valid = [name for name in DIRECTIONS if name in functions]
     if not valid:
         raise UserError(
-            f'{workdir} holds a run of the game {run.experiment.config["game"]!r}, which '
+            f'{what} holds a run of the game {run.experiment.config["game"]!r}, which '
             f'translates nothing; name a run that translates {" or ".join(DIRECTIONS)}, of pix2pix '
             f'or cyclegan'
         )
     check_name('--direction', direction, valid)
     variables = run.variables(replica)
     height, width, channels = run.experiment.source_shape
-    translator = make_translator(
-        functions[direction], variables, size=(height, width), channels=channels
-    )
-    return _translate(planned, translator, channels, run.experiment.config['data']['max_pixels'])
+    size = height, width
+    return make_translator(functions[direction], variables, size=size, channels=channels), channels
 
 
 def translate_folder(
