@@ -132,17 +132,22 @@ class Run:
         changes = {'metrics': metrics, 'features': features, 'split': split}
         experiment = evaluate.changed(self.config, changes, before.given)
         same = READ if split is None else READ[:2]
-        experiment.__dict__.update({x: before.__dict__[x] for x in same if x in before.__dict__})
+        _hand_on(before, experiment, same)
         content = evaluate.of_run(self._run._replace(experiment=experiment), num, changes)
-        before.__dict__.update(
-            {x: experiment.__dict__[x] for x in same if x in experiment.__dict__}
-        )
+        _hand_on(experiment, before, same)
         values: dict[str, float] = {}
         for name, row in content['figures'].items():
             main = row.get('ema', row['raw'])
             values |= {} if main is None else {name: main}
             values |= {} if row['stderr'] is None else {f'{name}/stderr': row['stderr']}
         return values
+
+
+def _hand_on(
+    one: experiment_lib.Experiment, other: experiment_lib.Experiment, names: Sequence[str]
+) -> None:
+    """Gives an experiment those data sets that another one of the same run has read."""
+    other.__dict__.update({x: one.__dict__[x] for x in names if x in one.__dict__})
 
 
 def _picture(image: Array) -> Image.Image:

@@ -20,7 +20,7 @@ from gan_jax.errors import UserError, printable
 from gan_jax.evaluation import course, evaluator, extractors, labels, statistics, table
 from gan_jax.evaluation.evaluator import Evaluation, Found
 from gan_jax.runtime import cache as cache_lib
-from gan_jax.runtime import files, parallel, processes, progress, replicas
+from gan_jax.runtime import files, own, parallel, processes, progress, replicas
 from gan_jax.sampling import sampler, translation
 
 FILE = 'evaluation.json'
@@ -254,7 +254,8 @@ def chosen_metrics(
     of_styles = ('path_length_w',) if sampler.has_styles(experiment.game) else ()
     same = len(real.class_names) > 1 and [*real.class_names] == [*experiment.dataset.class_names]
     of_own = labels.said_by(experiment.game).values() if same else ()
-    usual = (*experiment.modality.metrics, *of_styles, *of_own)
+    theirs = [x for x in experiment.config['evaluation']['metrics'] if own.named(x)]
+    usual = (*theirs, *experiment.modality.metrics, *of_styles, *of_own)
     told = same and sampler.draws_labels(experiment.game)
     if experiment.modality.thumbnails is None or not told:
         return _of_enough(usual, counts)

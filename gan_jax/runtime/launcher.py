@@ -59,9 +59,7 @@ def program(file: str) -> list[str]:
     Args:
       file: what stands first in its command line.
     """
-    if (
-        pathlib.Path(file).name == '__main__.py'
-    ):  # its folder's modules are no modules by themselves
+    if pathlib.Path(file).name == '__main__.py':  # nothing is to be imported from beside it
         return [sys.executable, '-m', __name__.partition('.')[0]]
     return [sys.executable, file]
 
