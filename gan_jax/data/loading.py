@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gan_jax.data import (
+    archives,
     cleaning,
     kinds,
     npz,
@@ -27,8 +28,8 @@ from gan_jax.errors import UserError, printable
 DEFAULT_SIZE = 64
 # With what names begin that have a path or another name behind a colon.
 PREFIXES = (
-    sources.FOLDER, sources.STACKED, sources.PAIRED, sources.UNPAIRED, vectors.VECTORS,
-    series.SERIES, tables.TABLE,
+    archives.NPZ, archives.ZIP, sources.FOLDER, sources.STACKED, sources.PAIRED, sources.UNPAIRED,
+    vectors.VECTORS, series.SERIES, tables.TABLE,
 )  # fmt: skip
 
 
@@ -49,9 +50,9 @@ def load(
     """Opens a data set, decodes every record once and leaves out those that cannot be used.
 
     Args:
-      dataset: 'mnist_5k', 'folder:PATH', a TFDS name, or a source (sources.from_arrays);
-        'stacked:NAME' for stacks of the images of one of these (dataset.stack); 'paired:PATH',
-        'unpaired:PATH' or 'unpaired:NAME,NAME' for images of two domains (pairs.open_domains); or
+      dataset: 'mnist_5k', 'folder:PATH', 'npz:PATH', 'zip:PATH', a TFDS name, or a source
+        (sources.from_arrays); 'stacked:NAME' for stacks of the images of one of these
+        (dataset.stack); 'paired:PATH', 'unpaired:PATH' or 'unpaired:NAME,NAME' for images of two domains (pairs.open_domains); or
         the name of a mixture of points (synthetic.MIXTURES); 'vectors:PATH' (vectors.vectors);
         'sines', 'sines_paper' or 'series:PATH' (series.load); 'table:PATH' (tables.table); or
         'folder:PATH' without pictures (sounds.sounds).
@@ -116,7 +117,7 @@ def _opened(
 ) -> sources.Source:
     if not isinstance(dataset, str):
         return dataset
-    return share.agreed(lambda: sources.open_source(dataset, split=split, data_dir=data_dir))
+    return share.agreed(lambda: archives.open_source(dataset, split=split, data_dir=data_dir))
 
 
 def _agreed(read: Callable[[], Dataset], share: Share) -> Dataset:
@@ -228,7 +229,7 @@ def load_as_is(flag: str, name: str) -> Dataset:
         raise UserError(
             f'{flag}={name} is no set of single images; name folder:PATH, PATH.npz or such a set'
         )
-    source = sources.open_source(name)
+    source = archives.open_source(name)
     height, width, _ = source.shape
     if height and width:
         found = {(width, height)}
