@@ -52,10 +52,10 @@ def load(
     Args:
       dataset: 'mnist_5k', 'folder:PATH', 'npz:PATH', 'zip:PATH', a TFDS name, or a source
         (sources.from_arrays); 'stacked:NAME' for stacks of the images of one of these
-        (dataset.stack); 'paired:PATH', 'unpaired:PATH' or 'unpaired:NAME,NAME' for images of two domains (pairs.open_domains); or
-        the name of a mixture of points (synthetic.MIXTURES); 'vectors:PATH' (vectors.vectors);
-        'sines', 'sines_paper' or 'series:PATH' (series.load); 'table:PATH' (tables.table); or
-        'folder:PATH' without pictures (sounds.sounds).
+        (dataset.stack); 'paired:PATH', 'unpaired:PATH' or 'unpaired:NAME,NAME' for images of two
+        domains (pairs.open_domains); or the name of a mixture of points (synthetic.MIXTURES);
+        'vectors:PATH' (vectors.vectors); 'sines', 'sines_paper' or 'series:PATH' (series.load);
+        'table:PATH' (tables.table); or 'folder:PATH' without pictures (sounds.sounds).
       image_size: the side of the square images; None is the set's own if its images are all
         squares of one size, else 64. None for points.
       split: which part of it.
