@@ -24,22 +24,17 @@ KIND = Kind(
 )
 
 
-def check(config: Mapping[str, Any]) -> None:
-    """Raises UserError unless others' functions that a config names for data are there."""
-    for key, name in (
-        ('dataset', config['dataset']), ('evaluation.dataset', config['evaluation']['dataset'])
-    ):  # fmt: skip
-        if name is not None:
-            _function(f'config.{key}', name, _options(config, name))
+def function(what: str, name: str, options: Mapping[str, Any]) -> Open | None:
+    """split -> the data of somebody's function; None of a data set of the package's.
 
+    Args:
+      what: the key that names it.
+      name: the name.
+      options: what the function is called with beside the split.
 
-def _options(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """What a function is called with: config.data.options are those of the run's own data set."""
-    return config['data']['options'] if name == config['dataset'] else {}
-
-
-def _function(what: str, name: str, options: Mapping[str, Any]) -> Open | None:
-    """split -> the data; None of a data set of the package's."""
+    Raises:
+      UserError: if there is no such function, or it takes other options.
+    """
     if name.startswith(data.PREFIXES) or not own.formed(name):
         if options:
             raise UserError(
@@ -47,19 +42,21 @@ def _function(what: str, name: str, options: Mapping[str, Any]) -> Open | None:
                 f'it empty'
             )
         return None
-    function = part(what, name, KIND)
-    check_arguments('config.data.options', function, options, (SPLIT,))
-    check_options('config.data.options', function, options)
-    return functools.partial(function, **options)
+    found = part(what, name, KIND)
+    check_arguments('config.data.options', found, options, (SPLIT,))
+    check_options('config.data.options', found, options)
+    return functools.partial(found, **options)
 
 
 def opened(
-    config: Mapping[str, Any], given: Open | None, share: data.Share
+    name: str, split: str, options: Mapping[str, Any], given: Open | None, share: data.Share
 ) -> str | data.Source | data.Dataset:
-    """What a config's data set is, as far as it is not the package's, whose names stay names.
+    """What a data set is, as far as it is not the package's, whose names stay names.
 
     Args:
-      config: the config.
+      name: its name.
+      split: which part of it.
+      options: what a function is called with beside the split.
       given: what was handed over in Python.
       share: the process's part; all processes call this.
 
@@ -67,7 +64,6 @@ def opened(
       UserError: if there is no data set, or its function fails or gives no data.
       NoSplit: if there is no such split.
     """
-    name, split = config['dataset'], config['data']['split']
     if name == NO_DATA:
         raise UserError(
             'this run was made of weights alone and has no data set: name one beside --init_from, '
@@ -78,17 +74,17 @@ def opened(
             'the data of this run were handed over in Python and are not recorded: use '
             'gan_jax.train(config, WORKDIR, dataset) or gan_jax.load(WORKDIR, dataset)'
         )
-    function = given if name == GIVEN else _function('config.dataset', name, _options(config, name))
-    if function is None:
+    read = given if name == GIVEN else function('config.dataset', name, options)
+    if read is None:
         return name
 
-    def read() -> data.Source | data.Dataset:
-        found = fitting(f'config.dataset={name}', functools.partial(function, split))
-        if found is None:
+    def found() -> data.Source | data.Dataset:
+        records = fitting(f'config.dataset={name}', functools.partial(read, split))
+        if records is None:
             raise NoSplit(f'config.data.split={split!r}: {name} has no such split; name another')
-        return data.source_of(name, found)
+        return data.source_of(name, records)
 
-    return share.agreed(read)
+    return share.agreed(found)
 
 
 def opener(dataset: Any, split: str) -> Open:

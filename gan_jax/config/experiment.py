@@ -13,7 +13,6 @@ import optax
 from gan_jax import data, keys, modalities
 from gan_jax import game as game_lib
 from gan_jax.config import (
-    datasets,
     defaults,
     features,
     fit,
@@ -263,7 +262,7 @@ def check(config: Mapping[str, Any]) -> Callable[..., game_lib.Game]:
     validate.check(config)
     validate.check_batches(config, parallel.num_devices())
     inputs.check_augment(config)
-    datasets.check(config)
+    inputs.check_datasets(config)
     make_game = resolve.resolve_game(config)
     inputs.degradation(config)
     inputs.baseline(config)

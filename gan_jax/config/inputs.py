@@ -53,8 +53,8 @@ def load_fed(config: Mapping[str, Any], given: Open | None = None) -> data.Datas
       UserError: if it is missing, not prepared or too broken.
     """
     options = dict(config['data'])
-    del options['options']
-    dataset = datasets.opened(config, given, own_share())
+    name, split, told = config['dataset'], options['split'], options.pop('options')
+    dataset = datasets.opened(name, split, told, given, own_share())
     size = options.pop('load_size') or config['image_size']
     labelled, classes = options.pop('labelled'), options.pop('only_classes')
     balanced = options.pop('balanced')
@@ -293,6 +293,15 @@ def example(
                 f'config.corruption makes {batch["source"].shape[1:]} of {modality.shape}'
             )
     return batch
+
+
+def check_datasets(config: Mapping[str, Any]) -> None:
+    """Raises UserError unless functions that a config names for data are there."""
+    name, options = config['dataset'], config['data']['options']
+    datasets.function('config.dataset', name, options)
+    other = config['evaluation']['dataset']
+    if other not in (None, name):
+        datasets.function('config.evaluation.dataset', other, {})
 
 
 def check_augment(config: Mapping[str, Any]) -> None:
