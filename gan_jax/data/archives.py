@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Sequence
 from typing import Any
 
-from gan_jax.data import given, npz, sources
+from gan_jax.data import given, hugging_face, npz, sources
 from gan_jax.errors import NoSplit, UserError, one_line, printable
 
 NPZ, ZIP = 'npz:', 'zip:'
@@ -14,11 +14,13 @@ MOST_BYTES = 2**28  # of a picture's file: bytes are packed a thousandfold
 
 
 def open_source(dataset: str, *, split: str = 'train', data_dir: str | None = None) -> Any:
-    """The records that a config's `dataset` names: these, or those of `sources.open_source`."""
+    """The records that a config's `dataset` names, as `sources.open_source`, these among them."""
     if dataset.startswith(NPZ):
         return arrays(dataset.removeprefix(NPZ), split)
     if dataset.startswith(ZIP):
         return pictures(dataset.removeprefix(ZIP), split)
+    if dataset.startswith(hugging_face.HF):
+        return hugging_face.images(dataset.removeprefix(hugging_face.HF), split)
     return sources.open_source(dataset, split=split, data_dir=data_dir)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from gan_jax.data import (
     archives,
     cleaning,
+    hugging_face,
     kinds,
     npz,
     pictures,
@@ -28,8 +29,8 @@ from gan_jax.errors import UserError, printable
 DEFAULT_SIZE = 64
 # With what names begin that have a path or another name behind a colon.
 PREFIXES = (
-    archives.NPZ, archives.ZIP, sources.FOLDER, sources.STACKED, sources.PAIRED, sources.UNPAIRED,
-    vectors.VECTORS, series.SERIES, tables.TABLE,
+    archives.NPZ, archives.ZIP, hugging_face.HF, sources.FOLDER, sources.STACKED, sources.PAIRED,
+    sources.UNPAIRED, vectors.VECTORS, series.SERIES, tables.TABLE,
 )  # fmt: skip
 
 
@@ -50,8 +51,8 @@ def load(
     """Opens a data set, decodes every record once and leaves out those that cannot be used.
 
     Args:
-      dataset: 'mnist_5k', 'folder:PATH', 'npz:PATH', 'zip:PATH', a TFDS name, or a source
-        (sources.from_arrays); 'stacked:NAME' for stacks of the images of one of these
+      dataset: 'mnist_5k', 'folder:PATH', 'npz:PATH', 'zip:PATH', 'hf:PATH', a TFDS name, or a
+        source (sources.from_arrays); 'stacked:NAME' for stacks of the images of one of these
         (dataset.stack); 'paired:PATH', 'unpaired:PATH' or 'unpaired:NAME,NAME' for images of two
         domains (pairs.open_domains); or the name of a mixture of points (synthetic.MIXTURES);
         'vectors:PATH' (vectors.vectors); 'sines', 'sines_paper' or 'series:PATH' (series.load);

@@ -69,6 +69,7 @@ def test_a_function_of_the_split_gives_held_out_images_too(run):
     splits = {'train': (IMAGES, LABELS), 'test': (255 - IMAGES, LABELS)}
     held_out = gan_jax.load(run.workdir, dataset=splits.get)
     alone = gan_jax.load(run.workdir, dataset=(IMAGES, LABELS))
+    assert alone._run.experiment.held_out is None
     one, other = (x.evaluate(16, metrics=METRICS)['sliced_wasserstein'] for x in (held_out, alone))
     assert one != other
     with pytest.raises(UserError, match=r"split='validation': given has no such split"):
