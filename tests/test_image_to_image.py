@@ -123,7 +123,7 @@ def test_super_resolution_enlarges(pairs, tmp_path):
         (
             'pix2pix',
             {'perceptual': {'features': 'nowhere:f', 'weight': 1.0}},
-            "config.perceptual.features=nowhere:f: No module named 'nowhere'",
+            'config.perceptual.features=nowhere:f: there is no module nowhere in the current',
         ),
         ('pix2pix', {'feature_matching': -1.0}, 'config.feature_matching=-1.0 must be at least 0'),
         ('pix2pix', {'conditional': 1}, 'config.conditional=1 must be True or False'),
