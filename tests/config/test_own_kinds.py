@@ -8,6 +8,7 @@ import optax
 import pytest
 
 from gan_jax import class_losses, game, objectives
+from gan_jax.commands import evaluate
 from gan_jax.config import experiment
 from gan_jax.errors import UserError
 from gan_jax.evaluation import evaluator, figures
@@ -169,6 +170,9 @@ def test_a_metric_names_evidence_that_there_is():
 
     experiment.check(of(f'{HERE}:gap', 'sliced_wasserstein'))
     assert evaluator.better('gap', [f'{HERE}:gap']) == 'more'
+    chosen = {**of(f'{HERE}:gap')['evaluation'], 'best': 'gap'}
+    built = experiment.build(with_data(num=20) | {'evaluation': chosen})
+    assert evaluate.chosen_metrics(built, {}, 20)[0] == f'{HERE}:gap'  # beside the usual ones
     with pytest.raises(UserError, match=r'asks for real_exampels, .* did you mean real_examples'):
         experiment.check(of(f'{HERE}:asks'))
     with pytest.raises(UserError, match='gives recall, as one of the package does; rename it'):
