@@ -12,9 +12,9 @@ import pytest
 from absl.testing import flagsaver
 from PIL import Image
 
-import launch
 from gan_jax import data, loop, modalities
 from gan_jax import game as game_lib
+from gan_jax.commands import main as launch
 from gan_jax.commands import sample, score
 from gan_jax.config import experiment as experiment_lib
 from gan_jax.config import inputs, trained
