@@ -250,7 +250,7 @@ def test_of_a_scored_split_no_class_and_no_label_is_left_out(monkeypatch):
     config = methods.load_config('semi_supervised').to_dict()
     config['data'] |= {'labelled': 20, 'only_classes': (1,)}
     asked = []
-    monkeypatch.setattr(inputs, 'load_fed', lambda config: asked.append(config['data']))
+    monkeypatch.setattr(inputs, 'load_fed', lambda config, given: asked.append(config['data']))
     monkeypatch.setattr(inputs, 'as_shown', lambda config, dataset: dataset)
     inputs.load_scored(config, 'test')
     whole = {'labelled': 0, 'only_classes': (), 'split': 'test'}
