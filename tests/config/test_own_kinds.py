@@ -7,9 +7,10 @@ import numpy as np
 import optax
 import pytest
 
-from gan_jax import class_losses, game, objectives
+from gan_jax import class_losses, data, game, objectives
 from gan_jax.commands import evaluate
 from gan_jax.config import experiment
+from gan_jax.data import dataset
 from gan_jax.errors import UserError
 from gan_jax.evaluation import evaluator, figures
 from gan_jax.games import gan
@@ -96,6 +97,13 @@ def ramps(split, num: int = 3):
     labels = np.arange(num)
     images = np.zeros((num, 16, 16), np.uint8) + 10 * labels[:, None, None].astype(np.uint8)
     return (images, labels) if split == 'train' else None
+
+
+def whole(split, kind: str = 'points'):
+    """A data set that needs no reading."""
+    if kind == 'points':
+        return dataset.points('ring8', split)
+    return data.load('mnist_5k', image_size=8, split=split)
 
 
 def config(changes=None, base='gan', **more):
@@ -200,6 +208,15 @@ def test_a_data_set_is_read_by_its_split_and_options():
         experiment.check(config({'data.options': {'num': 3}}))
     with pytest.raises(UserError, match='whose first argument is split is needed'):
         experiment.check(config(dataset=f'{HERE}:latent'))
+
+
+def test_a_whole_data_set_is_taken_as_it_is():
+    built = experiment.build(config(base='ring8', dataset=f'{HERE}:whole'))
+    assert (built.dataset.name, built.modality.name) == ('ring8', 'points')
+    assert (len(built.dataset), len(built.held_out)) == (100_000, 10_000)
+    own = config({'dataset': f'{HERE}:whole', 'data.options': {'kind': 'images'}})
+    with pytest.raises(UserError, match=r'image_size=16: mnist_5k has images of \(8, 8, 1\)'):
+        experiment.build(own)
 
 
 def test_what_calls_itself_a_module_after_one_of_our_prefixes_is_a_path():
