@@ -2,7 +2,7 @@
 
     python -m benchmarks.input_pipeline [--batches 2000] [--rounds 5]
 
-Reads `data.batches` as train.py does (the 5,000 digits, batch 64, five batches to an element), on
+Reads `data.batches` as loop.py does (the 5,000 digits, batch 64, five batches to an element), on
 its own, and prints images per second: median, least and most over the rounds. Then trains
 configs/gan.py, the fastest of the configs, and prints what it consumes, the ratio, and the share of
 the time that the loop waited for data, from the run's own log.
@@ -16,7 +16,7 @@ import statistics
 import tempfile
 import time
 
-from gan_jax import data, train
+from gan_jax import data, loop
 from gan_jax.runtime import process
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -42,7 +42,7 @@ def consumed(steps):
     spec.loader.exec_module(module)
     config = module.get_config().to_dict() | {'steps': steps, 'sample_every': 0, 'eval_every': 0}
     with tempfile.TemporaryDirectory() as folder:
-        train.train(config, pathlib.Path(folder))
+        loop.train(config, pathlib.Path(folder))
         lines = (pathlib.Path(folder) / 'metrics.jsonl').read_text().splitlines()
     return [json.loads(line) for line in lines][1:], config
 

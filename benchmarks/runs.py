@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from gan_jax.train import train
+from gan_jax.loop import train
 
 
 def to_the_end(config: Mapping[str, Any], workdir: pathlib.Path) -> None:

@@ -6,7 +6,7 @@
 A step is the discriminator's turn and then the generator's, each on new latents, each with Adam;
 real and generated images pass through the discriminator apart. The sides:
 
-    jax      games.gan and game.update as train.py runs them: one device, the state donated, as
+    jax      games.gan and game.update as loop.py runs them: one device, the state donated, as
              many steps to a dispatch as the configs have;
     lax      the same with XLA's own convolution in place of the library's, one step to a dispatch,
              since it is several times slower in the loop over several;

@@ -115,31 +115,31 @@ def ended(schedule: optax.Schedule, num: int) -> tuple[int, float] | None:
 
 
 def make(
-    name: str,
+    optimizer: Callable[..., optax.GradientTransformation],
     correction: float = 1.0,
     clip_norm: float | None = None,
     clip_weights: float | None = None,
     **kwargs: Any,
 ) -> optax.GradientTransformation:
-    """An optimizer of optax's, corrected for lazy regularisation.
+    """An optimizer, corrected for lazy regularisation.
 
     With the correction c the learning rate is multiplied by c and the decay rates b1 and b2 are
     raised to the power c.
 
     Args:
-      name: a name in optax.
+      optimizer: makes it of its own arguments, as optax.adam does.
       correction: c, see `lazy_correction`.
       clip_norm: the bound on the gradients' global norm.
       clip_weights: the bound on each parameter.
       **kwargs: the optimizer's own arguments.
     """
-    defaults = inspect.signature(available()[name]).parameters
+    defaults = inspect.signature(optimizer).parameters
     if correction != 1.0:
         kwargs['learning_rate'] = _times(kwargs['learning_rate'], correction)
         for rate in ('b1', 'b2'):
             if rate in defaults:
                 kwargs[rate] = kwargs.get(rate, defaults[rate].default) ** correction
-    chain = [available()[name](**kwargs)]
+    chain = [optimizer(**kwargs)]
     if clip_norm is not None:
         chain.insert(0, optax.clip_by_global_norm(clip_norm))
     if clip_weights is not None:

@@ -46,9 +46,9 @@ def lines(printed):
 # What a command imports late is imported here early. Nothing may start JAX's backend before a fork.
 SERVER = """
 import gc, json, os, sys
-import launch
 import tensorflow_datasets
 from absl import app
+from gan_jax.commands import main
 from gan_jax.data import sources
 from gan_jax.networks import dcgan, mixture, mlp, r3gan, resnet, sngan, srresnet, unet
 from gan_jax.networks.features import classifier
@@ -65,7 +65,8 @@ for line in sys.stdin:
         os.environ.update(job['environment'])
         os.chdir(job['cwd'])
         sys.argv = ['launch.py', *job['arguments']]
-        app.run(launch.main, flags_parser=launch.parse)
+        sys.path[:0] = filter(None, job['environment'].get('PYTHONPATH', '').split(os.pathsep))
+        app.run(main.main, flags_parser=main.parse)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 

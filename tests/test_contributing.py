@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gan_jax import augment, data, games, networks, objectives, penalties
-from gan_jax.config import experiment, validate
+from gan_jax.config import experiment
 from gan_jax.data import sources
 
 PAGES = {'contributing': 'CONTRIBUTING.md', 'conditional': 'docs/conditional.md'}
@@ -52,9 +52,10 @@ def named(monkeypatch):
         return [*original(package, **options), *(n for p, n in found if p is package)]
 
     from gan_jax.config import checks, resolve
+    from gan_jax.config import games as games_lib
 
     original = checks.submodules
-    for module in (checks, resolve, validate):
+    for module in (checks, resolve, games_lib):
         if hasattr(module, 'submodules'):
             monkeypatch.setattr(module, 'submodules', submodules)
 

@@ -7,7 +7,7 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
-import launch
+from gan_jax.commands import main as launch
 from gan_jax.errors import UserError
 
 VALUES = {

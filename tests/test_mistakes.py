@@ -78,7 +78,7 @@ def mistakes(tmp_path_factory, server):
         'not a number': ('config.steps', 'many'),
         'missing config': ('none.py',),
         'broken config': ('broken.py', 'division by zero'),
-        'no config': ('--config=configs/dcgan.py',),
+        'no config': ('--config=dcgan',),
         'objective': ("'minmax'", "'minimax'"),
         'network': ("'dcgan.Generater'", "'dcgan.Generator'"),
         'optimizer': ("'adamm'", "'adam'"),

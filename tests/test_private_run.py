@@ -9,7 +9,7 @@ import methods
 import numpy as np
 import pytest
 
-from gan_jax import metrics, train
+from gan_jax import loop, metrics
 from gan_jax.commands import evaluate, export, report
 from gan_jax.config import experiment
 from gan_jax.errors import UserError
@@ -55,7 +55,7 @@ def lines(workdir):
 
 def test_what_was_spent_is_logged_kept_and_shown(pictures, tmp_path, caplog):
     caplog.set_level(logging.INFO)
-    train.train(small(pictures), tmp_path)
+    loop.train(small(pictures), tmp_path)
     assert 'private: epsilon 10 of 10 at delta 1e-05 after 4 steps' in caplog.text
     spent = [line['privacy/epsilon'] for line in lines(tmp_path)]
     assert 0 < spent[0] < spent[1] <= 10
@@ -72,20 +72,20 @@ def test_what_was_spent_is_logged_kept_and_shown(pictures, tmp_path, caplog):
 
 
 def test_a_run_that_has_spent_its_budget_does_not_go_on(pictures, tmp_path):
-    train.train(small(pictures), tmp_path)
-    train.train(small(pictures), tmp_path)  # nothing is left to do
+    loop.train(small(pictures), tmp_path)
+    loop.train(small(pictures), tmp_path)  # nothing is left to do
     with pytest.raises(UserError, match=r'pays for 4 turns of the discriminator; give fewer'):
-        train.train(small(pictures, steps=8), tmp_path)
+        loop.train(small(pictures, steps=8), tmp_path)
 
 
 def test_resumed_equals_uninterrupted(pictures, tmp_path):
     """With the noise of the longer run: of the shorter one there would be less."""
     config = small(pictures)
-    train.train(config, tmp_path / 'whole')
+    loop.train(config, tmp_path / 'whole')
     noise = json.loads((tmp_path / 'whole' / 'config.json').read_text())['privacy']
     config['privacy'] |= {'noise_multiplier': noise['noise_multiplier']}
-    train.train(config | {'steps': 2}, tmp_path / 'half')
-    train.train(config, tmp_path / 'half')
+    loop.train(config | {'steps': 2}, tmp_path / 'half')
+    loop.train(config, tmp_path / 'half')
     one, two = (experiment.restore(tmp_path / x) for x in ('whole', 'half'))
     methods.assert_trees_equal(one.state, two.state)
     for x, y in zip(lines(tmp_path / 'whole'), lines(tmp_path / 'half'), strict=True):
@@ -93,7 +93,7 @@ def test_resumed_equals_uninterrupted(pictures, tmp_path):
 
 
 def test_it_is_sampled_without_the_library(pictures, tmp_path, monkeypatch):
-    train.train(small(pictures, steps=2), tmp_path)
+    loop.train(small(pictures, steps=2), tmp_path)
     monkeypatch.setitem(sys.modules, 'dp_accounting', None)
     run = experiment.restore(tmp_path)
     inputs = run.experiment.game.functions['prior'](jax.random.split(jax.random.key(0), 3))
@@ -102,7 +102,7 @@ def test_it_is_sampled_without_the_library(pictures, tmp_path, monkeypatch):
 
 
 def test_an_evaluation_says_what_any_attack_can_reach(pictures, tmp_path, capsys):
-    train.train(small(pictures), tmp_path)
+    loop.train(small(pictures), tmp_path)
     found = attacked(tmp_path, pictures, 'membership', 'discriminator_membership')
     bound = metrics.private_balanced_accuracy(10, 1e-5)
     assert f'{bound:.5f}' in capsys.readouterr().out
@@ -123,7 +123,7 @@ def test_an_overfitted_discriminator_is_caught_and_a_private_one_is_not(pictures
         config = small(pictures, **common, **({'privacy': privacy} if privacy else {}))
         if privacy is None:
             config['privacy'] = {}
-        train.train(config, tmp_path / name)
+        loop.train(config, tmp_path / name)
         found = attacked(tmp_path / name, pictures, 'discriminator_membership')
         caught[name] = found['figures']['discriminator_membership_auroc']['raw']
     assert caught['plain'] > 0.9
@@ -132,7 +132,7 @@ def test_an_overfitted_discriminator_is_caught_and_a_private_one_is_not(pictures
 
 def test_an_export_leaves_out_the_seed_that_the_noise_is_drawn_from(pictures, tmp_path):
     pytest.importorskip('safetensors', reason='the extra named weights is not here')
-    train.train(small(pictures, seed=7), tmp_path)
+    loop.train(small(pictures, seed=7), tmp_path)
     export.export(tmp_path)
     kept = [json.loads((tmp_path / x / 'config.json').read_text())['seed'] for x in ('.', 'export')]
     assert kept == [7, 0]

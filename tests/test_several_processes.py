@@ -15,7 +15,7 @@ import pytest
 import several
 from PIL import Image
 
-from gan_jax import train
+from gan_jax import loop
 from gan_jax.commands import evaluate, sample, translate
 from gan_jax.config.experiment import restore
 from gan_jax.errors import UserError
@@ -57,7 +57,7 @@ def play(folder, name, pictures):
     """A run, then all that can be made of it."""
     folder = pathlib.Path(folder)
     config = config_of(name, pictures)
-    train.train(config, folder)
+    loop.train(config, folder)
     if name == 'dcgan':
         files = sample.sample(folder, num=30, seed=3)
         assert [x.name for x in files] == ['seed_3.png', 'seed_3.npz', 'seed_3_interpolation.png']
@@ -67,11 +67,11 @@ def play(folder, name, pictures):
         assert read == 8
     for wrong, words in (({'seed': 1}, 'config.seed: 0 there'), ({'batch_size': 12}, 'of 8, such')):
         with pytest.raises(UserError, match=words):
-            train.train(config | wrong, folder)
+            loop.train(config | wrong, folder)
 
 
 def go_on(folder, name, pictures):
-    train.train(config_of(name, pictures, eval_every=0), pathlib.Path(folder))
+    loop.train(config_of(name, pictures, eval_every=0), pathlib.Path(folder))
 
 
 def state_of(folder):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from gan_jax import game as game_lib
-from gan_jax import train
+from gan_jax import loop
 from gan_jax.commands import sample
 from gan_jax.config import inputs, saved
 from gan_jax.config.experiment import build, rebuild, restore
@@ -85,7 +85,7 @@ def test_every_config_trains_two_steps(name, pictures, tmp_path):
         own, size = {'dataset': methods.rows(tmp_path / 'rows.csv')}, (368, 436)
     config = small(name, pictures, steps=2, eval_every=0, **own)
     config['data'] = config['data'] | {'channels': None, 'categorical': ()}
-    train.train(config, tmp_path)
+    loop.train(config, tmp_path)
     steps = [line['step'] for line in lines(tmp_path)]
     assert steps == [2]
     assert (tmp_path / 'checkpoints' / '2').is_dir()
@@ -97,7 +97,7 @@ def test_every_config_trains_two_steps(name, pictures, tmp_path):
 
 
 def test_the_log_says_what_was_promised(pictures, tmp_path):
-    train.train(small('gan', pictures), tmp_path)
+    loop.train(small('gan', pictures), tmp_path)
     metrics = next(line for line in lines(tmp_path) if 'generator/loss' in line)
     for name in ('loss', 'real_logit', 'fake_logit', 'real_accuracy', 'fake_accuracy',
                  'gradient_norm', 'parameter_norm'):  # fmt: skip
@@ -110,7 +110,7 @@ def test_the_log_says_what_was_promised(pictures, tmp_path):
 def test_a_run_stopped_by_sigterm_goes_on_to_the_same_end(pictures, tmp_path, monkeypatch, caplog):
     config = small('gan', pictures, steps=6, eval_every=0, checkpoint_every=0)
     config |= {'log_every': 6, 'sample_every': 6}
-    train.train(config, tmp_path / 'whole')
+    loop.train(config, tmp_path / 'whole')
     add, counted = metric_writer.Means.add, []
 
     def add_and_stop(self, metrics):
@@ -121,11 +121,11 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_same_end(pictures, tmp_path, mo
 
     monkeypatch.setattr(metric_writer.Means, 'add', add_and_stop)
     before = signal.getsignal(signal.SIGTERM)
-    train.train(config, tmp_path / 'stopped')
+    loop.train(config, tmp_path / 'stopped')
     assert signal.getsignal(signal.SIGTERM) is before
     assert sorted(os.listdir(tmp_path / 'stopped' / 'checkpoints')) == ['4']
     monkeypatch.setattr(metric_writer.Means, 'add', add)
-    train.train(config, tmp_path / 'stopped')
+    loop.train(config, tmp_path / 'stopped')
     (whole_lines, whole), (lines_, resumed) = (computed(tmp_path / x) for x in ('whole', 'stopped'))
     assert whole_lines == lines_
     assert whole[0] == resumed[0] == 6
@@ -136,21 +136,21 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_same_end(pictures, tmp_path, mo
 
 
 def test_more_steps_go_on_from_the_end(pictures, tmp_path):
-    train.train(small('gan', pictures, steps=2), tmp_path)
-    train.train(small('gan', pictures, steps=4), tmp_path)
+    loop.train(small('gan', pictures, steps=2), tmp_path)
+    loop.train(small('gan', pictures, steps=4), tmp_path)
     assert [line['step'] for line in lines(tmp_path) if 'generator/loss' in line] == [2, 4]
-    train.train(small('gan', pictures, steps=4), tmp_path)  # nothing is left to do
+    loop.train(small('gan', pictures, steps=4), tmp_path)  # nothing is left to do
     assert [line['step'] for line in lines(tmp_path) if 'generator/loss' in line] == [2, 4]
 
 
 def test_the_steps_after_the_last_line_are_logged_at_the_end(pictures, tmp_path):
     """And a run that then goes on has the lines of one that never ended there."""
     none = {'eval_every': 0, 'log_every': 2}
-    train.train(small('gan', pictures, steps=3, **none), tmp_path / 'run')
+    loop.train(small('gan', pictures, steps=3, **none), tmp_path / 'run')
     assert [line['step'] for line in lines(tmp_path / 'run')] == [2, 3]
     assert np.isfinite(lines(tmp_path / 'run')[-1]['generator/loss'])
-    train.train(small('gan', pictures, steps=4, **none), tmp_path / 'run')
-    train.train(small('gan', pictures, steps=4, **none), tmp_path / 'whole')
+    loop.train(small('gan', pictures, steps=4, **none), tmp_path / 'run')
+    loop.train(small('gan', pictures, steps=4, **none), tmp_path / 'whole')
     (first, _, last), whole = computed(tmp_path / 'run')[0], computed(tmp_path / 'whole')[0]
     assert [first, last] == whole
 
@@ -158,8 +158,8 @@ def test_the_steps_after_the_last_line_are_logged_at_the_end(pictures, tmp_path)
 def test_steps_per_dispatch_change_nothing_but_the_speed(pictures, tmp_path):
     optimizers = dict.fromkeys(('generator', 'discriminator'), methods.SGD)
     config = small('gan', pictures, optimizers=optimizers, eval_every=0)
-    train.train(config, tmp_path / 'one')
-    train.train(config | {'steps_per_dispatch': 2}, tmp_path / 'two')
+    loop.train(config, tmp_path / 'one')
+    loop.train(config | {'steps_per_dispatch': 2}, tmp_path / 'two')
     (one_lines, one), (two_lines, two) = (computed(tmp_path / name) for name in ('one', 'two'))
     for x, y in zip(one_lines, two_lines, strict=True):
         assert x.keys() == y.keys()
@@ -169,7 +169,7 @@ def test_steps_per_dispatch_change_nothing_but_the_speed(pictures, tmp_path):
 
 def test_divergence_is_named_and_the_last_checkpoint_stays(pictures, tmp_path, monkeypatch):
     config = small('gan', pictures, steps=4)
-    train.train(config, tmp_path)
+    loop.train(config, tmp_path)
     before = sorted(tmp_path.joinpath('checkpoints').iterdir())
     update = game_lib.update
 
@@ -178,25 +178,25 @@ def test_divergence_is_named_and_the_last_checkpoint_stays(pictures, tmp_path, m
         return state, metrics | {'generator/loss': metrics['generator/loss'] / 0}
 
     monkeypatch.setattr(game_lib, 'update', burst)
-    with pytest.raises(train.Diverged, match=r'step 5: generator/loss not finite.*checkpoints'):
-        train.train(config | {'steps': 6}, tmp_path)
+    with pytest.raises(loop.Diverged, match=r'step 5: generator/loss not finite.*checkpoints'):
+        loop.train(config | {'steps': 6}, tmp_path)
     assert sorted(tmp_path.joinpath('checkpoints').iterdir()) == before
     monkeypatch.undo()
-    train.train(config | {'steps': 6}, tmp_path)
+    loop.train(config | {'steps': 6}, tmp_path)
     assert lines(tmp_path)[-1]['step'] == 6
 
 
 def test_a_burst_state_is_not_saved(pictures, tmp_path, monkeypatch):
     """A NaN that no metric shows."""
-    monkeypatch.setattr(train.metric_writer, 'not_finite', lambda metrics: [])
+    monkeypatch.setattr(loop.metric_writer, 'not_finite', lambda metrics: [])
     optimizers = {x: methods.SGD | {'learning_rate': 1e30} for x in ('generator', 'discriminator')}
-    with pytest.raises(train.Diverged, match=r'step 2: players\.\S+ is not finite'):
-        train.train(small('gan', pictures, optimizers=optimizers), tmp_path)
+    with pytest.raises(loop.Diverged, match=r'step 2: players\.\S+ is not finite'):
+        loop.train(small('gan', pictures, optimizers=optimizers), tmp_path)
     assert not list((tmp_path / 'checkpoints').glob('[0-9]*'))
 
 
 def test_samples_depend_on_their_seed_and_place_only(pictures, tmp_path):
-    train.train(small('dcgan', pictures, steps=2), tmp_path)
+    loop.train(small('dcgan', pictures, steps=2), tmp_path)
     files = sample.sample(tmp_path, num=12, seed=5)
     assert [file.name for file in files] == ['seed_5.png', 'seed_5.npz', 'seed_5_interpolation.png']
     images = np.load(files[1])['images']
@@ -217,7 +217,7 @@ def test_samples_depend_on_their_seed_and_place_only(pictures, tmp_path):
 def test_samples_come_from_the_running_average(pictures, tmp_path):
     fast = {'name': 'adam', 'learning_rate': 0.05}
     optimizers = {'generator': fast, 'discriminator': fast}
-    train.train(small('dcgan', pictures, optimizers=optimizers), tmp_path)
+    loop.train(small('dcgan', pictures, optimizers=optimizers), tmp_path)
     run = restore(tmp_path)
     inputs = sampler.draw_inputs(run.experiment.game, 1, 4)
     make = sampler.make_sampler(run.experiment.game, run.experiment.modality)
@@ -237,7 +237,7 @@ def test_sampling_without_a_run_says_what_to_do(tmp_path, pictures):
 
 
 def test_a_uniform_prior_cannot_be_truncated(pictures, tmp_path):
-    train.train(small('gan', pictures, steps=2, latent={'name': 'uniform', 'size': 4}), tmp_path)
+    loop.train(small('gan', pictures, steps=2, latent={'name': 'uniform', 'size': 4}), tmp_path)
     with pytest.raises(UserError, match='cannot be drawn so'):
         sample.sample(tmp_path, num=2, seed=0, truncation=0.5)
     with pytest.raises(UserError, match='cannot be drawn so'):
@@ -245,14 +245,14 @@ def test_a_uniform_prior_cannot_be_truncated(pictures, tmp_path):
 
 
 def test_another_config_is_refused_and_nothing_is_lost(pictures, tmp_path):
-    train.train(small('gan', pictures, steps=2), tmp_path)
+    loop.train(small('gan', pictures, steps=2), tmp_path)
 
     def kept():  # all but the record of who held the lock last
         return [x for x in tmp_path.rglob('*') if x.is_file() and x.name != 'lock']
 
     before = {x: x.read_bytes() for x in kept()}
     with pytest.raises(UserError, match=r'config\.seed: 0 there, 1 now.*another --workdir'):
-        train.train(small('gan', pictures, steps=2, seed=1), tmp_path)
+        loop.train(small('gan', pictures, steps=2, seed=1), tmp_path)
     assert before == {x: x.read_bytes() for x in kept()}
 
 
@@ -263,7 +263,7 @@ def test_the_best_checkpoint_is_kept(pictures, tmp_path, monkeypatch):
         return evaluator.Found({'sliced_wasserstein': next(values)})
 
     monkeypatch.setattr(evaluator, 'of_game', lambda *_: found)
-    train.train(small('gan', pictures, steps=8), tmp_path)
+    loop.train(small('gan', pictures, steps=8), tmp_path)
     kept = sorted(int(x.name) for x in (tmp_path / 'checkpoints').iterdir() if x.name.isdigit())
     assert kept == [4, 6, 8]
     config = json.loads((tmp_path / 'config.json').read_text())
@@ -303,7 +303,7 @@ PROGRESS = {'data': {'next_index': 4}, 'means': {'x': [0.5, 2]}, 'examples': 6}
 def test_another_number_of_cores_is_warned_of(begun, monkeypatch, caplog, cores, warned):
     """A checkpoint of an earlier version does not have it."""
     monkeypatch.setattr(process, 'cores', lambda: 1)
-    step, _, progress = train._restore(Kept(PROGRESS | cores), *begun[0])
+    step, _, progress = loop._restore(Kept(PROGRESS | cores), *begun[0])
     assert (step, progress['examples'], begun[1]) == (4, 6, [4])
     warnings = [x.message for x in caplog.records if x.levelname == 'WARNING']
     assert len(warnings) == warned
@@ -324,8 +324,8 @@ def test_another_number_of_cores_is_warned_of(begun, monkeypatch, caplog, cores,
     ids=str,
 )
 def test_progress_that_cannot_be_gone_on_with_is_damage(begun, progress):
-    assert train._restore(Kept(PROGRESS), *begun[0])[:2] == (4, 'kept')
-    assert train._restore(Kept(progress), *begun[0]) == (0, 'new', {})
+    assert loop._restore(Kept(PROGRESS), *begun[0])[:2] == (4, 'kept')
+    assert loop._restore(Kept(progress), *begun[0]) == (0, 'new', {})
 
 
 def grey(images):
@@ -343,7 +343,7 @@ def test_an_evaluation_that_cannot_be_had_is_logged_and_the_run_goes_on(
         'metrics': ('sliced_wasserstein', 'precision_recall'), 'best': 'recall',
         'features': 'test_train:grey',
     }  # fmt: skip
-    assert train.train(config, tmp_path)
+    assert loop.train(config, tmp_path)
     text = (tmp_path / 'metrics.jsonl').read_text().splitlines()
     strict = [json.loads(line, parse_constant=pytest.fail) for line in text]
     evaluated = [x for x in strict if 'eval/sliced_wasserstein' in x]
@@ -361,7 +361,7 @@ def test_too_few_images_for_a_metric_are_told_before_the_first_step(pictures, tm
     config = small('gan', pictures, eval_samples=3)
     config['evaluation'] |= {'metrics': ('precision_recall',), 'best': 'recall'}
     with pytest.raises(UserError, match='precision_recall needs 4 real examples or more'):
-        train.train(config, tmp_path)
+        loop.train(config, tmp_path)
 
 
 def test_the_grid_is_row_by_row():

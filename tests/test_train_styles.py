@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from gan_jax.config import experiment
-from gan_jax.train import train
+from gan_jax.loop import train
 
 LAZY = {
     'penalties': {'r1': {'weight': 1.0, 'every': 2}},

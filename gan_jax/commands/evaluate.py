@@ -13,13 +13,14 @@ from absl import logging
 from gan_jax import config as config_lib
 from gan_jax import data, modalities
 from gan_jax import game as game_lib
+from gan_jax.config import datasets, private, saved, validate
 from gan_jax.config import experiment as experiment_lib
-from gan_jax.config import private, saved, validate
+from gan_jax.config import features as features_lib
 from gan_jax.errors import UserError, printable
 from gan_jax.evaluation import course, evaluator, extractors, labels, statistics, table
 from gan_jax.evaluation.evaluator import Evaluation, Found
 from gan_jax.runtime import cache as cache_lib
-from gan_jax.runtime import files, parallel, processes, progress, replicas
+from gan_jax.runtime import files, own, parallel, processes, progress, replicas
 from gan_jax.sampling import sampler, translation
 
 FILE = 'evaluation.json'
@@ -56,24 +57,44 @@ def evaluate(
     run = experiment_lib.restore(workdir, best, changed(saved.read_config(workdir), changes or {}))
     processes.on_first(lambda: files.check_writable(workdir, 'make it writable', [FILE]))
     figure = run.experiment.config['evaluation']['best']
-    with progress.lines('evaluating'):
-        record, found, real, against, more = _evaluated(run, num, changes or {}, cache)
-    record['checkpoint'] = 'best' if best else 'newest'
+    content = of_run(run, num, changes or {}, cache)
 
     def write() -> dict[str, Any]:
-        more['best'] = course.best_and_last(workdir / 'metrics.jsonl', figure)
-        content = _write(workdir, record, found, real, against, more)
+        metrics = run.experiment.config['evaluation']['metrics']
+        ends = course.best_and_last(workdir / 'metrics.jsonl', figure, metrics)
+        content['settings']['checkpoint'] = 'best' if best else 'newest'
+        _write(workdir, content | {'best': ends})
         if then is not None:
             then(run.experiment)
-        return content
+        return content | {'best': ends}
 
     return processes.on_first(write)
 
 
-def _evaluated(
+def of_run(
+    run: experiment_lib.Run,
+    num: int,
+    changes: Mapping[str, Any],
+    cache: pathlib.Path | None = None,
+) -> dict[str, Any]:
+    """What `evaluate` writes of a run, but for which of its checkpoints that is.
+
+    Args:
+      run: the run, of which the experiment has the `changes` already, see `changed`.
+      num: how many samples, and at most how many real images.
+      changes: as `evaluate` takes them.
+      cache: where networks and references are kept; the user's cache folder by default.
+
+    Raises:
+      UserError: if something cannot be evaluated.
+    """
+    with progress.lines('evaluating'):
+        return _of_run(run, num, changes, cache)
+
+
+def _of_run(
     run: experiment_lib.Run, num: int, changes: Mapping[str, Any], cache: pathlib.Path | None
-) -> tuple[dict[str, Any], dict[str, list[Found]], Found, Evaluation, dict[str, Any]]:
-    """What `_write` needs of a run."""
+) -> dict[str, Any]:
     experiment, game = run.experiment, run.experiment.game
     chosen = chosen_metrics(experiment, changes, num)
     against = experiment.evaluation(num, chosen, cache)
@@ -104,7 +125,7 @@ def _evaluated(
     some = sampler.part(inputs, slice(statistics.CHUNK))
     more = {'histogram': histogram(against, make(*first, some))}
     more[labels.CONFUSION] = confusion(against, next(iter(results.values())))
-    return record, results, real, against, more
+    return _content(record, results, real, against, more)
 
 
 def confusion(against: Evaluation, found: Sequence[Found]) -> dict[str, Any] | None:
@@ -170,7 +191,7 @@ def evaluate_sets(
     chosen = {**config['evaluation'], **given}
     if 'metrics' in given:
         validate.check_metrics('--metrics', given['metrics'])
-    validate.check_features('--features', chosen['features'])
+    features_lib.check('--features', chosen['features'])
     processes.on_first(lambda: files.check_writable(workdir, 'give another --workdir', [FILE]))
     sets = [data.load_as_is(flag, name) for flag, name in (('--real', real), ('--fake', fake))]
     if sets[0].shape != sets[1].shape:
@@ -191,7 +212,7 @@ def evaluate_sets(
     with progress.lines('evaluating'):
         if evaluator.needs_network(metrics):
             features = chosen['features']
-            network = experiment_lib.load_network(features, modality, sets[0], None, cache)
+            network = features_lib.load(features, modality, sets[0], None, cache)
         against = Evaluation(metrics, network, references, modality, config['seed'], cache)
         floor, how = of_real(against, len(generated.places))
         classes = {'fake_labels': generated.labels()} if alike else None
@@ -199,21 +220,25 @@ def evaluate_sets(
     record = {'fake': fake, 'generated': len(generated.places), **_settings(against, how)}
     table_ = confusion(against, found['raw'])
     more = {labels.CONFUSION: table_} if table_ else {}
-    return processes.on_first(lambda: _write(workdir, record, found, floor, against, more))
+    content = _content(record, found, floor, against, more)
+    processes.on_first(lambda: _write(workdir, content))
+    return content
 
 
 def _given(changes: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in changes.items() if value is not None}
 
 
-def changed(config: Mapping[str, Any], changes: Mapping[str, Any]) -> experiment_lib.Experiment:
+def changed(
+    config: Mapping[str, Any], changes: Mapping[str, Any], given: datasets.Open | None = None
+) -> experiment_lib.Experiment:
     """The experiment of a resolved config with other settings of evaluation."""
     chosen = {**config['evaluation'], **_given(changes)}
-    for key, check in (('metrics', validate.check_metrics), ('features', validate.check_features)):
+    for key, check in (('metrics', validate.check_metrics), ('features', features_lib.check)):
         check(f'--{key}' if key in _given(changes) else f'config.evaluation.{key}', chosen[key])
     if 'metrics' in _given(changes):  # they need not have the figure that the run calls best
         chosen['metrics'] = config['evaluation']['metrics']
-    return experiment_lib.rebuild({**config, 'evaluation': chosen})
+    return experiment_lib.rebuild({**config, 'evaluation': chosen}, given)
 
 
 def chosen_metrics(
@@ -229,7 +254,8 @@ def chosen_metrics(
     of_styles = ('path_length_w',) if sampler.has_styles(experiment.game) else ()
     same = len(real.class_names) > 1 and [*real.class_names] == [*experiment.dataset.class_names]
     of_own = labels.said_by(experiment.game).values() if same else ()
-    usual = (*experiment.modality.metrics, *of_styles, *of_own)
+    theirs = [x for x in experiment.config['evaluation']['metrics'] if own.named(x)]
+    usual = (*theirs, *experiment.modality.metrics, *of_styles, *of_own)
     told = same and sampler.draws_labels(experiment.game)
     if experiment.modality.thumbnails is None or not told:
         return _of_enough(usual, counts)
@@ -343,27 +369,29 @@ def _settings(against: Evaluation, how: str) -> dict[str, Any]:
     }
 
 
-def _write(
-    workdir: pathlib.Path,
+def _content(
     record: dict[str, Any],
     found: Mapping[str, Sequence[Found]],
     real: Found,
     against: Evaluation,
-    more: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Prints the table and the warnings; writes and returns what evaluation.json holds."""
+    """What evaluation.json holds, as it is read back."""
     if against.network and against.given.get('real_parts') is not None:
         record['width'] = len(against.given['real_parts'][0].mean)
     main = next(iter(found))
-    figures, missing = table.rows(found, real)
+    figures, missing = table.rows(found, real, against.names)
     warnings = table.warnings_of(figures, record, missing)
     content = {'settings': record, 'figures': figures, 'warnings': warnings, 'missing': missing}
     each = {name: [x[name] for x in found[main]] for name in figures if len(found[main]) > 1}
-    text = files.json_text({**content, 'each_seed': each, **(more or {})}, indent=1) + '\n'
-    content = json.loads(text)
+    return json.loads(files.json_text({**content, 'each_seed': each, **more}))
+
+
+def _write(workdir: pathlib.Path, content: Mapping[str, Any]) -> None:
+    """Prints the table and the warnings, and writes evaluation.json."""
+    text = files.json_text(content, indent=1) + '\n'
     table.print_table(content)
     files.replace(workdir / FILE, lambda file: file.write_text(text))
     for warning in content['warnings']:
         logging.warning('!!! %s', warning)
     logging.info('wrote %s', workdir / FILE)
-    return content

@@ -11,7 +11,7 @@ from absl import logging
 from gan_jax import keys
 from gan_jax.commands import folders, sample, translate
 from gan_jax.config import experiment as experiment_lib
-from gan_jax.config import validate
+from gan_jax.config import features as features_lib
 from gan_jax.config.checks import check_name
 from gan_jax.data import cleaning, pictures, transforms
 from gan_jax.errors import UserError, printable
@@ -91,7 +91,7 @@ def project(
     """
     check_name('--space', space, SPACES)
     if features is not None:
-        validate.check_features('--features', features)
+        features_lib.check('--features', features)
     folder_in, folder_out = (pathlib.Path(x).expanduser() for x in (input, output))
     planned = processes.on_first(
         lambda: folders.plan(folder_in, folder_out, 'projection', 'projected', (GRID, ARRAYS))
@@ -139,7 +139,7 @@ def network(experiment: experiment_lib.Experiment, name: str | None) -> projecti
     published = name.startswith(extractors.INCEPTION)
     train: Any = None if published else experiment.dataset
     test = None if published else experiment.held_out
-    found = experiment_lib.load_network(name, modality, train, test, cache_lib.folder())
+    found = features_lib.load(name, modality, train, test, cache_lib.folder())
     if found.smooth is None:
         raise UserError(
             f'--features={name} cannot be differentiated; give a FeatureNetwork that has `smooth`'

@@ -72,13 +72,8 @@ def sample(
     """
     run = experiment_lib.restore(workdir, best)
     experiment = run.experiment
-    game, modality = experiment.game, experiment.modality
-    if translation.translates(game):
-        raise UserError(
-            f'{workdir} translates; use --mode=translate --input=FOLDER --output=FOLDER'
-        )
-    if reconstruction.reconstructs(game):
-        raise UserError(f'{workdir} reconstructs examples and makes no samples; use --mode=score')
+    modality = experiment.modality
+    check_samples(experiment, str(workdir))
     if film is not None:
         _check_film(film, experiment)
     draw = drawing(experiment, seed, truncation, label)
@@ -91,10 +86,8 @@ def sample(
     endings += [f'_interpolation.{film}'] if film else []
     names = [f'{stem.name}{x}' for x in endings]
     processes.on_first(lambda: files.check_writable(stem.parent, WRITABLE, names))
-    inputs = draw(num)
-    make = sampler.make_sampler(game, modality, parallel.everywhere)
     with progress.lines('making the samples'):
-        samples = make(*variables, inputs)
+        samples = make_samples(experiment)(*variables, draw(num))
         drawn = {name: picture(variables, draw) for name, picture in pictures.items()}
         frames = _loop(experiment, variables, draw) if film else np.empty(0)
 
@@ -111,6 +104,19 @@ def sample(
         return written
 
     return processes.on_first(write)
+
+
+def check_samples(experiment: experiment_lib.Experiment, what: str) -> None:
+    """Raises UserError if a run translates or reconstructs instead of making samples."""
+    if translation.translates(experiment.game):
+        raise UserError(f'{what} translates; use --mode=translate --input=FOLDER --output=FOLDER')
+    if reconstruction.reconstructs(experiment.game):
+        raise UserError(f'{what} reconstructs examples and makes no samples; use --mode=score')
+
+
+def make_samples(experiment: experiment_lib.Experiment) -> Callable[..., np.ndarray]:
+    """(params, aux, draws of the prior) -> examples as they are stored, [n, ...]."""
+    return sampler.make_sampler(experiment.game, experiment.modality, parallel.everywhere)
 
 
 def name_of(

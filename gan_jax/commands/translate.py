@@ -74,28 +74,63 @@ def translate(
     kind = folders.PICTURES if recorded is None else recordings.kind(recorded)
     planned = processes.on_first(lambda: folders.plan(folder_in, folder_out, files=kind))
     run = experiment.restore(workdir, best)
+    if recorded is not None:
+        function = function_of(run, str(workdir), direction)
+        held = run.experiment
+        way = recordings.Way(
+            function, run.variables(replica), held.degrade, held.source_shape, modality
+        )
+        return _all(planned, recordings.make_translator(way, planned.root))
+    translator, channels = of_run(run, str(workdir), direction, replica)
+    max_pixels = run.experiment.config['data']['max_pixels']
+    return _all(planned, of_pictures(planned.root, translator, channels, max_pixels))
+
+
+def function_of(run: experiment.Run, what: str, direction: str) -> Callable:
+    """A run's function of sources.
+
+    Args:
+      run: the run.
+      what: its name, for messages.
+      direction: 'a_to_b', or 'b_to_a' where the game has it.
+
+    Raises:
+      UserError: if it does not translate in this direction.
+    """
     functions = run.experiment.game.functions
     valid = [name for name in DIRECTIONS if name in functions]
     if not valid:
         raise UserError(
-            f'{workdir} holds a run of the game {run.experiment.config["game"]!r}, which '
+            f'{what} holds a run of the game {run.experiment.config["game"]!r}, which '
             f'translates nothing; name a run that translates {" or ".join(DIRECTIONS)}, of pix2pix '
             f'or cyclegan'
         )
     check_name('--direction', direction, valid)
-    function, variables = functions[direction], run.variables(replica)
-    shape = run.experiment.source_shape
-    if recorded is not None:
-        way = recordings.Way(function, variables, run.experiment.degrade, shape, modality)
-        return _all(planned, recordings.make_translator(way, planned.root))
-    if modality.thumbnails is None:
+    return functions[direction]
+
+
+def of_run(
+    run: experiment.Run, what: str, direction: str, replica: int
+) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
+    """A run's translator of pictures, see `make_translator`, and the channels of its sources.
+
+    Args:
+      run: the run.
+      what: its name, for messages.
+      direction: 'a_to_b', or 'b_to_a' where the game has it.
+      replica: which of its seeds, counted from 0.
+
+    Raises:
+      UserError: if it does not translate in this direction, or no pictures.
+    """
+    function = function_of(run, what, direction)
+    if run.experiment.modality.thumbnails is None:
         raise UserError(
-            f'{workdir} holds a run that translates neither pictures nor sounds; name one that does'
+            f'{what} holds a run that translates neither pictures nor sounds; name one that does'
         )
-    height, width, channels = shape
-    translator = make_translator(function, variables, size=(height, width), channels=channels)
-    max_pixels = run.experiment.config['data']['max_pixels']
-    return _all(planned, of_pictures(planned.root, translator, channels, max_pixels))
+    height, width, channels = run.experiment.source_shape
+    size, variables = (height, width), run.variables(replica)
+    return make_translator(function, variables, size=size, channels=channels), channels
 
 
 def translate_folder(

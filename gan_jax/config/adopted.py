@@ -9,7 +9,7 @@ import ml_collections
 from absl import logging
 
 from gan_jax.config import defaults, overrides, saved, trained
-from gan_jax.config.experiment import open_checkpoints, rebuild
+from gan_jax.config.experiment import rebuild
 from gan_jax.errors import UserError
 from gan_jax.runtime import processes
 
@@ -59,7 +59,7 @@ def adopt(
     wanted = jax.eval_shape(experiment.game.init, jax.random.key(0), experiment.example)
     given = trained.fitted(where, trained.read(where, wanted), wanted)
     state = jax.device_get(experiment.init(given))
-    checkpoints = open_checkpoints(workdir)
+    checkpoints = saved.open_checkpoints(workdir)
     checkpoints.save(0, state, {'adopted': str(where)}, experiment.config)
     checkpoints.close()
     logging.info('made %s of %s', workdir, where)

@@ -10,19 +10,20 @@ from gan_jax import augment, objectives, stabilization
 from gan_jax import penalties as penalties_lib
 from gan_jax.config.bounds import check_number
 from gan_jax.config.checks import (
+    Kind,
     arguments,
     check_arguments,
     check_keys,
-    check_name,
     check_options,
     fitting,
-    functions_with,
+    functions,
     named,
+    part,
 )
 from gan_jax.errors import UserError
 from gan_jax.games import augmentations
 from gan_jax.games.adversary import Adversary, Augmentation, Penalty
-from gan_jax.runtime import parallel
+from gan_jax.runtime import own, parallel
 
 # What is known once the data are: 'shape', 'dtype' and a modality's fields such as 'classes'.
 BuiltIn = Mapping[str, Any]
@@ -34,13 +35,20 @@ ANCHORS_DECAY = 0.99
 OF_AUGMENTATION = ('batch_size', 'channels')  # what an augmentation is given, by these names
 
 
+def _is_objective(value: Any) -> bool:
+    return isinstance(value, objectives.Objective)
+
+
 def _objective(what: str, value: Any, axis_name: str | None) -> objectives.Objective:
-    valid = {k: v for k, v in vars(objectives).items() if isinstance(v, objectives.Objective)}
+    kind = Kind(
+        {k: v for k, v in vars(objectives).items() if _is_objective(v)},
+        _is_objective,
+        f'an instance of {objectives.__name__}.{objectives.Objective.__name__}',
+    )
     if isinstance(value, Mapping):
-        objective, options = named(what, value, valid)
+        objective, options = named(what, value, kind)
     else:
-        check_name(what, value, valid)
-        objective, options = valid[value], {}
+        objective, options = part(what, value, kind), {}
     known = objective.options()
     check_keys(what, options, [name for name in known if name != 'axis_name'])
     for name, number in options.items():
@@ -53,12 +61,20 @@ def _objective(what: str, value: Any, axis_name: str | None) -> objectives.Objec
 
 def _penalty(name: str, settings: Any, axis_name: str | None) -> Penalty:
     what = f'config.penalties.{name}'
-    check_name('config.penalties', name, functions_with(penalties_lib, 'critic'))
+    if own.named(name):
+        called = name.rpartition(':')[2]
+        raise UserError(
+            f'{what}: give it a name for the log, as in config.penalties.{called}='
+            f"{{'name': {name!r}, 'weight': 1.0}}"
+        )
     if not isinstance(settings, Mapping):
         raise UserError(f"{what}={settings!r} must be a dict such as {{'weight': 5.0}}")
-    function = getattr(penalties_lib, name)
+    where, chosen = (
+        (f'{what}.name', settings['name']) if 'name' in settings else ('config.penalties', name)
+    )
+    function = part(where, chosen, functions(penalties_lib, 'critic'))
     known = arguments(function)
-    ours = {'weight', 'every'} | ({'decay'} if 'anchors' in known else set())
+    ours = {'name', 'weight', 'every'} | ({'decay'} if 'anchors' in known else set())
     ours |= {'transform'} & set(known)
     options = {key: value for key, value in settings.items() if key not in ours}
     check_keys(what, settings, ours | {key for key in known if key not in (*GIVEN, 'axis_name')})
@@ -127,7 +143,7 @@ def augmentation(what: str, value: Any, batch_size: int) -> Later:
     """The resolver of what a discriminator is shown."""
     if not value:
         return lambda built_in: None
-    function, kwargs = named(what, value, functions_with(augmentations, *OF_AUGMENTATION))
+    function, kwargs = named(what, value, functions(augmentations, *OF_AUGMENTATION))
     check_arguments(what, function, kwargs, OF_AUGMENTATION)
     check_options(what, function, kwargs, 0)
     fitting(what, functools.partial(function, batch_size=batch_size, channels=1, **kwargs))

@@ -159,6 +159,7 @@ COMMON: dict[str, Check] = {
     'init_from': optional(text),
     'sample_labels': one_of('balanced', 'as_in_data'),
     'data.split': word,
+    'data.options': table,
     'data.labelled': whole(0, HUGE),
     'data.only_classes': classes,
     'data.categorical': names,

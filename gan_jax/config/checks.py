@@ -3,12 +3,28 @@
 import importlib
 import inspect
 import pkgutil
+import typing
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from gan_jax.config.bounds import check_value
 from gan_jax.errors import UserError, nearest, one_line
+from gan_jax.runtime import own
+
+
+class Kind(NamedTuple):
+    """What a name in one place of a config may stand for.
+
+    Attributes:
+      parts: the package's own, by name.
+      fits: whether what somebody else wrote can stand in their place, as package.module:name.
+      needed: what such a thing has to be, in words.
+    """
+
+    parts: Mapping[str, Any]
+    fits: Callable[[Any], bool]
+    needed: str
 
 
 def check_name(what: str, name: Any, valid: Iterable[str]) -> None:
@@ -64,28 +80,61 @@ def check_arguments(
             raise UserError(f'{what}.{name} is missing')
 
 
-def named(what: str, value: Any, valid: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """What {'name': ..., **kwargs} stands for, and the keyword arguments."""
-    if not isinstance(value, Mapping) or 'name' not in value:
-        raise UserError(f'{what} must be a dict with a name, such as {min(valid)!r}')
-    kwargs = {key: x for key, x in value.items() if key != 'name'}
-    check_name(f'{what}.name', value['name'], valid)
-    return valid[value['name']], kwargs
-
-
-def imported(what: str, name: Any) -> Any:
-    """What 'package.module:name' stands for.
+def part(what: str, name: Any, kind: Kind) -> Any:
+    """What a name stands for: one of the package's, or anybody's package.module:name.
 
     Raises:
-      UserError: if it cannot be imported.
+      UserError: if there is no such thing, or it is none of that kind.
     """
-    module, _, attribute = name.partition(':') if isinstance(name, str) else ('', '', '')
-    if not module or not attribute:
-        raise UserError(f"{what}={name!r} must be 'package.module:name'")
+    if not own.named(name):
+        check_name(what, name, kind.parts)
+        return kind.parts[name]
+    found = own.imported(what, name)
+    if not kind.fits(found):
+        raise UserError(f'{what}={name} is of no use there: {kind.needed} is needed')
+    return found
+
+
+def named(what: str, value: Any, kind: Kind) -> tuple[Any, dict[str, Any]]:
+    """What {'name': ..., **kwargs} stands for, and the keyword arguments."""
+    if not isinstance(value, Mapping) or 'name' not in value:
+        raise UserError(f'{what} must be a dict with a name, such as {min(kind.parts)!r}')
+    kwargs = {key: x for key, x in value.items() if key != 'name'}
+    return part(f'{what}.name', value['name'], kind), kwargs
+
+
+def takes(function: Any, *needed: str) -> bool:
+    """Whether it is called with arguments, these among them."""
     try:
-        return getattr(importlib.import_module(module), attribute)
-    except Exception as error:  # a module is code, and may raise anything
-        raise UserError(f'{what}={name}: {one_line(error)}; say package.module:name') from error
+        return {*needed} <= {*inspect.signature(function).parameters}
+    except (TypeError, ValueError):  # it is not called, or does not say with what
+        return False
+
+
+def begins_with(function: Any, first: str) -> bool:
+    """Whether its first argument is called so."""
+    return takes(function, first) and next(iter(inspect.signature(function).parameters)) == first
+
+
+def gives(function: Any, kind: Any) -> bool:
+    """Whether it is a function that says by its annotation that it returns such a thing."""
+    if not inspect.isroutine(function):
+        return False
+    try:
+        return typing.get_type_hints(function).get('return') == kind
+    except Exception:  # names that only a type checker knows
+        text = getattr(function, '__annotations__', {}).get('return')
+        return isinstance(text, str) and text.rpartition('.')[2] == kind.__name__
+
+
+def functions(module: ModuleType, *needed: str) -> Kind:
+    """The kind of a module's functions that take these arguments."""
+    return Kind(
+        functions_with(module, *needed),
+        lambda function: takes(function, *needed),
+        f'a function with {"arguments" if len(needed) > 1 else "an argument"} '
+        f'{" and ".join(needed)}',
+    )
 
 
 def functions_with(module: ModuleType, *needed: str) -> dict[str, Callable]:

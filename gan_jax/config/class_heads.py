@@ -1,23 +1,24 @@
 """What a config says of classes and codes that are read off of examples."""
 
 import functools
-import inspect
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from gan_jax import class_losses, losses
 from gan_jax.config.adversaries import BuiltIn, Later
 from gan_jax.config.bounds import check_number, table
 from gan_jax.config.checks import (
+    Kind,
     arguments,
     check_arguments,
     check_keys,
-    check_name,
     check_options,
     fitting,
+    functions,
     functions_with,
+    gives,
     named,
+    part,
 )
 from gan_jax.errors import UserError
 from gan_jax.games.class_heads import ClassHead
@@ -50,13 +51,14 @@ def class_head(what: str, value: Any) -> Later:
     return build
 
 
-def _losses() -> Mapping[str, Any]:
+def _losses() -> Kind:
     """The functions that make a ClassLoss."""
-    return {
-        name: function
-        for name, function in functions_with(class_losses).items()
-        if inspect.signature(function).return_annotation is class_losses.ClassLoss
-    }
+    made, loss = functools.partial(gives, kind=class_losses.ClassLoss), class_losses.ClassLoss
+    return Kind(
+        {name: x for name, x in functions_with(class_losses).items() if made(x)},
+        made,
+        f'a function that is annotated to return a {loss.__module__}.{loss.__name__}',
+    )
 
 
 # The bound of each code of latents.coded, and what it cannot exceed for so many of them.
@@ -100,9 +102,8 @@ def classification(what: str, value: Any) -> Later:
 
 def matching(what: str, value: Any) -> Later:
     """The resolver of the size of a gap of mean features, a function of gan_jax.losses."""
-    sizes = functions_with(losses, 'gap')
-    check_name(what, value, sizes)
+    size = part(what, value, functions(losses, 'gap'))
     match = functools.partial(
-        losses.feature_statistics_matching, axis_name=parallel.AXIS, size=sizes[value]
+        losses.feature_statistics_matching, axis_name=parallel.AXIS, size=size
     )
     return lambda built_in: match

@@ -15,6 +15,7 @@ GROUPS = ('data', 'augment', 'cures', 'evaluation')  # dicts of common keys
 MAY_CHANGE = ('steps', *INTERVALS, 'data.data_dir', 'data.memory_gb')
 
 NO_DATA = 'none'  # the data set of a run that was made of weights alone
+GIVEN = 'given'  # that of a run whose data were handed over in Python
 RENAMED_GAMES = {'paired': 'pix2pix'}  # what version 0.1 called them
 
 
@@ -28,6 +29,7 @@ def renewed(config: Mapping[str, Any]) -> dict[str, Any]:
 def _data() -> dict[str, Any]:
     return {
         'split': 'train',
+        'options': {},  # what a data set package.module:name is called with beside the split
         'labelled': 0,  # so many examples' labels are known, of each class as many; 0: all
         'balanced': False,  # rarer classes' examples come as often as the commonest's
         'only_classes': (),  # names or places of those that are kept; (): all

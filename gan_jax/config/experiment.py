@@ -12,12 +12,22 @@ import optax
 
 from gan_jax import data, keys, modalities
 from gan_jax import game as game_lib
-from gan_jax.config import defaults, fit, inputs, resolve, saved, trained, training, validate
-from gan_jax.config.checks import imported
+from gan_jax.config import (
+    defaults,
+    features,
+    fit,
+    inputs,
+    resolve,
+    saved,
+    trained,
+    training,
+    validate,
+)  # fmt: skip
+from gan_jax.config.datasets import Open
 from gan_jax.errors import UserError, one_line
-from gan_jax.evaluation import evaluator, extractors, labels
+from gan_jax.evaluation import evaluator, labels
 from gan_jax.modalities import Modality
-from gan_jax.runtime import buckets, checkpoint, parallel, replicas
+from gan_jax.runtime import buckets, own, parallel, replicas
 from gan_jax.runtime import cache as cache_lib
 from gan_jax.sampling import reconstruction, sampler, translation
 
@@ -36,6 +46,7 @@ class Experiment:
       degrade: (keys, examples) -> sources, for restoration; or None.
       baseline: sources -> examples, the classical answer to them; or None.
       aligned: whether sources have their true images where translations are evaluated.
+      given: split -> the data, if these were handed over in Python.
     """
 
     config: dict[str, Any]
@@ -47,6 +58,7 @@ class Experiment:
     degrade: Callable | None = None
     baseline: Callable | None = None
     aligned: bool = False
+    given: Open | None = None
 
     @functools.cached_property
     def seeds(self) -> list[int]:
@@ -55,15 +67,15 @@ class Experiment:
 
     @property
     def zero_divides(self) -> bool:
-        """Whether the sign of a logit says real or generated, as the objective has it."""
+        """Whether the sign of a logit is known to say real or generated, of this objective."""
         objective = self.config['objective']
         name = objective if isinstance(objective, str) else objective['name']
-        return not name.startswith(('wasserstein', 'relativistic'))
+        return not (own.named(name) or name.startswith(('wasserstein', 'relativistic')))
 
     @functools.cached_property
     def fed(self) -> data.Dataset:
         """What is trained on, perhaps larger than what networks see, to be cropped."""
-        return inputs.load_fed(self.config)
+        return inputs.load_fed(self.config, self.given)
 
     @functools.cached_property
     def dataset(self) -> data.Dataset:
@@ -73,11 +85,11 @@ class Experiment:
     @functools.cached_property
     def held_out(self) -> data.Dataset | None:
         """What evaluations compare samples with; None if that is what is trained on."""
-        return inputs.load_held_out(self.config)
+        return inputs.load_held_out(self.config, self.given)
 
     def scored(self, split: str) -> data.Dataset:
         """A split with all its classes, see `inputs.load_scored`."""
-        return inputs.load_scored(self.config, split)
+        return inputs.load_scored(self.config, split, self.given)
 
     @property
     def shown(self) -> data.Dataset:
@@ -207,7 +219,7 @@ class Experiment:
             held_out=self.held_out,
             splits=(self.config['data']['split'], chosen['split'] or 'test'),
             aligned=self.aligned,
-            load_network=lambda: load_network(
+            load_network=lambda: features.load(
                 chosen['features'], self.modality, self.dataset, self.held_out, cache
             ),
             num=num,
@@ -238,19 +250,6 @@ class Experiment:
         return evaluator.of_game(self.game, evaluation, given, self.aligned)
 
 
-def load_network(
-    name: str,
-    modality: Modality,
-    train: data.Dataset,
-    test: data.Dataset | None,
-    cache: pathlib.Path | None,
-) -> Any:
-    """The feature network that a config or a flag names."""
-    foreign = name != 'classifier' and not name.startswith(extractors.INCEPTION)
-    own = imported('features', name) if foreign else None
-    return extractors.load(name, train, test, cache, thumbnails=modality.thumbnails, own=own)
-
-
 def check(config: Mapping[str, Any]) -> Callable[..., game_lib.Game]:
     """Checks all that can be checked of a config before its data are read.
 
@@ -263,6 +262,7 @@ def check(config: Mapping[str, Any]) -> Callable[..., game_lib.Game]:
     validate.check(config)
     validate.check_batches(config, parallel.num_devices())
     inputs.check_augment(config)
+    inputs.check_datasets(config)
     make_game = resolve.resolve_game(config)
     inputs.degradation(config)
     inputs.baseline(config)
@@ -274,10 +274,14 @@ def check(config: Mapping[str, Any]) -> Callable[..., game_lib.Game]:
     return make_game
 
 
-def build(config: Mapping[str, Any]) -> Experiment:
+def build(config: Mapping[str, Any], given: Open | None = None) -> Experiment:
     """Checks everything that a config says and builds what it stands for.
 
     Names and arguments are checked before the data are read, which may take minutes.
+
+    Args:
+      config: the config.
+      given: split -> the data, of a run that is handed them in Python.
 
     Raises:
       UserError: if anything in it is wrong, or its data set cannot be used.
@@ -286,7 +290,7 @@ def build(config: Mapping[str, Any]) -> Experiment:
     make_game = check(config)
     where = config['init_from']
     init_config = trained.record(buckets.at(where)) if where else {}
-    fed = inputs.load_fed(config)
+    fed = inputs.load_fed(config, given)
     dataset = inputs.as_shown(config, fed)
     settings = modalities.settings_of(dataset) | inputs.class_shares(config, dataset)
     size, channels = modalities.image_options(settings)
@@ -298,14 +302,14 @@ def build(config: Mapping[str, Any]) -> Experiment:
         'init_config': init_config,
         'privacy': inputs.privacy(config, make_game(shape=None), dataset),
     }
-    experiment = _assembled(resolved, make_game)
+    experiment = _assembled(resolved, make_game, given)
     experiment.__dict__.update(fed=fed, dataset=dataset)  # read already
     experiment.check_weights()
     training.check(experiment, parallel.num_devices())
     return experiment
 
 
-def rebuild(config: Mapping[str, Any]) -> Experiment:
+def rebuild(config: Mapping[str, Any], given: Open | None = None) -> Experiment:
     """The experiment of a resolved config, such as a work directory's; reads no data.
 
     Raises:
@@ -313,7 +317,7 @@ def rebuild(config: Mapping[str, Any]) -> Experiment:
     """
     try:
         validate.check(config)
-        return _assembled(dict(config), resolve.resolve_game(config))
+        return _assembled(dict(config), resolve.resolve_game(config), given)
     except (AttributeError, ImportError, LookupError, TypeError, ValueError) as error:
         raise UserError(
             f'the config of this run is damaged ({type(error).__name__}: {one_line(error)}); '
@@ -321,7 +325,9 @@ def rebuild(config: Mapping[str, Any]) -> Experiment:
         ) from error
 
 
-def _assembled(config: dict[str, Any], make_game: Callable[..., game_lib.Game]) -> Experiment:
+def _assembled(
+    config: dict[str, Any], make_game: Callable[..., game_lib.Game], given: Open | None
+) -> Experiment:
     modality = modalities.make(config['modality'])
     degrade, baseline = inputs.degradation(config), inputs.baseline(config)
     prepare = inputs.build_prepare(config, modality, degrade)
@@ -335,7 +341,7 @@ def _assembled(config: dict[str, Any], make_game: Callable[..., game_lib.Game]) 
     optimizers, decays = resolve.build_optimizers(config, game)
     aligned = inputs.aligned(config, held_out=True)
     return Experiment(
-        config, modality, game, optimizers, decays, prepare, degrade, baseline, aligned
+        config, modality, game, optimizers, decays, prepare, degrade, baseline, aligned, given
     )
 
 
@@ -378,7 +384,7 @@ def restore(workdir: pathlib.Path, best: bool = False, experiment: Experiment | 
     experiment = experiment or rebuild(saved.read_config(workdir))
     restored = None
     if (workdir / saved.CHECKPOINTS).exists():
-        checkpoints = open_checkpoints(workdir, read_only=True)
+        checkpoints = saved.open_checkpoints(workdir, read_only=True)
         if best and not checkpoints.evaluated():
             checkpoints.close()
             raise UserError(
@@ -391,10 +397,3 @@ def restore(workdir: pathlib.Path, best: bool = False, experiment: Experiment | 
         raise UserError(f'{workdir} has no checkpoint yet; train with --workdir={workdir} first')
     step, state, _ = restored
     return Run(experiment, step, state)
-
-
-def open_checkpoints(workdir: pathlib.Path, read_only: bool = False) -> checkpoint.Checkpoints:
-    """The checkpoints of a run, those of an earlier version too."""
-    return checkpoint.Checkpoints(
-        workdir / saved.CHECKPOINTS, read_only=read_only, former_path=saved.former_path
-    )

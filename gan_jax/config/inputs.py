@@ -10,15 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax import augment, data, keys
-from gan_jax.config import private, trained
+from gan_jax.config import datasets, private, trained
 from gan_jax.config.checks import (
+    Kind,
+    begins_with,
     check_arguments,
     check_options,
     fitting,
     functions_with,
     named,
 )
-from gan_jax.config.defaults import NO_DATA
+from gan_jax.config.datasets import Open
 from gan_jax.data import sources
 from gan_jax.errors import NoSplit, UserError
 from gan_jax.game import Game
@@ -38,20 +40,21 @@ def own_share() -> data.Share:
     return data.Share(processes.index(), processes.count(), processes.everyones)
 
 
-def load_fed(config: Mapping[str, Any]) -> data.Dataset:
+def load_fed(config: Mapping[str, Any], given: Open | None = None) -> data.Dataset:
     """The data set that a config trains on, of the size that is cropped if there is one.
 
     All processes call this, and each reads its share.
 
+    Args:
+      config: the config.
+      given: split -> the data, of a run that is handed them in Python.
+
     Raises:
       UserError: if it is missing, not prepared or too broken.
     """
-    if config['dataset'] == NO_DATA:
-        raise UserError(
-            'this run was made of weights alone and has no data set: name one beside --init_from, '
-            'such as --config.dataset=folder:PATH'
-        )
     options = dict(config['data'])
+    name, split, told = config['dataset'], options['split'], options.pop('options')
+    dataset = datasets.opened(name, split, told, given, own_share())
     size = options.pop('load_size') or config['image_size']
     labelled, classes = options.pop('labelled'), options.pop('only_classes')
     balanced = options.pop('balanced')
@@ -60,10 +63,23 @@ def load_fed(config: Mapping[str, Any]) -> data.Dataset:
             f'config.data.balanced=True: the {labelled} examples of config.data.labelled are as '
             f'many of each class; leave it at False'
         )
-    loaded = data.load(config['dataset'], image_size=size, share=own_share(), **options)
+    if isinstance(dataset, data.Dataset):
+        loaded = _whole(dataset, size)
+    else:
+        loaded = data.load(dataset, image_size=size, share=own_share(), **options)
     loaded = loaded.only(classes) if classes else loaded
     loaded = loaded.balanced() if balanced else loaded
     return data.few_labels(loaded, labelled) if labelled else loaded
+
+
+def _whole(dataset: data.Dataset, size: int | None) -> data.Dataset:
+    """A data set that needs no reading; raises UserError if it has images of another size."""
+    if size not in (None, dataset.shape[0]):
+        raise UserError(
+            f'config.image_size={size}: {dataset.name} has images of {dataset.shape}, and those of '
+            f'a Dataset are taken as they are; leave it None, or give a Source'
+        )
+    return dataset
 
 
 def class_shares(config: Mapping[str, Any], dataset: data.Dataset) -> dict[str, Any]:
@@ -85,7 +101,14 @@ def as_shown(config: Mapping[str, Any], dataset: data.Dataset) -> data.Dataset:
     return dataset.cropped(config['image_size']) if config['data']['load_size'] else dataset
 
 
-def load_held_out(config: Mapping[str, Any]) -> data.Dataset | None:
+def _another(config: Mapping[str, Any], name: str, split: str, **changes: Any) -> dict[str, Any]:
+    """A config that reads other data, whole."""
+    options = config['data']['options'] if name == config['dataset'] else {}
+    told = {**config['data'], **ALL_AS_THEY_ARE, **changes, 'split': split, 'options': options}
+    return {**config, 'dataset': name, 'data': told}
+
+
+def load_held_out(config: Mapping[str, Any], given: Open | None = None) -> data.Dataset | None:
     """What evaluations compare samples with: config.evaluation.split, 'test' if that is None.
 
     Returns:
@@ -99,18 +122,16 @@ def load_held_out(config: Mapping[str, Any]) -> data.Dataset | None:
     name = other or config['dataset']
     if (name, split or 'test') == (config['dataset'], config['data']['split']):
         return None
-    changed = {'dataset': name}
-    changed['data'] = {**config['data'], **ALL_AS_THEY_ARE, 'split': split or 'test'}
-    changed = {**config, **changed}
+    changed = _another(config, name, split or 'test')
     try:
-        return as_shown(changed, load_fed(changed))
+        return as_shown(changed, load_fed(changed, given))
     except NoSplit:
         if split or other:
             raise
         return None
 
 
-def load_scored(config: Mapping[str, Any], split: str) -> data.Dataset:
+def load_scored(config: Mapping[str, Any], split: str, given: Open | None = None) -> data.Dataset:
     """A split of the data set that is evaluated, with all its classes.
 
     Raises:
@@ -125,9 +146,8 @@ def load_scored(config: Mapping[str, Any], split: str) -> data.Dataset:
             f'--split={split}: {name} {own} is what this run was trained on, so its scores '
             f'would say nothing of others; name another split'
         )
-    data_of = {**config['data'], **ALL_AS_THEY_ARE, 'only_classes': (), 'split': split}
-    changed = {**config, 'dataset': name, 'data': data_of}
-    return as_shown(changed, load_fed(changed))
+    changed = _another(config, name, split, only_classes=())
+    return as_shown(changed, load_fed(changed, given))
 
 
 def aligned(config: Mapping[str, Any], held_out: bool = False) -> bool:
@@ -149,7 +169,9 @@ def degradation(config: Mapping[str, Any]) -> Callable | None:
     """
     of_sounds = functions_with(sounds, 'rng', 'waves')
     valid = functions_with(degradations, 'rng', 'images') | of_sounds
-    return _function('config.corruption', config['corruption'], valid, 2)
+    fits = functools.partial(begins_with, first='rng')
+    kind = Kind(valid, fits, 'a function of rng and examples')
+    return _function('config.corruption', config['corruption'], kind, 2)
 
 
 def baseline(config: Mapping[str, Any]) -> Callable | None:
@@ -159,14 +181,16 @@ def baseline(config: Mapping[str, Any]) -> Callable | None:
       UserError: if it is unknown.
     """
     valid = functions_with(baselines, 'sources') | functions_with(sounds, 'sources')
-    return _function('config.baseline', config['baseline'], valid, 1)
+    fits = functools.partial(begins_with, first='sources')
+    kind = Kind(valid, fits, 'a function of sources')
+    return _function('config.baseline', config['baseline'], kind, 1)
 
 
-def _function(what: str, value: Any, valid: Mapping[str, Callable], given: int) -> Callable | None:
+def _function(what: str, value: Any, kind: Kind, given: int) -> Callable | None:
     """A function by its name, with options; so many of its first arguments are no options."""
     if not value:
         return None
-    function, options = named(what, value, valid)
+    function, options = named(what, value, kind)
     check_arguments(what, function, options, tuple(inspect.signature(function).parameters)[:given])
     check_options(what, function, options)
     return functools.partial(function, **options)
@@ -269,6 +293,15 @@ def example(
                 f'config.corruption makes {batch["source"].shape[1:]} of {modality.shape}'
             )
     return batch
+
+
+def check_datasets(config: Mapping[str, Any]) -> None:
+    """Raises UserError unless functions that a config names for data are there."""
+    name, options = config['dataset'], config['data']['options']
+    datasets.function('config.dataset', name, options)
+    other = config['evaluation']['dataset']
+    if other not in (None, name):
+        datasets.function('config.evaluation.dataset', other, {})
 
 
 def check_augment(config: Mapping[str, Any]) -> None:

@@ -11,12 +11,23 @@ import optax
 
 from gan_jax import optimizers
 from gan_jax.config.bounds import OF_OPTAX, check_value, optional, real, switch, table, whole
-from gan_jax.config.checks import arguments, check_arguments, fitting, named
+from gan_jax.config.checks import Kind, arguments, check_arguments, fitting, gives, named, takes
 from gan_jax.errors import UserError
 
+RATE = 'learning_rate'
 SHARES = 'of_steps'  # whether a schedule's numbers of steps are shares of the run
 STEPS, BOUNDARIES = '_steps', 'boundaries_and_scales'
 MAY_BE_0 = ('transition_begin', 'warmup_steps')
+OPTIMIZERS = Kind(
+    optimizers.available(),
+    lambda function: takes(function, RATE),
+    f'a function of a {RATE} that returns an optax.GradientTransformation',
+)
+SCHEDULES = Kind(
+    optimizers.schedules(),
+    lambda function: gives(function, optax.Schedule),
+    'a function that is annotated to return an optax.Schedule',
+)
 
 
 def schedule(what: str, value: Mapping[str, Any], updates: int) -> optax.Schedule:
@@ -33,7 +44,7 @@ def schedule(what: str, value: Mapping[str, Any], updates: int) -> optax.Schedul
     Raises:
       UserError: if a name or an argument is unknown, missing or out of its bounds.
     """
-    function, kwargs = named(what, value, optimizers.schedules())
+    function, kwargs = named(what, value, SCHEDULES)
     shares = kwargs.pop(SHARES, False)
     switch(f'{what}.{SHARES}', shares)
     check_arguments(what, function, kwargs)
@@ -120,12 +131,14 @@ def optimizer(
       UserError: if a name or an argument is unknown, missing or out of its bounds, or the
         optimizer needs more than gradients.
     """
-    function, kwargs = named(what, value, optimizers.available())
+    function, kwargs = named(what, value, OPTIMIZERS)
     bounds = {key: kwargs.pop(key, None) for key in ('clip_norm', 'clip_weights')}
     for key, bound in bounds.items():
         optional(real())(f'{what}.{key}', bound)
     check_arguments(what, function, kwargs)
-    rate = learning_rate(f'{what}.learning_rate', kwargs.pop('learning_rate'), updates)
+    if RATE not in kwargs:  # one's own optimizer may have a default
+        raise UserError(f'{what}.{RATE} is missing')
+    rate = learning_rate(f'{what}.{RATE}', kwargs.pop(RATE), updates)
     for name, given in kwargs.items():
         _check_option(f'{what}.{name}', given, arguments(function)[name])
 
@@ -135,9 +148,7 @@ def optimizer(
     with jax.numpy_dtype_promotion('standard'), jax.numpy_rank_promotion('allow'):
         made = fitting(
             what,
-            lambda: optimizers.make(
-                value['name'], correction, **bounds, learning_rate=rate, **kwargs
-            ),
+            lambda: optimizers.make(function, correction, **bounds, learning_rate=rate, **kwargs),
         )
         example = {'kernel': jnp.zeros((2, 2)), 'bias': jnp.zeros(2)}
         fitting(what, lambda: jax.eval_shape(move, example), 'it is given gradients only')

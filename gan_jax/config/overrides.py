@@ -5,6 +5,7 @@ A key need not be in the file: whether it is one, and what it may be, is checked
 
 import ast
 import contextlib
+import os
 import pathlib
 import re
 import runpy
@@ -17,6 +18,7 @@ import numpy as np
 from gan_jax.config.defaults import default
 from gan_jax.errors import UserError, nearest, one_line
 
+CONFIGS = pathlib.Path(__file__).parents[1] / 'configs'  # those that have names
 FLAG = 'config'
 FOUND = ('modality', 'init_config')  # what a run itself keeps in its config
 WORDS = {'True': True, 'true': True, 'False': False, 'false': False, 'None': None}
@@ -28,16 +30,29 @@ _EXAMPLES = {
 }
 
 
+def listed() -> list[tuple[str, str]]:
+    """(name, the first line of its docstring) of each config in the package."""
+    docs = {x.stem: ast.get_docstring(ast.parse(x.read_bytes())) for x in _files(CONFIGS)}
+    return [(name, (doc or '').partition('\n')[0]) for name, doc in docs.items()]
+
+
 def find(name: str) -> str:
     """The file of a config, without the argument that may follow a colon.
+
+    Args:
+      name: a file, or the name of a config in the package, such as dcgan.
 
     Raises:
       UserError: if there is none; it names the nearest one.
     """
     path = name.partition(':')[0]
     if not pathlib.Path(path).is_file():
+        own = {x.stem: str(x) for x in _files(CONFIGS)}
+        if path in own:
+            return own[path]
         folder = pathlib.Path(path).parent
         others = [str(x) for x in (*_files(folder), *_files(pathlib.Path('configs')))]
+        others = [*own] if os.sep not in path and not path.endswith('.py') else others or [*own]
         advice = f'did you mean {nearest(path, others)}?' if others else 'name a file'
         raise UserError(f'--{FLAG}={name}: there is no such file; {advice}')
     return path

@@ -20,7 +20,6 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax import (
-    games,
     keys,
     latents,
     losses,
@@ -32,29 +31,28 @@ from gan_jax.config import adversaries, class_heads, optimizing, private
 from gan_jax.config.adversaries import BuiltIn, Later
 from gan_jax.config.bounds import HUGE, SHARE, check_number, real, table, whole
 from gan_jax.config.checks import (
+    Kind,
     arguments,
     check_arguments,
     check_keys,
-    check_name,
     check_options,
     fitting,
-    functions_with,
-    imported,
+    functions,
     named,
+    part,
     submodules,
 )
+from gan_jax.config.games import BUILT_IN, CALLED, maker
 from gan_jax.errors import UserError
 from gan_jax.game import Game
 from gan_jax.games import wrappers
-from gan_jax.games.network import of_module
+from gan_jax.games.network import Network, of_module
 from gan_jax.games.stylegan2 import PathLength
 from gan_jax.games.timegan import Moments
 from gan_jax.games.turns import Term
 from gan_jax.restoration import heads
-from gan_jax.runtime import parallel
+from gan_jax.runtime import own, parallel
 
-BUILT_IN = ('adversary',)  # what a game is given that is no key of a config
-CALLED = {'prior': 'latent'}  # arguments of games that a config calls otherwise
 CODES = ('categories', 'continuous')  # of latents, that networks with such fields are told
 # Of networks, that a config cannot set.
 FIELDS = ('shape', 'dtype', 'axis_name', 'classes', 'heads', *CODES)
@@ -67,31 +65,24 @@ LABEL, CONDITION, KEY = 'label', 'condition', 'key'
 PATH_LENGTH = {'weight': real(), 'every': whole(1), 'decay': SHARE, 'shrink': whole(1, HUGE)}
 
 
-def game_module(name: str) -> ModuleType:
-    """The module of a game."""
-    return importlib.import_module(f'{games.__name__}.{name}')
+def _is_network(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, nn.Module)
 
 
-def game_keys(name: str) -> list[str]:
-    """The keys of a config that a game takes beyond the common ones."""
-    return [CALLED.get(key, key) for key in arguments(game_module(name).make, BUILT_IN)]
-
-
-def _network_classes() -> dict[str, type[nn.Module]]:
+def _networks() -> Kind:
     classes = {}
     for family in submodules(networks, packages=True):
         if family in NO_FAMILIES:
             continue
         module = importlib.import_module(f'{networks.__name__}.{family}')
         for name, value in vars(module).items():
-            network = isinstance(value, type) and issubclass(value, nn.Module)
-            if network and f'{value.__module__}.'.startswith(f'{module.__name__}.'):
+            if _is_network(value) and f'{value.__module__}.'.startswith(f'{module.__name__}.'):
                 classes[f'{family}.{name}'] = value
-    return classes
+    return Kind(classes, _is_network, 'a class of flax.linen.Module')
 
 
 def _network(what: str, value: Any) -> Later:
-    network, kwargs = named(what, value, _network_classes())
+    network, kwargs = named(what, value, _networks())
     fields = {field.name: field for field in dataclasses.fields(network)}
     check_arguments(what, network, kwargs, (*FIELDS, 'parent', 'name'))
     check_options(what, network, kwargs, 0)
@@ -109,7 +100,7 @@ def _network(what: str, value: Any) -> Later:
 
 
 def _prior(what: str, value: Any) -> Later:
-    function, kwargs = named(what, value, functions_with(latents, 'rng', 'size'))
+    function, kwargs = named(what, value, functions(latents, 'rng', 'size'))
     check_arguments(what, function, kwargs, ('rng',))
     check_number(f'{what}.size', kwargs['size'], int, 1, HUGE)
     check_options(what, function, kwargs, 0)
@@ -161,9 +152,7 @@ def _one_of(module: ModuleType, *arguments: str) -> Callable[[str, Any], Later]:
     """The resolver of a module's functions that take these arguments."""
 
     def resolve(what: str, value: Any) -> Later:
-        valid = functions_with(module, *arguments)
-        check_name(what, value, valid)
-        return _at_once(valid[value])
+        return _at_once(part(what, value, functions(module, *arguments)))
 
     return resolve
 
@@ -177,18 +166,20 @@ def _reconstruction(what: str, value: Any) -> Later:
     for name, weight in value.items():
         check_number(f'{what}.{name}', weight, float, 0)
     distances = {name: _distance(what, name)({}) for name in value}
-    return _at_once(tuple(Term(name, distances[name], weight) for name, weight in value.items()))
+    return _at_once(
+        tuple(
+            Term(name.rpartition(':')[2], distances[name], weight) for name, weight in value.items()
+        )
+    )
 
 
 def _perceptual(what: str, value: Any) -> Later:
     if not value:
         return _at_once(())
     if not isinstance(value, Mapping) or {*value} != {'features', 'weight'}:
-        raise UserError(
-            f"{what} must be {{}} or {{'features': 'package.module:name', 'weight': 1.0}}"
-        )
+        raise UserError(f"{what} must be {{}} or {{'features': '{own.FORM}', 'weight': 1.0}}")
     check_number(f'{what}.weight', value['weight'], float, 0)
-    features = imported(f'{what}.features', value['features'])
+    features = own.imported(f'{what}.features', value['features'])
 
     def compare(truth, image):
         return losses.feature_matching(features(truth), features(image))
@@ -277,7 +268,7 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
     Raises:
       UserError: if a name or an argument is unknown; the function, if these do not fit the data.
     """
-    make = game_module(config['game']).make
+    make = maker(config['game'])
     later: dict[str, Later] = {}
     for argument, parameter in arguments(make, BUILT_IN).items():
         key = CALLED.get(argument, argument)
@@ -286,6 +277,8 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
                 raise UserError(f'config.{key} is missing')
         elif key in _RESOLVE:
             later[argument] = _RESOLVE[key](f'config.{key}', config[key])
+        elif parameter.annotation in (Network, Network.__name__):  # of one's own game
+            later[argument] = _network(f'config.{key}', config[key])
         else:
             check_options('config', make, {argument: config[key]}, 0)
             later[argument] = _at_once(config[key])
@@ -306,7 +299,7 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
         codes = {key: x for key, x in config.get('latent', {}).items() if key in CODES}
         built_in = dict.fromkeys(FIELDS) | codes | known
         kwargs = {key: later[key](built_in) for key in later if key != 'prior'}
-        networks = {key: x for key, x in kwargs.items() if _RESOLVE.get(key) is _network}
+        networks = {key: x for key, x in kwargs.items() if isinstance(x, Network)}
         asked = {name for network in networks.values() for name in network.asks}
         if 'prior' in later:
             kwargs['prior'] = later['prior']({**built_in, 'asked': asked})

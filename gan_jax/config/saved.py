@@ -10,7 +10,7 @@ from gan_jax import modalities
 from gan_jax.config import optimizing, private
 from gan_jax.config.defaults import GROUPS, MAY_CHANGE, default, renewed
 from gan_jax.errors import UserError, one_line
-from gan_jax.runtime import files
+from gan_jax.runtime import checkpoint, files
 
 CONFIG = 'config.json'
 _RESTORE = 'restore it from a copy, or train with another --workdir'
@@ -150,3 +150,10 @@ def prepare(workdir: pathlib.Path, config: Mapping[str, Any], free: Sequence[str
         raise UserError(
             f'the work directory {workdir} cannot be written ({reason}); give another --workdir'
         ) from error
+
+
+def open_checkpoints(workdir: pathlib.Path, read_only: bool = False) -> checkpoint.Checkpoints:
+    """The checkpoints of a run, those of an earlier version too."""
+    return checkpoint.Checkpoints(
+        workdir / CHECKPOINTS, read_only=read_only, former_path=former_path
+    )

@@ -3,15 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gan_jax import games
-from gan_jax.config import private
+from gan_jax.config import features, private
 from gan_jax.config.bounds import COMMON, kind_of
-from gan_jax.config.checks import check_keys, check_name, submodules
+from gan_jax.config.checks import Kind, check_keys, check_name, part
 from gan_jax.config.defaults import GROUPS, INTERVALS, PRECISIONS, default
-from gan_jax.config.resolve import game_keys
-from gan_jax.errors import UserError
-from gan_jax.evaluation import evaluator, extractors
+from gan_jax.config.games import game_keys
+from gan_jax.errors import UserError, nearest
+from gan_jax.evaluation import evaluator
+from gan_jax.runtime import own
 
+METRICS = Kind(
+    evaluator.available(),
+    lambda metric: callable(metric) and hasattr(metric, 'figures'),
+    'a function that is marked by gan_jax.evaluation.figures.gives',
+)
 # What papers call metrics that have longer names here.
 ABBREVIATED = {
     'fid': 'frechet_distance',
@@ -57,7 +62,21 @@ def check_metrics(what: str, names: Any) -> None:
         if str(name) not in evaluator.available() and str(name).lower() in ABBREVIATED:
             long = ABBREVIATED[str(name).lower()]
             raise UserError(f'{what} {name!r} is unknown; the nearest valid name is {long!r}')
-        check_name(what, name, evaluator.available())
+        metric = part(what, name, METRICS)
+        if own.named(name):
+            _check_own(what, name, metric)
+
+
+def _check_own(what: str, name: str, metric: Any) -> None:
+    """Raises UserError if somebody's metric asks for what there never is, or takes a known name."""
+    known = evaluator.needed(evaluator.available())
+    for evidence in evaluator.needed([name]) - known:
+        raise UserError(
+            f'{what}={name} asks for {evidence}, which no evaluation has; did you mean '
+            f'{nearest(evidence, known)}? (all: {", ".join(sorted(known))})'
+        )
+    for figure in {*metric.figures} & {*evaluator.gives(evaluator.available())}:
+        raise UserError(f'{what}={name} gives {figure}, as one of the package does; rename it')
 
 
 def check_best(what: str, best: str, names: Any) -> None:
@@ -65,22 +84,12 @@ def check_best(what: str, best: str, names: Any) -> None:
     check_name(what, best, evaluator.gives(names))
 
 
-def check_features(what: str, name: Any) -> None:
-    """Raises UserError unless the name has a form that `extractors` knows; loads nothing."""
-    if isinstance(name, str) and (name == 'classifier' or name.partition(':')[2]):
-        return
-    raise UserError(
-        f"{what}={name!r} must be 'classifier', '{extractors.INCEPTION}PATH' or "
-        f"'package.module:name'"
-    )
-
-
 def check(config: Mapping[str, Any]) -> None:
     """Raises UserError unless every key is known and every common value makes sense."""
     common = default().to_dict()
-    check_name('config.game', config.get('game'), submodules(games, with_='make'))
+    keys = {*common, *game_keys(config.get('game', ''))}
     check_name('config.precision', config.get('precision', 'float32'), PRECISIONS)
-    check_keys('config', config, {*common, *game_keys(config['game'])})
+    check_keys('config', config, keys)
     for key in sorted(common.keys() - config.keys()):
         raise UserError(f'config.{key} is missing; start from gan_jax.config.default()')
     for key in sorted(COMMON.keys() & common.keys()):
@@ -96,7 +105,7 @@ def check(config: Mapping[str, Any]) -> None:
     chosen = config['evaluation']
     check_metrics('config.evaluation.metrics', chosen['metrics'])
     check_best('config.evaluation.best', chosen['best'], chosen['metrics'])
-    check_features('config.evaluation.features', chosen['features'])
+    features.check('config.evaluation.features', chosen['features'])
 
 
 def _check_group(what: str, given: Mapping[str, Any], valid: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.data import cleaning, pictures, sources, synthetic, transforms
+from gan_jax.data import archives, cleaning, pictures, sources, synthetic, transforms
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.share import ALONE, Share
 from gan_jax.data.sources import Record, Source
@@ -305,7 +305,7 @@ def _named(
         unfit = (sources.STACKED, sources.PAIRED, sources.UNPAIRED)
         if name in synthetic.MIXTURES or name.startswith(unfit):
             raise UserError(f'{name} cannot be one of two domains; name sets of images')
-        open_ = functools.partial(sources.open_source, name, split=split, data_dir=data_dir)
+        open_ = functools.partial(archives.open_source, name, split=split, data_dir=data_dir)
         return share.agreed(open_), {}
 
     def side(name: str) -> Source:

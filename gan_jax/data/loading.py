@@ -7,7 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.data import cleaning, kinds, npz, pictures, sources, transforms
+from gan_jax.data import (
+    archives,
+    cleaning,
+    hugging_face,
+    kinds,
+    npz,
+    pictures,
+    series,
+    sources,
+    tables,
+    transforms,
+    vectors,
+)
 from gan_jax.data import domains as pairs
 from gan_jax.data.dataset import Dataset, stack
 from gan_jax.data.decoding import decoded
@@ -15,6 +27,11 @@ from gan_jax.data.share import ALONE, Share
 from gan_jax.errors import UserError, printable
 
 DEFAULT_SIZE = 64
+# With what names begin that have a path or another name behind a colon.
+PREFIXES = (
+    archives.NPZ, archives.ZIP, hugging_face.HF, sources.FOLDER, sources.STACKED, sources.PAIRED,
+    sources.UNPAIRED, vectors.VECTORS, series.SERIES, tables.TABLE,
+)  # fmt: skip
 
 
 def load(
@@ -34,12 +51,12 @@ def load(
     """Opens a data set, decodes every record once and leaves out those that cannot be used.
 
     Args:
-      dataset: 'mnist_5k', 'folder:PATH', a TFDS name, or a source (sources.from_arrays);
-        'stacked:NAME' for stacks of the images of one of these (dataset.stack); 'paired:PATH',
-        'unpaired:PATH' or 'unpaired:NAME,NAME' for images of two domains (pairs.open_domains); or
-        the name of a mixture of points (synthetic.MIXTURES); 'vectors:PATH' (vectors.vectors);
-        'sines', 'sines_paper' or 'series:PATH' (series.load); 'table:PATH' (tables.table); or
-        'folder:PATH' without pictures (sounds.sounds).
+      dataset: 'mnist_5k', 'folder:PATH', 'npz:PATH', 'zip:PATH', 'hf:PATH', a TFDS name, or a
+        source (sources.from_arrays); 'stacked:NAME' for stacks of the images of one of these
+        (dataset.stack); 'paired:PATH', 'unpaired:PATH' or 'unpaired:NAME,NAME' for images of two
+        domains (pairs.open_domains); or the name of a mixture of points (synthetic.MIXTURES);
+        'vectors:PATH' (vectors.vectors); 'sines', 'sines_paper' or 'series:PATH' (series.load);
+        'table:PATH' (tables.table); or 'folder:PATH' without pictures (sounds.sounds).
       image_size: the side of the square images; None is the set's own if its images are all
         squares of one size, else 64. None for points.
       split: which part of it.
@@ -101,7 +118,7 @@ def _opened(
 ) -> sources.Source:
     if not isinstance(dataset, str):
         return dataset
-    return share.agreed(lambda: sources.open_source(dataset, split=split, data_dir=data_dir))
+    return share.agreed(lambda: archives.open_source(dataset, split=split, data_dir=data_dir))
 
 
 def _agreed(read: Callable[[], Dataset], share: Share) -> Dataset:
@@ -213,7 +230,7 @@ def load_as_is(flag: str, name: str) -> Dataset:
         raise UserError(
             f'{flag}={name} is no set of single images; name folder:PATH, PATH.npz or such a set'
         )
-    source = sources.open_source(name)
+    source = archives.open_source(name)
     height, width, _ = source.shape
     if height and width:
         found = {(width, height)}

@@ -229,14 +229,14 @@ def folder(path: str, split: str = 'train') -> Source:
     dataset = f'{FOLDER}{path}'
     _only_train(dataset, split)
     if remote.is_remote(path):
-        return _of_files(dataset, *_image_objects(dataset, path))
+        return of_files(dataset, *_image_objects(dataset, path))
     root = pathlib.Path(path).expanduser()
     files = image_files(dataset, root)
     names = [file.relative_to(root).as_posix() for file in files]
-    return _of_files(dataset, names, lambda indices: [(i, files[i]) for i in indices])
+    return of_files(dataset, names, lambda indices: [(i, files[i]) for i in indices])
 
 
-def _of_files(
+def of_files(
     dataset: str, names: list[str], fetch: Callable[[Sequence[int]], Sequence[Any]]
 ) -> Source:
     """Pictures by their names; `fetch` gives (index, file or what it holds) of each."""
@@ -254,7 +254,7 @@ def _of_files(
 def _image_objects(
     dataset: str, path: str
 ) -> tuple[list[str], Callable[[Sequence[int]], Sequence[Any]]]:
-    """The pictures under a path on a bucket, as `_of_files` takes them."""
+    """The pictures under a path on a bucket, as `of_files` takes them."""
     found, fetch = remote.listed(f'config.dataset={dataset}', path)
     passed: collections.Counter[str] = collections.Counter()
     names = [
@@ -300,8 +300,8 @@ def _not_found(name: str, data_dir: str | None) -> UserError:
     hint = f'; did you mean {" or ".join(near)}?' if near else ''
     return UserError(
         f'config.dataset={name!r} is no known data set{hint} '
-        f'(valid: {", ".join(own)}, {STACKED}NAME, {FOLDER}PATH, {PAIRED}PATH, '
-        f'{UNPAIRED}PATH, {UNPAIRED}NAME,NAME, the name of a TFDS image set)'
+        f'(valid: {", ".join(own)}, {STACKED}NAME, {FOLDER}PATH, npz:PATH, zip:PATH, '
+        f'hf:PATH, {PAIRED}PATH, {UNPAIRED}PATH, {UNPAIRED}NAME,NAME, the name of a TFDS image set)'
     )
 
 
@@ -353,8 +353,8 @@ def tfds_images(name: str, split: str = 'train', data_dir: str | None = None) ->
     import tensorflow_datasets as tfds
 
     builder = _prepared(name, split, data_dir)
-    image_key, image = _feature(builder.info.features, tfds.features.Image, 'image')
-    label_key, label = _feature(builder.info.features, tfds.features.ClassLabel, 'label')
+    image_key, image = feature(builder.info.features, tfds.features.Image, 'image')
+    label_key, label = feature(builder.info.features, tfds.features.ClassLabel, 'label')
     if image is None or image.np_dtype != np.uint8:
         raise UserError(
             f'config.dataset={name} has no feature of 8-bit images; name a TFDS image set'
@@ -391,7 +391,7 @@ def tfds_images(name: str, split: str = 'train', data_dir: str | None = None) ->
     )  # fmt: skip
 
 
-def _feature(features: Any, kind: type, usual: str) -> tuple[str, Any]:
+def feature(features: Any, kind: type, usual: str) -> tuple[str, Any]:
     """The key and the feature of that kind: the one with the usual key, or the only one."""
     found = {key: value for key, value in dict(features).items() if isinstance(value, kind)}
     if usual not in found and len(found) != 1:

@@ -29,7 +29,7 @@ from gan_jax.game import Game
 from gan_jax.modalities import Modality
 from gan_jax.networks.features import FeatureNetwork
 from gan_jax.runtime import names as names_lib
-from gan_jax.runtime import parallel, processes, progress
+from gan_jax.runtime import own, parallel, processes, progress
 from gan_jax.sampling import sampler, translation
 
 OF_STYLES = {'style_path_examples', 'style_path_features'}  # what goes from style to style
@@ -39,26 +39,44 @@ TRUE_PAIRS = 'aligned_pairs'  # what figures name that compare a translation wit
 
 
 def available() -> dict[str, Any]:
-    """The metrics that a config may name."""
+    """The metrics of the package that a config may name."""
     kinds = (figures, labels, judges, tables, membership, sounds)
     every = {name: x for kind in kinds for name, x in vars(kind).items()}
     return {name: x for name, x in every.items() if hasattr(x, 'figures')}
 
 
+def metric(name: str) -> Any:
+    """The metric of that name, one of the package's or anybody's package.module:name.
+
+    Raises:
+      UserError: if that cannot be imported.
+    """
+    return own.imported('the metric', name) if own.named(name) else available()[name]
+
+
 def gives(names: Iterable[str]) -> list[str]:
     """The figures that these metrics give."""
-    return [figure for name in names for figure in available()[name].figures]
+    return [figure for name in names for figure in metric(name).figures]
 
 
-def better(figure: str) -> str:
-    """Whether 'less' or 'more' of a figure, by its plain name, is better."""
-    return {k: v for x in available().values() for k, v in x.figures.items()}[figure]
+def menu(names: Iterable[str] = ()) -> list[str]:
+    """The metrics of the package, and of these names those that are others'."""
+    return [*available(), *(name for name in names if own.named(name))]
+
+
+def better(figure: str, names: Iterable[str] = ()) -> str:
+    """Whether 'less' or 'more' of a figure is better.
+
+    Args:
+      figure: its plain name.
+      names: metrics that give it, if it is none of the package's.
+    """
+    return {k: x for name in menu(names) for k, x in metric(name).figures.items()}[figure]
 
 
 def needed(names: Iterable[str]) -> set[str]:
     """The evidence that these metrics name."""
-    valid = available()
-    return {x for name in names for x in inspect.signature(valid[name]).parameters}
+    return {x for name in names for x in inspect.signature(metric(name)).parameters}
 
 
 def needs_network(names: Iterable[str]) -> bool:
@@ -75,7 +93,7 @@ def too_few(name: str, counts: Mapping[str, int]) -> str:
         'each_class' and 'each_fake_class', of the real and the generated ones the fewest in a
         class, and 'pixels', an image's side.
     """
-    least, sides = available()[name].least, {x.partition('_')[0] for x in needed([name])}
+    least, sides = metric(name).least, {x.partition('_')[0] for x in needed([name])}
     for what, words in (
         *((x, f'{word} examples or more') for x, word in statistics.WORDS.items()),
         ('each_class', 'real examples or more of each class'),
@@ -164,7 +182,7 @@ def compute(
     """
     found = Found()
     for name in names:
-        function = available()[name]
+        function = metric(name)
         arguments = list(inspect.signature(function).parameters)
         for missing in (x for x in arguments if x not in given):
             raise UserError(f'the metric {name} needs {missing}, which there is not here')

@@ -1,6 +1,6 @@
 """The table of an evaluation: its rows, what a reader must know of them, and how it is printed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,14 @@ KINDS = ('ema', 'raw', 'baseline')
 
 
 def rows(
-    found: Mapping[str, Sequence[Found]], real: Found
+    found: Mapping[str, Sequence[Found]], real: Found, metrics: Iterable[str] = ()
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """The rows of a table, and why numbers are missing in it.
 
     Args:
       found: {'ema', 'raw', 'baseline': the figures of each seed}; the first is what counts.
       real: the figures of real examples.
+      metrics: that gave them, if there are others than the package's.
 
     Returns:
       {figure: {kind: the mean over the seeds, 'stderr', 'real', 'better': 'less' or 'more'}}, None
@@ -44,7 +45,7 @@ def rows(
             row['stderr'] = _number(np.std(values, ddof=1) / np.sqrt(len(values)))
         else:
             row['stderr'] = found[main][0].get(str(name._replace(stderr=True)))
-        better = evaluator.better(name.figure)
+        better = evaluator.better(name.figure, metrics)
         table[text] = {**row, 'real': _number(real.get(text)), 'better': better}
     sides = {**found, 'real': [real]}
     missing = {

@@ -8,6 +8,7 @@ import contextlib
 import glob
 import importlib.util
 import os
+import pathlib
 import queue
 import signal
 import socket
@@ -52,6 +53,17 @@ def define(values: flags.FlagValues) -> None:
     )  # fmt: skip
 
 
+def program(file: str) -> list[str]:
+    """The command that starts a program again.
+
+    Args:
+      file: what stands first in its command line.
+    """
+    if pathlib.Path(file).name == '__main__.py':  # nothing is to be imported from beside it
+        return [sys.executable, '-m', __name__.partition('.')[0]]
+    return [sys.executable, file]
+
+
 def start_if_asked(argv: Sequence[str]) -> None:
     """Ends with the exit code of the processes if the command line asks for any.
 
@@ -76,7 +88,7 @@ def start_if_asked(argv: Sequence[str]) -> None:
     except (flags.Error, UserError) as error:
         say(str(error))
         sys.exit(2)
-    command = [sys.executable, *rest]
+    command = [*program(rest[0]), *rest[1:]]
     sys.exit(launch(command, environments, values['max_restarts'].value or 0))
 
 

@@ -173,7 +173,9 @@ def choose_figure(runs: Sequence[Run], wanted: str | None, flag: str = '--figure
             raise UserError(f'the runs {said}; choose one figure, such as {flag}=modes')
         wanted = named[0]
     name = names.parse(wanted)
-    check_name(flag, name.figure, evaluator.gives(evaluator.available()))
+    configs = [x.config for x in runs if x.config is not None]
+    metrics = [name for config in configs for name in config['evaluation']['metrics']]
+    check_name(flag, name.figure, evaluator.gives(evaluator.menu(metrics)))
     known = [names.parse(x) for run in runs for x in (*run.curves, *_judged(run))]
     networks = sorted({x.network for x in known if x.figure == name.figure and _evaluated(x)})
     if not name.network and len(networks) > 1:
@@ -183,7 +185,8 @@ def choose_figure(runs: Sequence[Run], wanted: str | None, flag: str = '--figure
             f'compared; choose one with {flag}: {several}'
         )
     network = name.network or (networks[0] if networks else '')
-    return Figure(names.Name(name.figure, names.EVALUATION, network), evaluator.better(name.figure))
+    better = evaluator.better(name.figure, metrics)
+    return Figure(names.Name(name.figure, names.EVALUATION, network), better)
 
 
 def _evaluated(name: names.Name) -> bool:

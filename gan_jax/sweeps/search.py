@@ -62,7 +62,7 @@ def start(
     if not config['eval_every']:
         raise UserError('--search needs evaluations in training; give --config.eval_every=1000')
     figure = config['evaluation']['best'] if figure is None else figure
-    study = _study(optuna, folder, figure)
+    study = _study(optuna, folder, figure, config['evaluation']['metrics'])
     local = engine == start_lib.LOCAL
     size = len(slots.divide(options.slots)) if local else options.slots or ROUND
     unfinished: list[str] = []
@@ -100,8 +100,8 @@ def _optuna() -> ModuleType:
     return optuna
 
 
-def _study(optuna: ModuleType, folder: epath.Path, figure: str) -> Any:
-    check_name('--figure', figure, evaluator.gives(evaluator.available()))
+def _study(optuna: ModuleType, folder: epath.Path, figure: str, metrics: Sequence[str]) -> Any:
+    check_name('--figure', figure, evaluator.gives(evaluator.menu(metrics)))
     if '://' in os.fspath(folder):
         raise UserError(
             f'--search keeps what it knows in a file that is added to, which {folder} cannot hold; '
@@ -110,7 +110,7 @@ def _study(optuna: ModuleType, folder: epath.Path, figure: str) -> Any:
     folder.mkdir(parents=True, exist_ok=True)
     file = os.fspath(folder / STORAGE)
     storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(file))
-    more = evaluator.better(figure) == figures.MORE
+    more = evaluator.better(figure, metrics) == figures.MORE
     study = optuna.create_study(
         storage=storage, study_name=figure, load_if_exists=True,
         direction='maximize' if more else 'minimize',

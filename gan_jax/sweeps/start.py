@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from etils import epath
 
 from gan_jax.config import overrides
+from gan_jax.runtime import launcher
 from gan_jax.sweeps import engines, halving, plan, slots
 
 LOCAL = 'local'  # the engine that shares out this machine
@@ -56,5 +57,5 @@ def ready(engine: str, options: engines.Options) -> engines.Engine:
 def command(name: str, flags: Sequence[str]) -> Callable[[epath.Path], Sequence[str]]:
     """(work directory) -> the command that trains a config's file there."""
     return lambda workdir: (
-        sys.executable, sys.argv[0], f'--config={name}', f'--workdir={workdir}', *flags
+        *launcher.program(sys.argv[0]), f'--config={name}', f'--workdir={workdir}', *flags
     )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from gan_jax.commands import evaluate, sample
-from gan_jax.train import train
+from gan_jax.loop import train
 
 TIMES = {'sample_every': 0, 'eval_every': 0, 'log_every': 2, 'checkpoint_every': 2, 'steps': 2}
 

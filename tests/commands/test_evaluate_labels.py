@@ -15,10 +15,10 @@ from gan_jax.commands import report as write_report
 from gan_jax.config import experiment, saved
 from gan_jax.errors import UserError
 from gan_jax.evaluation import labels
+from gan_jax.loop import train
 from gan_jax.networks import mlp
 from gan_jax.networks.features import FeatureNetwork
 from gan_jax.runtime import checkpoint
-from gan_jax.train import train
 
 OF_LABELS = [f'{x}[tenths]' for x in (
     'conditional_precision', 'conditional_recall', 'intra_class_frechet_distance', 'label_accuracy',

@@ -14,8 +14,8 @@ import pytest
 from gan_jax.commands import export, programs
 from gan_jax.config import experiment
 from gan_jax.errors import UserError
+from gan_jax.loop import train
 from gan_jax.report import card
-from gan_jax.train import train
 
 pytest.importorskip('flatbuffers', reason='the extra named export is not here')
 ALONE = """

@@ -12,8 +12,8 @@ from PIL import Image
 from gan_jax.commands import report
 from gan_jax.config.experiment import restore
 from gan_jax.errors import UserError
+from gan_jax.loop import train
 from gan_jax.report import Content, diagnostics, render
-from gan_jax.train import train
 
 
 @pytest.fixture(scope='module')

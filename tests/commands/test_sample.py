@@ -11,7 +11,7 @@ from PIL import Image
 
 from gan_jax.commands import sample
 from gan_jax.errors import UserError
-from gan_jax.train import train
+from gan_jax.loop import train
 
 
 @pytest.fixture(scope='module')

@@ -6,8 +6,8 @@ from PIL import Image
 
 from gan_jax.commands import sample
 from gan_jax.config import experiment
+from gan_jax.loop import train
 from gan_jax.sampling import classes, sampler
-from gan_jax.train import train
 
 TIMES = {'sample_every': 0, 'eval_every': 0, 'log_every': 2, 'checkpoint_every': 2, 'steps': 2}
 # What the command line says of a config: another network by its name, all else as it is.

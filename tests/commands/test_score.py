@@ -12,9 +12,9 @@ import pytest
 from absl.testing import flagsaver
 from PIL import Image
 
-import launch
-from gan_jax import data, modalities, train
+from gan_jax import data, loop, modalities
 from gan_jax import game as game_lib
+from gan_jax.commands import main as launch
 from gan_jax.commands import sample, score
 from gan_jax.config import experiment as experiment_lib
 from gan_jax.config import inputs, trained
@@ -88,14 +88,14 @@ def first(bands, tmp_path_factory):
     """The first stage, of the middle band alone."""
     workdir = tmp_path_factory.mktemp('first')
     ema = {'generator': {'half_life': 10, 'ramp_up': None}}
-    train.train(config('wgan_gp', steps_per_dispatch=1, ema=ema), workdir)
+    loop.train(config('wgan_gp', steps_per_dispatch=1, ema=ema), workdir)
     return workdir
 
 
 @pytest.fixture(scope='module')
 def second(first, tmp_path_factory):
     workdir = tmp_path_factory.mktemp('second') / 'run'
-    assert train.train(config('f_anogan', init_from=str(first)), workdir)
+    assert loop.train(config('f_anogan', init_from=str(first)), workdir)
     return workdir
 
 
@@ -215,7 +215,7 @@ def test_what_cannot_be_scored_is_told(first, second, folder, tmp_path):
 
 @pytest.mark.slow
 def test_ganomaly_is_trained_and_scored(bands, tmp_path, capsys):
-    assert train.train(config('ganomaly'), tmp_path)
+    assert loop.train(config('ganomaly'), tmp_path)
     assert score.score(tmp_path) == 30
     assert capsys.readouterr().out.startswith('AUROC ')
 
@@ -225,7 +225,7 @@ def test_constant_players_come_from_somewhere(first, tmp_path):
     with pytest.raises(UserError, match='trains no discriminator and no generator; give --config'):
         experiment_lib.build(config('f_anogan', init_from=None))
     other = tmp_path / 'other'
-    assert train.train(config('ganomaly'), other)
+    assert loop.train(config('ganomaly'), other)
     game = experiment_lib.rebuild(config('f_anogan', init_from=str(first))).game
     assert trained.constant(game) == ['discriminator', 'generator']
     wanted = ({'generator': {}, 'discriminator': {}}, {})
@@ -250,7 +250,7 @@ def test_of_a_scored_split_no_class_and_no_label_is_left_out(monkeypatch):
     config = methods.load_config('semi_supervised').to_dict()
     config['data'] |= {'labelled': 20, 'only_classes': (1,)}
     asked = []
-    monkeypatch.setattr(inputs, 'load_fed', lambda config: asked.append(config['data']))
+    monkeypatch.setattr(inputs, 'load_fed', lambda config, given: asked.append(config['data']))
     monkeypatch.setattr(inputs, 'as_shown', lambda config, dataset: dataset)
     inputs.load_scored(config, 'test')
     whole = {'labelled': 0, 'only_classes': (), 'split': 'test'}

@@ -8,8 +8,8 @@ import pytest
 from absl.testing import flagsaver
 from PIL import Image
 
-import launch
 from gan_jax.commands import directions, project, sample
+from gan_jax.commands import main as launch
 from gan_jax.config import experiment
 from gan_jax.errors import UserError
 from gan_jax.sampling import mixing

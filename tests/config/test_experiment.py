@@ -9,7 +9,7 @@ import methods
 import numpy as np
 import pytest
 
-from gan_jax import data, keys, networks, stabilization, train
+from gan_jax import data, keys, loop, networks, stabilization
 from gan_jax import game as game_lib
 from gan_jax.commands import report
 from gan_jax.config import experiment, fit, inputs, resolve
@@ -26,7 +26,7 @@ def finished(tmp_path_factory):
     workdir, load, calls = tmp_path_factory.mktemp('run'), data.load, []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, 'load', lambda *a, **k: calls.append(k['split']) or load(*a, **k))
-        done = train.train(methods.shrunk('gan', **TIMES, **EMA), workdir)
+        done = loop.train(methods.shrunk('gan', **TIMES, **EMA), workdir)
         report.write_report(workdir, experiment=done)
     return workdir, calls
 
@@ -64,9 +64,9 @@ def test_a_run_so_begun_goes_on_without_the_other(finished, tmp_path):
     workdir, source = tmp_path / 'run', tmp_path / 'source'
     shutil.copytree(finished[0], source)
     config = from_run(source)
-    assert train.train(config, workdir)
+    assert loop.train(config, workdir)
     shutil.rmtree(source / 'checkpoints')
-    assert train.train(config | {'steps': 4}, workdir)
+    assert loop.train(config | {'steps': 4}, workdir)
     assert experiment.restore(workdir).step == 4
 
 

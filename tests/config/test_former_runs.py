@@ -8,7 +8,7 @@ import methods
 import numpy as np
 import pytest
 
-from gan_jax import train
+from gan_jax import loop
 from gan_jax.commands import evaluate, sample, translate
 from gan_jax.config import experiment, saved
 from gan_jax.errors import UserError
@@ -65,12 +65,12 @@ def test_it_goes_on(runs, name):
     config_name, changes = CHANGES[name]
     config = methods.shrunk(config_name, **changes, **TIMES)
     config['data'] |= {'channels': None if name == 'ring8' else 3}
-    assert train.train(config, runs / name)
+    assert loop.train(config, runs / name)
     lines = [json.loads(x) for x in (runs / name / 'metrics.jsonl').read_text().splitlines()]
     assert [line['step'] for line in lines] == [1, 2, 3, 4]
     assert experiment.restore(runs / name).step == 4
     with pytest.raises(UserError, match=r'config\.batch_size: 16 there, 32 now'):
-        train.train(config | {'batch_size': 32}, runs / name)
+        loop.train(config | {'batch_size': 32}, runs / name)
 
 
 def test_it_is_sampled_evaluated_and_translates(runs):

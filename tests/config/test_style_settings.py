@@ -122,7 +122,7 @@ def test_labels_are_drawn_where_both_networks_ask_for_them():
 
 
 def test_networks_may_be_a_package_and_what_they_share_is_none():
-    found = resolve._network_classes()
+    found = resolve._networks().parts
     own = {name for name in found if name.startswith('stylegan2.')}
     assert own == {'stylegan2.Generator', 'stylegan2.Discriminator'}
     assert not [name for name in found if name.partition('.')[0] in ('layers', 'features')]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gan_jax import data, modalities
-from gan_jax.config import experiment
+from gan_jax.config import features as features_lib
 from gan_jax.data import loading, sources
 from gan_jax.errors import UserError
 from gan_jax.evaluation import extractors as features
@@ -70,12 +70,12 @@ def test_a_network_or_a_function_of_ones_own():
         np.testing.assert_array_equal(network.apply(images)[0], bright(images)[0])
     assert features.load('x:own', halves(0, 9), own=OWN).digest == OWN.digest
     for name, said in (
-        ('no_module:x', 'No module'),
-        ('evaluation.test_extractors:none', 'no attribute'),
+        ('no_module:x', 'there is no module no_module'),
+        ('evaluation.test_extractors:none', 'has no none; did you mean'),
         ('evaluation.test_extractors:__name__', 'neither'),
     ):
         with pytest.raises(UserError, match=said):
-            experiment.load_network(name, IMAGE, halves(0, 9), None, None)
+            features_lib.load(name, IMAGE, halves(0, 9), None, None)
 
 
 def test_a_classifier_reads_its_set_a_part_at_a_time(tmp_path, monkeypatch):

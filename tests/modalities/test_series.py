@@ -11,8 +11,8 @@ import pytest
 from gan_jax import modalities
 from gan_jax.commands import evaluate, report, sample
 from gan_jax.evaluation import judges
+from gan_jax.loop import train
 from gan_jax.modalities import series
-from gan_jax.train import train
 
 SETTINGS = {x: methods.SERIES[x] for x in ('shape', 'names', 'minima', 'maxima')}
 

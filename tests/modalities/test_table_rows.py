@@ -14,8 +14,8 @@ from PIL import Image
 from gan_jax import modalities
 from gan_jax.commands import evaluate, report, sample
 from gan_jax.data import columns
+from gan_jax.loop import train
 from gan_jax.modalities import tables, vectors
-from gan_jax.train import train
 
 GONE = np.float32(columns.MISSING)
 MODALITY = modalities.make(methods.TABLE)

@@ -12,8 +12,8 @@ from sklearn import datasets
 from gan_jax import modalities
 from gan_jax.commands import evaluate, report, sample
 from gan_jax.data import vectors as data
+from gan_jax.loop import train
 from gan_jax.modalities import vectors
-from gan_jax.train import train
 
 WINE = datasets.load_wine()
 

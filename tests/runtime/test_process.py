@@ -18,7 +18,7 @@ def record(path, level):
 
 def test_the_log_has_our_lines_and_jaxs_warnings_wherever_the_checkout_lies():
     libraries = methods.ROOT / '.venv' / 'lib' / 'python3.11' / 'site-packages'
-    assert process.worth_reading(record(methods.ROOT / 'gan_jax' / 'train.py', logging.INFO))
+    assert process.worth_reading(record(methods.ROOT / 'gan_jax' / 'loop.py', logging.INFO))
     assert process.worth_reading(record(libraries / 'jax' / '_src' / 'xla.py', logging.WARNING))
     assert process.worth_reading(record(libraries / 'orbax' / 'x.py', logging.CRITICAL))
     for library, level in (('jax', logging.INFO), ('orbax', logging.ERROR), ('x', logging.WARNING)):

@@ -10,11 +10,11 @@ from etils import epath
 
 from gan_jax.commands import compare
 from gan_jax.errors import UserError
+from gan_jax.loop import train
 from gan_jax.runtime import metric_writer
 from gan_jax.sweeps import engines, halving, plan, results, trials
 from gan_jax.sweeps.halving import Rungs
 from gan_jax.sweeps.trials import Trial
-from gan_jax.train import train
 
 # 'd' is slow at first: at step 50 it is the worst, at 200 it would have been the best.
 CURVES = {'a': [1, 2, 3, 4], 'b': [4, 4, 5, 6], 'c': [3, 5, 6, 7], 'd': [0, 6, 7, 8]}

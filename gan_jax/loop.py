@@ -14,7 +14,8 @@ from absl import logging
 from gan_jax import data
 from gan_jax import game as game_lib
 from gan_jax.config import inputs, private, saved
-from gan_jax.config.experiment import Experiment, build, open_checkpoints
+from gan_jax.config.datasets import Open
+from gan_jax.config.experiment import Experiment, build
 from gan_jax.config.validate import check_best
 from gan_jax.errors import UserError
 from gan_jax.evaluation import course
@@ -75,12 +76,15 @@ class Show:
             log.image(step, f'samples{suffix}', image)
 
 
-def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None:
+def train(
+    config: Mapping[str, Any], workdir: pathlib.Path, given: Open | None = None
+) -> Experiment | None:
     """Trains from a config, or goes on where the run in `workdir` was stopped.
 
     Args:
       config: plain dicts and values.
       workdir: where all that the run writes goes.
+      given: split -> the data, of a run that is handed them in Python.
 
     Returns:
       The experiment if it came to its end; None if a signal stopped it.
@@ -94,7 +98,8 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
         # ---- Build ---------------------------------------------------------------------------
         begun = processes.on_first(lambda: _hold(workdir, stack, workdir.exists()))
         with progress_lib.lines('reading the data'):
-            experiment = build(processes.on_first(lambda: saved.as_begun(workdir, config)))
+            config = processes.on_first(lambda: saved.as_begun(workdir, config))
+            experiment = build(config, given)
         config, dataset, game = experiment.config, experiment.dataset, experiment.game
         processes.on_first(lambda: _hold(workdir, stack, not begun))
         processes.on_first(lambda: _prepare(workdir, config))
@@ -130,7 +135,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
             evaluations = [experiment.evaluate(against, seed, num) for seed in seeds]
 
         # ---- Restore or begin ----------------------------------------------------------------
-        checkpoints = open_checkpoints(workdir)
+        checkpoints = saved.open_checkpoints(workdir)
         stack.callback(checkpoints.close)
         with progress_lib.lines('compiling'):
             step, state, progress = _restore(checkpoints, experiment, batches, workdir)
@@ -196,7 +201,7 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
                     for name in (x for x in missing if x == str(names.parse(x).main)):
                         logging.warning('step %d: %s is missing: %s', step, name, missing[name])
                     log.write(step, values, missing)
-                    metric = course.to_lessen(best, values)
+                    metric = course.to_lessen(best, values, against.names)
                     metric = metric if math.isfinite(metric) else None
                 stopped = interrupt.stops_at(step) or step == steps
                 if _due(step, config['checkpoint_every']) or evaluated or stopped:
@@ -211,7 +216,9 @@ def train(config: Mapping[str, Any], workdir: pathlib.Path) -> Experiment | None
             interrupt.name, step, steps, workdir,
         )  # fmt: skip
     else:
-        ends = course.best_and_last(workdir / 'metrics.jsonl', best)
+        ends = course.best_and_last(
+            workdir / 'metrics.jsonl', best, config['evaluation']['metrics']
+        )
         if ends:
             logging.info(
                 '%s: %.4g at step %d, the last; %.4g at step %d, the best', ends['figure'],
