@@ -48,7 +48,7 @@ if __name__ == '__main__':
     launcher.start_if_asked(sys.argv)  # what stands below takes seconds, and it needs none of it
 
 from gan_jax import config as config_lib  # noqa: E402
-from gan_jax import errors, train  # noqa: E402
+from gan_jax import errors, playground, train  # noqa: E402
 from gan_jax.commands import (  # noqa: E402
     compare,
     directions,
@@ -93,6 +93,7 @@ READS = {
     'report': ('replica',),
     'compare': ('figure',),
     'export': ('best', 'replica', 'init_from'),
+    'playground': ('config', 'port'),
 }  # fmt: skip
 ALWAYS = (
     'mode', 'workdir', 'compilation_cache', 'coordinator', 'num_processes', 'process_id',
@@ -172,6 +173,9 @@ FIGURE = flags.DEFINE_string(
     'figure', None,
     'By which runs are ranked (--mode=compare, --sweep); default: config.evaluation.best.',
 )  # fmt: skip
+PORT = flags.DEFINE_integer(
+    'port', 8080, 'Of 127.0.0.1, where the page is (--mode=playground).', 1, 65_535
+)
 REAL = flags.DEFINE_string('real', None, 'folder:PATH or PATH.npz (--mode=evaluate).')
 FAKE = flags.DEFINE_string('fake', None, 'What is compared with --real (--mode=evaluate).')
 
@@ -221,7 +225,7 @@ def check_flags(mode: str) -> None:
                     f'--{flag} is only read beside --{" or --".join(beside)}; leave it out'
                 )
         return
-    if INIT_FROM.value and not sets:
+    if mode == 'playground' or (INIT_FROM.value and not sets):
         return
     if CHANGES.value:
         raise UserError(
@@ -248,8 +252,10 @@ def run(mode: str) -> int:
     check_flags(mode)
     sets = mode == 'evaluate' and (REAL.value or FAKE.value)
     weights = INIT_FROM.value
-    if not CONFIG.value and (mode == 'train' or not (WORKDIR.value or weights or sets)):
-        raise UserError('--config is missing; try --config=configs/dcgan.py')
+    own = WORKDIR.value or weights or sets
+    if not CONFIG.value and (mode in ('train', 'playground') or not own):
+        example = 'playground' if mode == 'playground' else 'dcgan'
+        raise UserError(f'--config is missing; try --config=configs/{example}.py')
     if SWEEP.value is None:  # its trials are the runs that several processes may play
         where = (COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
         rendezvous.start(rendezvous.place(*where, os.environ), RENDEZVOUS.value)
@@ -271,6 +277,9 @@ def run(mode: str) -> int:
             report.write_report(workdir, experiment=experiment)
         elif REQUEUE.value or rendezvous.several():
             return STOPPED
+    elif mode == 'playground':
+        base = overrides.apply(overrides.load(CONFIG.value or ''), words)
+        playground.serve(base, PORT.value)
     elif mode == 'animate':
         sample.animate(workdir, replica)
     elif mode == 'report':
