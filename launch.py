@@ -110,9 +110,7 @@ SEED = flags.DEFINE_integer(
     'seed', 0, "The samples' seed (--mode=sample, directions, project).", 0, 2**32 - 1
 )
 INIT_FROM = flags.DEFINE_string(
-    'init_from',
-    None,
-    'A network pickle of StyleGAN2, or what --mode=export wrote, to make a run of.',
+    'init_from', None, 'A pickle of StyleGAN2, or what --mode=export wrote, to make a run of.'
 )
 TRUNCATION = flags.DEFINE_float(
     'truncation', None, "The latents' bound, or how far styles are from their mean (--mode=sample)."
@@ -145,9 +143,7 @@ REPLICA = flags.DEFINE_integer('replica', 0, "Which of a run's seeds, from 0.", 
 BEST = flags.DEFINE_bool('best', False, 'The best checkpoint, not the newest.')
 METRICS = flags.DEFINE_list('metrics', None, 'Which metrics (--mode=evaluate).')
 FEATURES = flags.DEFINE_string(
-    'features',
-    None,
-    'classifier, inception:PATH or package.module:name (--mode=evaluate, --mode=project).',
+    'features', None, 'classifier, inception:PATH or package.module:name (--mode=evaluate, ...).'
 )
 SPLIT = flags.DEFINE_string('split', None, 'Which split (--mode=evaluate, score).')
 INPUT = flags.DEFINE_string(
@@ -173,9 +169,7 @@ FIGURE = flags.DEFINE_string(
     'figure', None,
     'By which runs are ranked (--mode=compare, --sweep); default: config.evaluation.best.',
 )  # fmt: skip
-PORT = flags.DEFINE_integer(
-    'port', 8080, 'Of 127.0.0.1, where the page is (--mode=playground).', 1, 65_535
-)
+PORT = flags.DEFINE_integer('port', 8080, "The page's (--mode=playground).", 1, 65_535)
 REAL = flags.DEFINE_string('real', None, 'folder:PATH or PATH.npz (--mode=evaluate).')
 FAKE = flags.DEFINE_string('fake', None, 'What is compared with --real (--mode=evaluate).')
 
@@ -252,15 +246,12 @@ def run(mode: str) -> int:
     check_flags(mode)
     sets = mode == 'evaluate' and (REAL.value or FAKE.value)
     weights = INIT_FROM.value
-    own = WORKDIR.value or weights or sets
-    if not CONFIG.value and (mode in ('train', 'playground') or not own):
-        example = 'playground' if mode == 'playground' else 'dcgan'
-        raise UserError(f'--config is missing; try --config=configs/{example}.py')
+    if not CONFIG.value and ('config' in READS[mode] or not (WORKDIR.value or weights or sets)):
+        raise UserError('--config is missing; try --config=configs/dcgan.py')
     if SWEEP.value is None:  # its trials are the runs that several processes may play
         where = (COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
         rendezvous.start(rendezvous.place(*where, os.environ), RENDEZVOUS.value)
-    file = overrides.find(CONFIG.value) if CONFIG.value else 'evaluation'
-    file = weights or file
+    file = weights or (overrides.find(CONFIG.value) if CONFIG.value else 'evaluation')
     workdir = buckets.at(WORKDIR.value or f'runs/{pathlib.Path(file).stem}')
     best, replica = BEST.value, REPLICA.value
     words = [(x, y) for x, _, y in (change.partition('=') for change in CHANGES.value)]

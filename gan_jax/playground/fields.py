@@ -73,7 +73,7 @@ def latent_grid(latents: chex.Array, side: int) -> chex.Array:
       [side^2, d]: the first coordinate runs slowest.
     """
     chex.assert_rank(latents, 2)
-    shares = (jnp.arange(side) + 0.5) / side
+    shares = (jnp.arange(side, dtype=jnp.float32) + 0.5) / side
     lines = jnp.quantile(latents, shares, axis=0)
     middle = jnp.median(latents, axis=0)
     net = jnp.tile(middle[None], (side * side, 1))

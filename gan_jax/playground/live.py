@@ -79,7 +79,7 @@ class Live:
         self._state: Any = None
         self._points = self._centers = np.zeros((0, 2), np.float32)
         self._losses: dict[str, Any] = {}
-        self._step = 0
+        self._step, self._moved = 0, program_lib.BOTH
         self._pace, self._drawn, self._mover = Pace(), 0.0, 0
         self._played = time.monotonic()
 
@@ -291,7 +291,7 @@ class Live:
         Raises:
           FloatingPointError: if a loss is not finite.
         """
-        run = self._program.runs[turn]
+        run, self._moved = self._program.runs[turn], turn
         self._state, losses, counts = run(self._state, self._points, np.int32(num))
         losses, counts, self._step = jax.device_get((losses, counts, self._state.step))
         for name, values in losses.items():
@@ -322,6 +322,7 @@ class Live:
         ]
         frame = {
             'step': int(self._step),
+            'moved': self._moved,
             'rate': round(self._pace.rate, 1),
             'num_modes': len(mixture.centers),
             'seeds': self._taken.experiment.seeds,

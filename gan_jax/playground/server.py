@@ -90,8 +90,6 @@ class Handler(server.BaseHTTPRequestHandler):
         origins = self.headers.get_all('Origin', [])
         if any(x not in {f'http://{host}' for host in hosts} for x in origins):
             raise Refused(http.HTTPStatus.FORBIDDEN, 'another site may not use this one')
-        if self.headers.get('Sec-Fetch-Site', 'none') not in ('none', 'same-origin'):
-            raise Refused(http.HTTPStatus.FORBIDDEN, 'another site may not use this one')
 
     def _get(self) -> None:
         path = self.path.partition('?')[0]

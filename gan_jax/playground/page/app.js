@@ -51,11 +51,15 @@ function settle(settings) {
   words = settings;
   toHash(words);
   controls.show(words);
+  if (words.set === 'drawn' && !pen.down) pen.stamps = stampsOf(words.drawn);
 }
 
 // ---- Drawing ------------------------------------------------------------------------------------
 
 const hex = (x) => Math.round(((x / told.half + 1) / 2) * told.levels).toString(16).padStart(2, '0');
+const fromHex = (text) => (parseInt(text, 16) / told.levels * 2 - 1) * told.half;
+const stampsOf = (text) => (text.match(/.{4}/g) || [])
+  .map((x) => [fromHex(x.slice(0, 2)), fromHex(x.slice(2))]);
 const inside = (x) => Math.max(-told.half, Math.min(told.half, x));
 
 function stamp(x, y) {
@@ -144,7 +148,7 @@ function paint() {
     net: byId('show-net').checked,
     arrows: byId('show-arrows').checked,
     drawing: pen.drawing,
-    stamps: pen.stamps,
+    stamps: pen.down || words.set !== 'drawn' ? pen.stamps : [], // drawn ones are real points
     cross: pen.keys ? pen.cross : null,
   };
   panels.forEach((panel, i) => panel.show(frame, i, options));
@@ -156,6 +160,7 @@ function describe() {
   const parts = [`${frame ? frame.step : 0} updates`];
   if (status.playing && frame && frame.rate) parts.push(`${Math.round(frame.rate)} a second`);
   else if (!status.playing) parts.push('paused');
+  if (frame && frame.moved !== 'both') parts.push(`the ${frame.moved} moved`);
   if (status.note) parts.push(status.note);
   return parts.join(', ');
 }

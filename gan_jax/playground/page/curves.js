@@ -47,13 +47,15 @@ function plot(canvas, lines, colour, range) {
   const all = lines.flatMap((x) => x.values).filter((x) => Number.isFinite(x[1]));
   if (!all.length) return;
   const xs = all.map((x) => x[0]);
-  const ys = all.map((x) => x[1]);
+  const ys = all.map((x) => x[1]).sort((a, b) => a - b);
+  const rare = Math.floor(ys.length / 100); // the ends, that would flatten the rest
   const [first, last] = [Math.min(...xs), Math.max(...xs)];
-  let [low, high] = range || [Math.min(...ys), Math.max(...ys)];
+  let [low, high] = range || [ys[rare], ys[ys.length - 1 - rare]];
   if (high - low < 1e-6) [low, high] = [low - 0.5, high + 0.5];
   const [left, top, bottom] = [44, 10, 20];
   const x = (value) => left + ((value - first) / (last - first || 1)) * (width - left - 12);
-  const y = (value) => height - bottom - ((value - low) / (high - low)) * (height - top - bottom);
+  const share = (value) => Math.max(-0.05, Math.min(1.05, (value - low) / (high - low)));
+  const y = (value) => height - bottom - share(value) * (height - top - bottom);
   context.font = '12px system-ui, sans-serif';
   context.fillStyle = colour('--soft');
   context.strokeStyle = colour('--rule');

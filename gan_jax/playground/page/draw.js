@@ -143,7 +143,7 @@ export class Panel {
     if (options.arrows) this.arrows(fake, unpack(one.arrows, Int16Array));
     if (options.drawing) this.sketch(options.stamps, options.cross);
     const near = Math.round(100 * one.quality);
-    const text = `seed ${frame.seeds[i]}: ${one.modes} of ${frame.num_modes} modes, ${near}% near one`;
+    const text = `seed ${frame.seeds[i]}: ${one.modes} of ${frame.num_modes} modes, ${near}% near a mode`;
     this.caption.textContent = text;
     this.canvas.setAttribute('aria-label', `Real and generated points, ${text}`);
   }
