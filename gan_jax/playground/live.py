@@ -260,8 +260,8 @@ class Live:
             jax.clear_caches()  # or each program that was ever needed would stay
             self._program = program_lib.compiled(chosen.experiment)
             names = self._begin(before)
-            self._move(program_lib.BOTH, 0)  # compiles
-        self._set_rates()
+        else:
+            self._set_rates()
         with self._lock:
             self._publish(busy='', note=f'kept: {", ".join(names)}' if names else '')
 
@@ -284,6 +284,7 @@ class Live:
         built, rates = self._program.built, self._taken.rates
         factors = {name: rates[name] / built[name] for name in rates}
         self._state = program_lib.set_factors(self._state, factors)
+        self._move(program_lib.BOTH, 0)  # compiles if need be, and has the state in its place
 
     def _move(self, turn: str, num: int) -> None:
         """So many steps of both players or one; waits for them.
