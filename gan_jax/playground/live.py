@@ -75,6 +75,7 @@ class Live:
         self._seen = time.monotonic()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._program: program_lib.Program
+        self._ready: set[str] = set()  # which of its programs are compiled
         self._taken: settings.Chosen
         self._state: Any = None
         self._points = self._centers = np.zeros((0, 2), np.float32)
@@ -258,12 +259,12 @@ class Live:
                 self._publish(busy='compiling', note='')
             before, self._state = self._state, None  # none if this fails
             jax.clear_caches()  # or each program that was ever needed would stay
-            self._program = program_lib.compiled(chosen.experiment)
+            self._program, self._ready = program_lib.compiled(chosen.experiment), set()
             names = self._begin(before)
         else:
             self._set_rates()
         with self._lock:
-            self._publish(busy='', note=f'kept: {", ".join(names)}' if names else '')
+            self._publish(note=f'kept: {", ".join(names)}' if names else '')
 
     def _begin(self, before: Any = None) -> list[str]:
         """Begins again, with the players of a state that fit; gives their names."""
@@ -292,9 +293,17 @@ class Live:
         Raises:
           FloatingPointError: if a loss is not finite.
         """
+        first = turn not in self._ready
+        if first:
+            self._ready.add(turn)
+            with self._lock:
+                self._publish(busy='compiling')
         run, self._moved = self._program.runs[turn], turn
         self._state, losses, counts = run(self._state, self._points, np.int32(num))
         losses, counts, self._step = jax.device_get((losses, counts, self._state.step))
+        if first:
+            with self._lock:
+                self._publish(busy='')
         for name, values in losses.items():
             if not np.isfinite(values).all():
                 raise FloatingPointError(
