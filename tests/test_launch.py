@@ -17,7 +17,7 @@ VALUES = {
     'sweep': 'print', 'slots': '1', 'retries': '1', 'engine_option': 'gpus=1',
     'label': '0', 'film': 'gif', 'layers': '0', 'space': 'w', 'steps': '5',
     'halving': '5,10', 'keep': '0.5', 'search': 'True', 'trials': '5', 'figure': 'modes',
-    'init_from': 'network.pkl',
+    'init_from': 'network.pkl', 'port': '8080', 'format': 'stablehlo',
 }  # fmt: skip
 READS = {
     'train': {
@@ -51,11 +51,14 @@ READS = {
     'evaluate': {'num', 'best', 'metrics', 'features', 'split', 'real', 'fake', 'init_from'},
     'report': {'replica'},
     'compare': {'figure'},
-    'export': {'best', 'replica', 'init_from'},
+    'export': {'format', 'best', 'replica', 'init_from'},
+    'playground': {'port'},
 }
 # Beside --real and --fake.
 NOT_OF_SETS = {'seed', 'truncation', 'best', 'replica', 'split', 'input', 'output', 'direction'}
-NOT_OF_SETS |= {'label', 'film', 'layers', 'space', 'steps', 'init_from'} | READS['train']
+NOT_OF_SETS |= (
+    {'label', 'film', 'layers', 'space', 'steps', 'init_from'} | READS['train'] | {'port', 'format'}
+)
 
 
 def refusal(*words):
@@ -120,7 +123,7 @@ def test_the_table_has_every_flag():
     assert own == {*VALUES, *launch.ALWAYS, 'config', 'change'}
 
 
-@pytest.mark.parametrize('mode', [x for x in READS if x != 'train'])
+@pytest.mark.parametrize('mode', [x for x in READS if 'config' not in launch.READS[x]])
 def test_a_run_is_never_another_than_was_asked(mode):
     said = refusal(f'--mode={mode}', '--config.dataset=cifar10')
     assert f'config.dataset is not read by --mode={mode}: a run keeps the config' in said

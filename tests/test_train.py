@@ -55,7 +55,7 @@ def computed(workdir):
 
 # Those of the others have the same networks and data; tests/test_config.py builds them. Those that
 # translate are trained in tests/test_image_to_image.py, those that reconstruct in
-# tests/commands/test_score.py, the small StyleGAN2 in tests/test_readme.py and test_train_styles.py.
+# tests/commands/test_score.py, the small StyleGAN2 in tests/test_readme.py.
 SHARING = ('f_anogan', 'ganomaly', 'biggan', 'dragan', 'grid25', 'lsgan', 'pacgan')
 SHARING += ('stylegan2', 'stylegan2_cifar10', 'stylegan2_digits', 'wgan')
 OF_SOURCES = [x for x in methods.CONFIGS if inputs.sourced(methods.load_config(x).to_dict())]

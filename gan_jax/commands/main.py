@@ -13,7 +13,7 @@ from absl import flags
 from etils import epath
 
 from gan_jax import config as config_lib
-from gan_jax import errors, loop
+from gan_jax import errors, loop, playground
 from gan_jax.commands import (
     api,
     compare,
@@ -59,6 +59,7 @@ READS = {
     'report': ('replica',),
     'compare': ('figure',),
     'export': ('format', 'best', 'replica', 'init_from'),
+    'playground': ('config', 'port'),
 }  # fmt: skip
 ALWAYS = (
     'mode', 'workdir', 'compilation_cache', 'coordinator', 'num_processes', 'process_id',
@@ -141,6 +142,7 @@ FIGURE = flags.DEFINE_string(
     'figure', None,
     'By which runs are ranked (--mode=compare, --sweep); default: config.evaluation.best.',
 )  # fmt: skip
+PORT = flags.DEFINE_integer('port', 8080, "The page's (--mode=playground).", 1, 65_535)
 REAL = flags.DEFINE_string('real', None, 'folder:PATH or PATH.npz (--mode=evaluate).')
 FAKE = flags.DEFINE_string('fake', None, 'What is compared with --real (--mode=evaluate).')
 
@@ -190,7 +192,7 @@ def check_flags(mode: str) -> None:
                     f'--{flag} is only read beside --{" or --".join(beside)}; leave it out'
                 )
         return
-    if INIT_FROM.value and not sets:
+    if mode == 'playground' or (INIT_FROM.value and not sets):
         return
     if CHANGES.value:
         raise UserError(
@@ -217,7 +219,7 @@ def run(mode: str) -> int:
     check_flags(mode)
     sets = mode == 'evaluate' and (REAL.value or FAKE.value)
     weights = INIT_FROM.value
-    if not CONFIG.value and (mode == 'train' or not (WORKDIR.value or weights or sets)):
+    if not CONFIG.value and ('config' in READS[mode] or not (WORKDIR.value or weights or sets)):
         raise UserError('--config is missing; try --config=dcgan (all: --list)')
     if SWEEP.value is None:  # its trials are the runs that several processes may play
         where = (COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
@@ -237,6 +239,9 @@ def run(mode: str) -> int:
         config = overrides.apply(overrides.load(CONFIG.value or ''), words)
         if api.trained(config, workdir) is None and (REQUEUE.value or rendezvous.several()):
             return STOPPED
+    elif mode == 'playground':
+        base = overrides.apply(overrides.load(CONFIG.value or ''), words)
+        playground.serve(base, PORT.value)
     elif mode == 'animate':
         sample.animate(workdir, replica)
     elif mode == 'report':

@@ -57,6 +57,24 @@ def pmap_steps(step: Callable, devices: Sequence[jax.Device] | None = None) -> C
     return jax.pmap(steps, axis_name=AXIS, devices=devices, donate_argnums=(0,))
 
 
+def on_first_device(function: Callable) -> Callable:
+    """Compiles a function that averages over AXIS for the first device, which is all of the axis.
+
+    Args:
+      function: (state, *arrays) -> a tree of arrays; no argument has an axis of devices.
+
+    Returns:
+      The same; the state's buffers are donated.
+    """
+    mesh = jax.sharding.Mesh(np.array(jax.local_devices()[:1]), (AXIS,))
+    here = jax.sharding.PartitionSpec()
+    mapped = jax.shard_map(function, mesh=mesh, in_specs=here, out_specs=here, check_vma=False)
+    compiled = jax.jit(mapped, donate_argnums=(0,))
+    place = jax.sharding.NamedSharding(mesh, here)
+    # What comes from elsewhere than this mesh would be compiled for again.
+    return lambda *arguments: compiled(*jax.device_put(arguments, place))
+
+
 def over_examples(function: Callable) -> Callable:
     """Compiles a function of examples, each by itself, for all local devices, with no collective.
 

@@ -17,7 +17,8 @@ NAMES = ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'
 # Chromium reads commands from descriptor 3 and writes to 4.
 CHILD = 'import os, sys; a, b = map(int, sys.argv[1:3]); os.dup2(a, 3); os.dup2(b, 4); '
 CHILD += 'os.execv(sys.argv[3], sys.argv[3:])'
-KEYS = {'ArrowLeft': 37, 'ArrowRight': 39, 'Home': 36, 'r': 82, 'g': 71}
+KEYS = {'ArrowLeft': 37, 'ArrowUp': 38, 'ArrowRight': 39, 'Home': 36, 'r': 82, 'g': 71}
+KEYS |= {' ': 32, 's': 83, 'd': 68, 'Enter': 13, 'Tab': 9}
 
 
 def find():
@@ -99,6 +100,13 @@ class Browser:
     def open(self, file: pathlib.Path):
         self.call('Page.navigate', url=file.resolve().as_uri())
         self.until("document.readyState === 'complete' && location.protocol === 'file:'")
+
+    def visit(self, url):
+        """Opens a page of a server, anew even if only its fragment differs."""
+        self.call('Page.navigate', url='about:blank')
+        self.until("location.href === 'about:blank'")
+        self.call('Page.navigate', url=url)
+        self.until(f"document.readyState === 'complete' && location.href.startsWith({url!r})")
 
     def evaluate(self, expression):
         """The value of JavaScript as what JSON gives."""
