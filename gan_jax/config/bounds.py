@@ -173,6 +173,8 @@ COMMON: dict[str, Check] = {
     'data.length': optional(whole(2, LONGEST)),
     'data.rate': optional(whole(1000, 384_000)),
     'data.pieces': one_of('all', 'first'),
+    'data.unit': one_of('characters', 'words'),
+    'data.dictionary': text,
     'cures.packing': whole(1, HUGE),
     'cures.label_flipping': SHARE,
     'cures.top_k': real(0, 1, above=True),

@@ -57,7 +57,7 @@ BUILT_IN = ('adversary',)  # what a game is given that is no key of a config
 CALLED = {'prior': 'latent'}  # arguments of games that a config calls otherwise
 CODES = ('categories', 'continuous')  # of latents, that networks with such fields are told
 # Of networks, that a config cannot set.
-FIELDS = ('shape', 'dtype', 'axis_name', 'classes', 'heads', *CODES)
+FIELDS = ('shape', 'dtype', 'axis_name', 'classes', 'heads', 'ends', *CODES)
 NO_FAMILIES = (
     'layers',
     'features',
