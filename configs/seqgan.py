@@ -12,13 +12,14 @@ def get_config() -> ml_collections.ConfigDict:
     config = config_lib.default()
     config.game = 'seqgan'
     config.dataset = 'oracle'
+    config.data.vocabulary = 500
     config.batch_size = 64
-    config.pretraining_steps = 6000
-    config.discriminator_steps = 1000
-    config.steps = 8000
+    config.pretraining_steps = 3000
+    config.discriminator_steps = 300
+    config.steps = 4500
     config.steps_per_dispatch = 10
-    config.roll_outs = 4
-    config.generator_every = 5
+    config.roll_outs = 8
+    config.generator_every = 2
     config.generator = ml_collections.ConfigDict(
         {'name': 'text.Generator', 'embedding': 32, 'width': 32, 'temperature': 1.0}
     )
@@ -26,14 +27,16 @@ def get_config() -> ml_collections.ConfigDict:
         {'name': 'text.Discriminator', 'embedding': 64, 'features': 64, 'dropout': 0.25}
     )
     config.latent = ml_collections.ConfigDict({'name': 'uniform', 'size': LENGTH})
-    config.optimizers.generator = config_lib.optimizer('adam', learning_rate=1e-2, clip_norm=5.0)
+    rate = {'name': 'linear_schedule', 'init_value': 1e-2, 'end_value': 1e-3, 'of_steps': True}
+    rate |= {'transition_begin': 0.4, 'transition_steps': 0.4}
+    config.optimizers.generator = config_lib.optimizer('adam', learning_rate=rate, clip_norm=5.0)
     config.optimizers.discriminator = config_lib.optimizer('adam', learning_rate=1e-3)
     config.evaluation.metrics = ('oracle_nll', 'held_out_nll')
     config.evaluation.best = 'oracle_nll'
-    config.eval_samples = 10_000
+    config.eval_samples = 2000
     config.num_samples = 32
-    config.log_every = 100
-    config.sample_every = 0
+    config.log_every = 50
+    config.sample_every = 1000
     config.checkpoint_every = 1000
     config.eval_every = 500
     return config

@@ -175,6 +175,7 @@ COMMON: dict[str, Check] = {
     'data.pieces': one_of('all', 'first'),
     'data.unit': one_of('characters', 'words'),
     'data.dictionary': text,
+    'data.vocabulary': optional(whole(2, 20_000)),
     'cures.packing': whole(1, HUGE),
     'cures.label_flipping': SHARE,
     'cures.top_k': real(0, 1, above=True),

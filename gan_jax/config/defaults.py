@@ -46,6 +46,7 @@ def _data() -> dict[str, Any]:
         'rate': config_dict.placeholder(int),  # of sounds, samples a second; None: 16,000
         'pieces': 'all',  # of a file of sound, or the 'first' only
         'unit': 'characters',  # of texts; or words
+        'vocabulary': config_dict.placeholder(int),  # of an oracle, its size; None: 5,000
         'dictionary': '',  # a file of real words, that generated ones are looked up in; '': none
     }
 

@@ -12,6 +12,7 @@ from gan_jax.errors import UserError
 # What a config's `data` says of some kinds alone, where it says nothing.
 USUAL: Mapping[str, Any] = {
     'length': None, 'rate': None, 'pieces': 'all', 'unit': text.CHARACTERS, 'dictionary': '',
+    'vocabulary': None,
     **tables.PLAIN._asdict(),
 }  # fmt: skip
 
@@ -58,10 +59,8 @@ def _texts(name: str, split: str, max_bad: float, memory_gb: float, **options: A
     return text.texts(name.removeprefix(text.TEXT), split, max_bad=max_bad, **options)
 
 
-def _oracle(
-    name: str, split: str, max_bad: float, memory_gb: float, *, length: int | None
-) -> Dataset:
-    return oracle.load(name, split, length)
+def _oracle(name: str, split: str, max_bad: float, memory_gb: float, **options: Any) -> Dataset:
+    return oracle.load(name, split, **options)
 
 
 def _begins(prefix: str, name: str) -> bool:
@@ -74,7 +73,7 @@ KINDS = (
     Kind(series.named, _series, ('length',)),
     Kind(functools.partial(_begins, tables.TABLE), _table, tables.Options._fields),
     Kind(functools.partial(_begins, text.TEXT), _texts, ('length', 'unit', 'dictionary')),
-    Kind(oracle.named, _oracle, ('length',)),
+    Kind(oracle.named, _oracle, ('length', 'vocabulary')),
     Kind(sounds.heard, _sounds, ('length', 'rate', 'pieces')),
 )
 

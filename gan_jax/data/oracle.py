@@ -39,7 +39,7 @@ class Oracle(NamedTuple):
     out_bias: np.ndarray
 
     def steps(self, num: int) -> Iterator[np.ndarray]:
-        """Log probabilities [num, vocabulary] of the next tokens; sent are those that came."""
+        """Logits of the next tokens, 0 at most, [num, vocabulary]; sent are those that came."""
         tokens = np.zeros(num, np.int64)
         hidden = cell = np.zeros((num, self.out_kernel.shape[0]), np.float32)
         while True:
@@ -48,8 +48,7 @@ class Oracle(NamedTuple):
             cell = _sigmoid(f) * cell + _sigmoid(i) * np.tanh(g)
             hidden = _sigmoid(o) * np.tanh(cell)
             logits = hidden @ self.out_kernel + self.out_bias
-            logits -= logits.max(axis=1, keepdims=True)
-            tokens = yield logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+            tokens = yield logits - logits.max(axis=1, keepdims=True)
 
     def sample(self, num: int, length: int, seed: int) -> np.ndarray:
         """Sequences, int32 [num, length]."""
@@ -57,12 +56,12 @@ class Oracle(NamedTuple):
         for start in range(0, num, PART):
             some = min(PART, num - start)
             walk, tokens = self.steps(some), np.zeros((some, length), np.int32)
-            logs = next(walk)
+            logits = next(walk)
             for step in range(length):
-                sums = np.cumsum(np.exp(logs), axis=1)
+                sums = np.cumsum(np.exp(logits), axis=1)
                 below = sums <= rng.random((some, 1)) * sums[:, -1:]
                 tokens[:, step] = np.minimum(below.sum(axis=1), sums.shape[1] - 1)
-                logs = walk.send(tokens[:, step])
+                logits = walk.send(tokens[:, step])
             parts.append(tokens)
         return np.concatenate(parts)
 
@@ -72,11 +71,12 @@ class Oracle(NamedTuple):
         for start in range(0, len(tokens), PART):
             part = tokens[start : start + PART]
             walk = self.steps(len(part))
-            logs = next(walk)
+            logits = next(walk)
             for step in range(part.shape[1]):
-                own = part[:, step, None].astype(np.int64)
-                found[start : start + PART, step] = np.take_along_axis(logs, own, 1)[:, 0]
-                logs = walk.send(own[:, 0])
+                own = np.take_along_axis(logits, part[:, step, None].astype(np.int64), 1)[:, 0]
+                norm = np.log(np.exp(logits).sum(axis=1))
+                found[start : start + PART, step] = own - norm
+                logits = walk.send(part[:, step])
         return found
 
 
@@ -99,13 +99,16 @@ def named(dataset: str) -> bool:
     return dataset == NAME or dataset.startswith(f'{NAME}:')
 
 
-def load(dataset: str, split: str, length: int | None) -> Dataset:
+def load(
+    dataset: str, split: str, length: int | None = None, vocabulary: int | None = None
+) -> Dataset:
     """Sequences of the oracle that a config names.
 
     Args:
       dataset: 'oracle', which is that of seed 0, or 'oracle:SEED'.
       split: 'train' or 'test', 10,000 sequences each.
       length: tokens of a sequence; None is 20.
+      vocabulary: how many different tokens there are; None is 5,000.
 
     Raises:
       UserError: if the seed is none, or there is no such split.
@@ -119,8 +122,8 @@ def load(dataset: str, split: str, length: int | None) -> Dataset:
         )
     num, draw = DRAWN[split]
     steps = LENGTH if length is None else length
-    tokens = make(int(told)).sample(num, steps, draw)
-    fitted = {'vocabulary': [], 'size': VOCABULARY, 'unit': 'numbers'}
-    fitted |= {'oracle': {'seed': int(told)}}
+    law = {'seed': int(told), 'vocabulary': vocabulary or VOCABULARY}
+    tokens = make(**law).sample(num, steps, draw)
+    fitted = {'vocabulary': [], 'size': law['vocabulary'], 'unit': 'numbers', 'oracle': law}
     labels = np.zeros(num, np.int32)
     return Dataset(dataset, (steps,), ('',), labels, tokens.__getitem__, kind=KIND, fitted=fitted)

@@ -3,7 +3,7 @@
 unit            what a token is: 'characters', 'words', or 'numbers', which have no end
 vocabulary      the tokens' texts
 dictionary      a file of real words
-oracle          {'seed'} of the law that the data were drawn from
+oracle          {'seed', 'vocabulary'} of the law that the data were drawn from
 likelihoods     log p of the real texts by the run's own generator, in nats [n]
 """
 
@@ -100,7 +100,7 @@ def oracle_nll(fake_every: np.ndarray, oracle: Mapping[str, int]) -> dict[str, f
 
     The data's entropy is what the law's own samples have; less than that is too little variety.
     """
-    steps = oracle_lib.make(oracle['seed']).log_likelihood(fake_every)
+    steps = oracle_lib.make(**oracle).log_likelihood(fake_every)
     return errors.of_values('oracle_nll', [-steps.mean(axis=1)])
 
 

@@ -150,6 +150,6 @@ def policy_loss(
     texts, _ = cast.sampled(fixed, aux, uniforms(rng, 'texts', length), train=False)
     found = rewards(cast, fixed, aux, texts, rng)
     steps, aux = cast.likelihood(params, aux, texts, rng=rng)
-    worth = found - parallel.mean(found.mean(axis=0), cast.axis_name)
+    worth = found - parallel.mean(found.mean(axis=0, keepdims=True), cast.axis_name)
     loss = -jnp.mean(jnp.sum(steps * lax.stop_gradient(worth), axis=1))
     return loss, (aux, {'reward': jnp.mean(found[:, -1])})

@@ -29,13 +29,14 @@ def make(settings: Mapping[str, Any]) -> Modality:
     Args:
       settings: 'shape' (length,) of a stored text; 'vocabulary', the tokens' texts, of which the
         first is the end, or [] where tokens are numbers; its 'size'; 'unit', what a token is;
-        perhaps 'dictionary', a file of real words, and 'oracle', the seed of the data's own law.
+        perhaps 'dictionary', a file of real words, and 'oracle', what makes the data's own law.
     """
     size, unit = settings['size'], settings['unit']
     vocabulary, ends = list(settings['vocabulary']), text.ends(settings['unit'])
 
     def encode(tokens: Any) -> Any:
-        return (tokens[..., None] == np.arange(size, dtype=np.int32)).astype(np.float32)
+        places = np.arange(size, dtype=np.int32).reshape(1, 1, size)
+        return (tokens[..., None] == places).astype(np.float32)
 
     def decode(texts: Any) -> Any:
         tokens = texts.argmax(axis=-1).astype(np.int32)

@@ -177,7 +177,7 @@ class Generator(nn.Module):
           of the largest entries. After an end, relaxed ones are as likely to have ended.
         """
         vocabulary = self.shape[1]
-        end = jax.nn.one_hot(END, vocabulary)
+        end = jax.nn.one_hot(END, vocabulary)[None]
 
         def step(carry: Any, drawn: jax.Array) -> Any:
             state, vector, ended = carry
@@ -203,18 +203,18 @@ class Generator(nn.Module):
         """One step of the LSTM, (h, c)."""
         hidden, cell = state
         given = jnp.concatenate([vector, hidden], axis=-1)
-        gates = self._product(given, self.kernel) + self.bias
+        gates = self._dense(given, self.kernel, self.bias)
         i, f, g, o = jnp.split(gates, 4, axis=-1)
         cell = nn.sigmoid(f) * cell + nn.sigmoid(i) * jnp.tanh(g)
         return nn.sigmoid(o) * jnp.tanh(cell), cell
 
     def _logits(self, state: State) -> jax.Array:
-        logits = self._product(state[0], self.out_kernel) + self.out_bias
-        return logits / self.temperature
+        return self._dense(state[0], self.out_kernel, self.out_bias) / self.temperature
 
-    def _product(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    def _dense(self, x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
         dtype = self.dtype or kernel.dtype
-        return (x.astype(dtype) @ kernel.astype(dtype)).astype(kernel.dtype)
+        product = (x.astype(dtype) @ kernel.astype(dtype)).astype(kernel.dtype)
+        return product + bias.reshape((1,) * (x.ndim - 1) + bias.shape)
 
     def _after(self, last: jax.Array, drawn: jax.Array) -> jax.Array:
         """What was drawn, or the end again."""
