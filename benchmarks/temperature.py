@@ -70,7 +70,7 @@ def plane(every: Sequence[Point], quality: str, diversity: str) -> np.ndarray:
     """The picture: a curve of the points on it, and the others; uint8 [h, w, 3]."""
     axes = quality, diversity
     # What is better goes up: figures of which less is better are drawn from right to left.
-    signs = [1 if evaluator.better(axis) == evaluator.MORE else -1 for axis in axes]
+    signs = [1 if evaluator.better(axis) == 'more' else -1 for axis in axes]
     values = np.array(
         [[sign * x.figures[axis] for sign, axis in zip(signs, axes, strict=True)] for x in every]
     )
