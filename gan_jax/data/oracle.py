@@ -6,7 +6,7 @@ of one oracle cannot be compared with those of another: how much a random LSTM l
 differs from seed to seed, and from one way of drawing to another.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +38,7 @@ class Oracle(NamedTuple):
     out_kernel: np.ndarray
     out_bias: np.ndarray
 
-    def steps(self, num: int) -> Iterator[np.ndarray]:
+    def steps(self, num: int) -> Generator[np.ndarray, np.ndarray, None]:
         """Logits of the next tokens, 0 at most, [num, vocabulary]; sent are those that came."""
         tokens = np.zeros(num, np.int64)
         hidden = cell = np.zeros((num, self.out_kernel.shape[0]), np.float32)

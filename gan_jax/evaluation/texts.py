@@ -26,9 +26,9 @@ def ngram_divergence(real_every: np.ndarray, fake_every: np.ndarray, unit: str) 
 
     Without standard errors: fewer texts have a larger divergence, so groups say nothing of all.
     """
-    sides = [text.sequences(x, unit) for x in (real_every, fake_every)]
+    real, fake = (text.sequences(x, unit) for x in (real_every, fake_every))
     return {
-        f'{name}_divergence': metrics.ngram_divergence(*sides, n)
+        f'{name}_divergence': metrics.ngram_divergence(real, fake, n)
         for n, name in ((2, 'bigram'), (3, 'trigram'))
     }
 

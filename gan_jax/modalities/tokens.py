@@ -48,7 +48,7 @@ def make(settings: Mapping[str, Any]) -> Modality:
         sides = made, made[:0] if real is None else real
         return page(*(text.as_lines(x, vocabulary, unit) for x in sides))
 
-    more = ('oracle_nll',) if settings.get('oracle') else ()
+    more: tuple[str, ...] = ('oracle_nll',) if settings.get('oracle') else ()
     more += ('real_words',) if settings.get('dictionary') else ()
     return Modality(
         name='tokens',

@@ -36,7 +36,7 @@ def refused(made):
         ({'dataset': 'sines'}, 'has no use for it'),
         (
             {'privacy': {'epsilon': 9.0, 'delta': 1e-3, 'clip': 1.0}},
-            'the loss of likelihood reads real examples',
+            '(vocabulary, size, unit, dictionary) is not accounted for',
         ),
     ],
 )
