@@ -41,6 +41,11 @@ def test_bleu_of_a_reference_is_1_and_of_equal_texts_self_bleu_is_1():
     np.testing.assert_allclose(metrics.self_bleu(words(REFERENCES[:1] * 3), 5), 1)
 
 
+def test_of_two_references_as_near_in_length_the_shorter_counts():
+    assert metrics.bleu(['ab'], ['a', 'bcd'], 1).tolist() == [1.0]
+    assert metrics.bleu(['ab'], ['abc'], 1) == pytest.approx(np.exp(-0.5))
+
+
 def test_bleu_needs_something_to_compare_with():
     with pytest.raises(ValueError, match='needs a reference'):
         metrics.bleu(words(TEXTS), [], 2)
