@@ -88,7 +88,8 @@ def plane(every: Sequence[Point], quality: str, diversity: str) -> np.ndarray:
     for (x, y), point in zip(places.tolist(), every, strict=True):
         colour, dot = (CURVE, DOT * FINER) if point.on_curve else (POINT, 2 * DOT * FINER)
         draw.ellipse([x - dot, y - dot, x + dot, y + dot], fill=colour)
-        draw.text((x + 2 * dot, y - 2 * dot), point.name, fill=colour, font=font)
+        above = (-2 if point.on_curve else 1) * dot
+        draw.text((x + 2 * dot, y + above), point.name, fill=colour, font=font)
     for i, (axis, sign) in enumerate(zip(axes, signs, strict=True)):
         ends = sign * low[i], sign * high[i]
         text = f'{axis}: {ends[0]:.3g} to {ends[1]:.3g}, better {("to the right", "above")[i]}'
