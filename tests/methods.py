@@ -41,6 +41,9 @@ SMALL_JUDGES = {
     'hifigan.Periods': {'periods': [2, 3]},
     'hifigan.Discriminator': {'periods': [2], 'sizes': [32], 'resolution_width': 4},
 }
+TEXTS = ('text', 'oracle')
+TOKENS = {'name': 'tokens', 'shape': [4], 'vocabulary': ['', 'a', 'b', 'c', 'd'], 'size': 5}
+TOKENS |= {'unit': 'characters', 'dictionary': ''}
 POINTS = ('ring8', 'grid25', 'spiral', 'two_moons')
 SERIES = {'name': 'series', 'shape': [4, 3], 'names': ['a', 'b', 'c']}
 SERIES |= {'minima': [0.0, -1.0, 2.0], 'maxima': [1.0, 1.0, 2.5]}
@@ -75,15 +78,16 @@ def shrunk(name, **changes):
     kind = config['dataset'].partition(':')[0]
     timed = config['dataset'] in SINES
     sound = config['dataset'] in SOUNDS
-    flat = kind in ('vectors', 'table') or timed or sound or config['dataset'] in POINTS
+    told = kind in TEXTS
+    flat = kind in ('vectors', 'table') or told or timed or sound or config['dataset'] in POINTS
     config |= {'steps_per_dispatch': 1, 'image_size': None if flat else SIZE}
     config |= {'batch_size': 16, 'num_samples': 4, 'eval_samples': 16}
     coloured = inputs.sourced(config) or config['dataset'].startswith('stacked:')
     channels = 3 if coloured else 1
     config['data'] |= {'channels': None if flat else channels, 'load_size': None}
     config['data']['labelled'] = min(config['data']['labelled'], 20)
-    if timed:
-        config['data'] |= {'length': 4}
+    if timed or told:
+        config['data'] |= {'length': 4, 'dictionary': '', 'vocabulary': None}
     networks = {'generator', 'discriminator', 'recognizer', 'encoder', 'recovery', 'supervisor'}
     for player in networks & config.keys():
         small = {'width': 4, 'max_width': 8, 'hidden': 8, 'features': [16, 8]}
@@ -91,10 +95,11 @@ def shrunk(name, **changes):
         small |= {'attention': 8}
         small |= {'channel_base': 64, 'channel_max': 8, 'style_size': 8, 'mapping_layers': 2}
         small |= {'size': 8} if player == 'encoder' else {}
+        small |= {'features': 8, 'embedding': 4} if told else {}
         network = dict(config[player])
         config[player] = network | {key: x for key, x in small.items() if key in network}
     if 'latent' in config:
-        config['latent'] = config['latent'] | {'size': 8}
+        config['latent'] = config['latent'] | {'size': 4 if told else 8}
     config['modality'] = modalities.settings_from(*((None, 2) if flat else (SIZE, channels)))
     if not flat:
         config['modality'] |= {'classes': 10}
@@ -109,6 +114,8 @@ def shrunk(name, **changes):
         config['modality'] = {'name': 'vectors', 'shape': [3], **STANDARD}
     if timed:
         config['modality'] = SERIES
+    if told:
+        config['modality'] = TOKENS
     if kind == 'table':
         config['modality'] = TABLE
     config['cures'] |= {'packing': min(config['cures']['packing'], 2)}
@@ -132,6 +139,14 @@ def rows(file, num=64):
     lines = [f'{rng.integers(90)},{"abc"[rng.integers(3)]},{i % 4 > 2}\n' for i in range(num)]
     file.write_text('size,sort,income\n' + ''.join(lines))
     return f'table:{file}'
+
+
+def words(file, num=64):
+    """Writes words of up to four letters a to d; returns the data set's name."""
+    rng = np.random.default_rng(0)
+    lines = [''.join(rng.choice([*'abcd'], rng.integers(1, 5))) for _ in range(num)]
+    file.write_text('\n'.join(lines))
+    return f'text:{file}'
 
 
 def sounds(folder, num=20):
@@ -172,6 +187,8 @@ GENTLE_ADA = {'augmentation': {'name': 'ada', 'pipeline': 'b', 'start': 0.8}}
 STYLES = {'cures': GENTLE_ADA, 'penalties': {'r1': {'weight': 1.0, 'every': 2}}}
 STYLES |= {'path_length': {'weight': 2.0, 'every': 2}, 'style_mixing': 0.9}
 PHASES = {'embedding_steps': 0, 'supervised_steps': 0}
+# The first step is of maximum likelihood, all others of both players.
+TEXT_PHASES = {'pretraining_steps': 1, 'discriminator_steps': 0, 'generator_every': 1}
 DISCRIMINATION = {'minibatch': 'discrimination'}
 
 # Every method, by config and changes to it. A new method is one more row. Objectives and penalties
@@ -195,6 +212,8 @@ METHODS = {
     'f_anogan': ('f_anogan', {}),
     'rcgan': ('rcgan', {'penalties': LAZY_R1}),
     'timegan': ('timegan', {**PHASES, 'penalties': LAZY_R1}),
+    'words': ('words', {**TEXT_PHASES, 'penalties': LAZY_R1}),
+    'seqgan': ('seqgan', {**TEXT_PHASES, 'roll_outs': 2}),
     'ganomaly': ('ganomaly', {'penalties': LAZY_R1}),
     'vocoder': ('vocoder', {}),
     'pix2pix': ('pix2pix_emoji', {'feature_matching': 1.0, 'discriminator': MULTI_SCALE}),

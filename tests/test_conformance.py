@@ -35,10 +35,12 @@ SLOW = (
     'infogan',
     'reacgan',
     'semi_supervised',
+    'seqgan',
     'sngan',
     'stylegan2',
     'timegan',
     'vocoder',
+    'words',
 )
 DRAWLESS = ('f_anogan', 'ganomaly', 'vocoder')  # their players make examples of no noise
 ROWS = [pytest.param(row, marks=pytest.mark.slow if row in SLOW else ()) for row in methods.METHODS]

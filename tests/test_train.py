@@ -81,6 +81,8 @@ def test_every_config_trains_two_steps(name, pictures, tmp_path):
         own, size = {'dataset': methods.sounds(tmp_path / 'sounds')}, (710, 518)
     elif name == 'vectors':
         own, size = {'dataset': methods.table(tmp_path / 'table.npz')}, (304, 436)
+    elif dataset.partition(':')[0] in methods.TEXTS:
+        own, size = {'dataset': methods.words(tmp_path / 'words.txt')}, (117, 216)
     elif dataset.startswith('table:'):
         own, size = {'dataset': methods.rows(tmp_path / 'rows.csv')}, (368, 436)
     config = small(name, pictures, steps=2, eval_every=0, **own)

@@ -44,9 +44,12 @@ def _data() -> dict[str, Any]:
         'load_size': config_dict.placeholder(int),  # image_size is a random crop of it
         'memory_gb': 4.0,  # larger sets are decoded as they are read
         'data_dir': config_dict.placeholder(str),  # None: TFDS's own
-        'length': config_dict.placeholder(int),  # of series, in steps; of sounds, in samples
+        'length': config_dict.placeholder(int),  # steps, samples, or tokens
         'rate': config_dict.placeholder(int),  # of sounds, samples a second; None: 16,000
         'pieces': 'all',  # of a file of sound, or the 'first' only
+        'unit': 'characters',  # of texts; or words
+        'vocabulary': config_dict.placeholder(int),  # of an oracle, its size; None: 5,000
+        'dictionary': '',  # a file of real words, that generated ones are looked up in; '': none
     }
 
 

@@ -35,6 +35,11 @@ CONDITIONS = {
     'target': 'a column to predict, which config.data.target names',
     'rate': 'sounds, as a folder of .wav and .flac files is',
     'recognized': 'a game that reads codes off examples, as infogan',
+    'likelihoods': 'a game that knows how likely an example is, as seqgan',
+    'unit': 'texts, as config.dataset=text:PATH is',
+    'vocabulary': 'texts, as config.dataset=text:PATH is',
+    'dictionary': 'a file of real words, which config.data.dictionary names',
+    'oracle': 'data whose law is known, as config.dataset=oracle',
     **dict.fromkeys(
         statistics.SCORES,
         'a game whose discriminator scores examples, with classes if it asks for them',

@@ -55,7 +55,7 @@ from gan_jax.runtime import own, parallel
 
 CODES = ('categories', 'continuous')  # of latents, that networks with such fields are told
 # Of networks, that a config cannot set.
-FIELDS = ('shape', 'dtype', 'axis_name', 'classes', 'heads', *CODES)
+FIELDS = ('shape', 'dtype', 'axis_name', 'classes', 'heads', 'ends', *CODES)
 NO_FAMILIES = (
     'layers',
     'features',

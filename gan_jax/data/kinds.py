@@ -4,14 +4,16 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from gan_jax.data import series, sounds, synthetic, tables, vectors
+from gan_jax.data import oracle, series, sounds, synthetic, tables, text, vectors
 from gan_jax.data.dataset import Dataset, points
 from gan_jax.data.sources import Source
 from gan_jax.errors import UserError
 
 # What a config's `data` says of some kinds alone, where it says nothing.
 USUAL: Mapping[str, Any] = {
-    'length': None, 'rate': None, 'pieces': 'all', **tables.PLAIN._asdict(),
+    'length': None, 'rate': None, 'pieces': 'all', 'unit': text.CHARACTERS, 'dictionary': '',
+    'vocabulary': None,
+    **tables.PLAIN._asdict(),
 }  # fmt: skip
 
 
@@ -53,6 +55,14 @@ def _sounds(name: str, split: str, max_bad: float, memory_gb: float, **options: 
     return sounds.sounds(name, split, max_bad=max_bad, memory_gb=memory_gb, **options)
 
 
+def _texts(name: str, split: str, max_bad: float, memory_gb: float, **options: Any) -> Dataset:
+    return text.texts(name.removeprefix(text.TEXT), split, max_bad=max_bad, **options)
+
+
+def _oracle(name: str, split: str, max_bad: float, memory_gb: float, **options: Any) -> Dataset:
+    return oracle.load(name, split, **options)
+
+
 def _begins(prefix: str, name: str) -> bool:
     return name.startswith(prefix)
 
@@ -62,6 +72,8 @@ KINDS = (
     Kind(functools.partial(_begins, vectors.VECTORS), _vectors),
     Kind(series.named, _series, ('length',)),
     Kind(functools.partial(_begins, tables.TABLE), _table, tables.Options._fields),
+    Kind(functools.partial(_begins, text.TEXT), _texts, ('length', 'unit', 'dictionary')),
+    Kind(oracle.named, _oracle, ('length', 'vocabulary')),
     Kind(sounds.heard, _sounds, ('length', 'rate', 'pieces')),
 )
 

@@ -56,7 +56,8 @@ def load(
         (dataset.stack); 'paired:PATH', 'unpaired:PATH' or 'unpaired:NAME,NAME' for images of two
         domains (pairs.open_domains); or the name of a mixture of points (synthetic.MIXTURES);
         'vectors:PATH' (vectors.vectors); 'sines', 'sines_paper' or 'series:PATH' (series.load);
-        'table:PATH' (tables.table); or 'folder:PATH' without pictures (sounds.sounds).
+        'table:PATH' (tables.table); 'text:PATH' (text.texts); 'oracle' (oracle.load); or
+        'folder:PATH' without pictures (sounds.sounds).
       image_size: the side of the square images; None is the set's own if its images are all
         squares of one size, else 64. None for points.
       split: which part of it.

@@ -24,6 +24,7 @@ from gan_jax.evaluation import (
     sounds,
     statistics,
     tables,
+    texts,
 )
 from gan_jax.game import Game
 from gan_jax.modalities import Modality
@@ -34,13 +35,14 @@ from gan_jax.sampling import sampler, translation
 
 OF_STYLES = {'style_path_examples', 'style_path_features'}  # what goes from style to style
 PATHS = {'path_examples', 'path_features', *OF_STYLES}  # what figures name that goes on ways
-TOLD = ('columns', 'target', 'rate')  # what figures name that a modality's settings say
+# What figures name that a modality's settings say.
+TOLD = ('columns', 'target', 'rate', 'unit', 'vocabulary', 'dictionary', 'oracle')
 TRUE_PAIRS = 'aligned_pairs'  # what figures name that compare a translation with its true image
 
 
 def available() -> dict[str, Any]:
     """The metrics of the package that a config may name."""
-    kinds = (figures, labels, judges, tables, membership, sounds)
+    kinds = (figures, labels, judges, tables, membership, sounds, texts)
     every = {name: x for kind in kinds for name, x in vars(kind).items()}
     return {name: x for name, x in every.items() if hasattr(x, 'figures')}
 

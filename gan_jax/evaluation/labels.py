@@ -1,9 +1,10 @@
 """Figures of labels, of what figures.py says of its own; and which labels samples have.
 
-Two are of the real examples alone, and of what the run's own players say of them:
+Three are of the real examples alone, and of what the run's own players say of them:
 
     classified      float32 [n, classes], of a game that classifies
     recognized      float32 [n, categories], what is read of a categorical code
+    likelihoods     float32 [n], log p of texts
 
 A sample's label is the one that the prior drew for it, with its latent: the samples are those of
 every other figure, and as the run makes them. A class has then more or fewer of them by chance;
@@ -117,6 +118,7 @@ def classification_error(classified: np.ndarray, real_labels: np.ndarray) -> dic
 OWN: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
     'classified': ('classify', 'classification_error', lambda found: found),
     'recognized': ('recognize', 'code_accuracy', lambda found: found['category']),
+    'likelihoods': ('log_likelihood', 'held_out_nll', lambda found: found),
 }
 
 

@@ -61,6 +61,7 @@ from gan_jax.metrics.tables import (
     ks_complement,
     tv_complement,
 )
+from gan_jax.metrics.text import bleu, ngram_divergence, self_bleu
 
 __all__ = [
     'Moments',
@@ -69,6 +70,7 @@ __all__ = [
     'auroc',
     'average_precision',
     'balanced_accuracy',
+    'bleu',
     'class_entropy',
     'classification_accuracy',
     'closest_share',
@@ -96,6 +98,7 @@ __all__ = [
     'ms_ssim',
     'nearest_mode',
     'nearest_neighbors',
+    'ngram_divergence',
     'overfitting',
     'pair_similarity',
     'pairwise_distance',
@@ -106,6 +109,7 @@ __all__ = [
     'private_balanced_accuracy',
     'psnr',
     'reverse_kl',
+    'self_bleu',
     'sign_rate',
     'sliced_wasserstein',
     'ssim',

@@ -33,6 +33,10 @@ KINDS = {
         {key: x for key, x in methods.TABLE.items() if key != 'name'},
         RNG.integers(0, [40, 3, 1, 2], (12, 4)).astype(np.float32),
     ),
+    'tokens': (
+        {key: x for key, x in methods.TOKENS.items() if key != 'name'},
+        np.array([[1, 2, 3, 4], [4, 0, 0, 0], [2, 2, 0, 0]] * 4, np.int32),
+    ),
     'waveforms': (
         {'shape': [256, 1], 'rate': 8000},
         RNG.integers(-(2**15), 2**15, (12, 256, 1), np.int16),
