@@ -290,5 +290,18 @@ TABLE = (
        ('(logits[:, own] + noise[:, own]) / temperature', 'logits[:, own] / temperature')),
     _m('tables: the distribution functions are of two sides of a step', 'test_table_metrics',
        ("np.searchsorted(y, places, 'right')", "np.searchsorted(y, places, 'left')")),
+    _m('recordings: sources are not made as in training', 'test_recordings',
+       ('self.function(params, aux, self.degrade(rng, examples))',
+        'self.function(params, aux, examples)')),
+    _m('tiles: the end is not cropped', 'test_recordings',
+       ('canvas[_cut([before for before, _ in widths], sides, factor)]', 'canvas')),
+    _m('pix2pix: the judge plays from the first step', 'test_pix2pix',
+       ('turn._replace(start=steps) for turn in turns', 'turn for turn in turns')),
+    _m('programs: what is written is not compared', 'test_export',
+       ('if not error <= CLOSE:', 'if error > 1e9:')),
+    _m('card: it says where the data lay', 'test_export',
+       ('path.rstrip("/").split("/")[-1]', 'path')),
+    _m('pesq: silence counts', 'test_sound_figures',
+       ('x for x in found if x is not None', 'x or 0.0 for x in found')),
 )
 # fmt: on

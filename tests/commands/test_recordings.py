@@ -142,6 +142,7 @@ def test_an_empty_folder_says_what_would_be_read(run, tmp_path):
 
 def test_what_is_neither_picture_nor_sound_is_refused(run, tmp_path, monkeypatch):
     settings = {'name': 'points', 'shape': [2], 'classes': None}
+    experiment.restore(None, False).experiment.modality = modalities.make(settings)
     monkeypatch.setattr(saved, 'read_config', lambda workdir: {'modality': settings})
     save(tmp_path / 'in' / 'x.wav', noise(80))
     with pytest.raises(UserError, match='neither pictures nor sounds'):

@@ -10,6 +10,7 @@ import pytest
 from jax import lax
 from PIL import ExifTags, Image
 
+from gan_jax import modalities
 from gan_jax.commands import folders, tiles, translate
 from gan_jax.config import experiment, saved
 from gan_jax.data import normalize
@@ -375,6 +376,7 @@ def restored(monkeypatch):
         return experiment.Run(of, 1, state)
 
     settings = {'name': 'images', 'shape': [8, 4, 3], 'classes': None}
+    of.modality = modalities.make(settings)
     monkeypatch.setattr(saved, 'read_config', lambda workdir: {'modality': settings})
     monkeypatch.setattr(experiment, 'restore', restore)
     return functions, bests
