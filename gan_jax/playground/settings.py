@@ -7,11 +7,13 @@ A page's settings are {key: text}, as in its link; the texts are read as the com
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import jax
 import ml_collections
 
 from gan_jax import data, objectives
 from gan_jax.config import overrides
 from gan_jax.config.experiment import Experiment, build
+from gan_jax.data import synthetic
 from gan_jax.errors import UserError, nearest
 from gan_jax.playground import sets
 
@@ -116,10 +118,11 @@ def defaults(base: Mapping[str, Any]) -> dict[str, str]:
     Raises:
       UserError: if the config's data are none of the sets.
     """
-    if base['dataset'] not in sets.SETS:
+    valid = sorted(synthetic.MIXTURES.keys() & sets.SETS.keys())
+    if base['dataset'] not in valid:
         raise UserError(
             f'config.dataset={base["dataset"]!r}: the playground shows points of the plane; give '
-            f'one of {", ".join(sets.SETS)} or start from --config=configs/playground.py'
+            f'one of {", ".join(valid)}, or start from --config=configs/playground.py'
         )
     texts = {x.key: overrides.written(present(base, x.key)) for x in controls(base)}
     return {SET: base['dataset'], DRAWN: '', **texts}
@@ -197,7 +200,20 @@ def choose(
         return Chosen(whole, before.experiment, mixture, rates)
     changed = [(k, x) for k, x in whole.items() if x != usual[k] and k not in (SET, DRAWN)]
     config = overrides.apply(ml_collections.ConfigDict(dict(base)), changed)
-    return Chosen(whole, build(config), mixture, rates)
+    experiment = build(config)
+    _check_game(experiment)
+    return Chosen(whole, experiment, mixture, rates)
+
+
+def _check_game(experiment: Experiment) -> None:
+    """Raises UserError unless points are made of latents alone, and scored."""
+    functions, rng = experiment.game.functions, jax.random.split(jax.random.key(0), 1)
+    able = {'prior', 'sample', 'score'} <= functions.keys()
+    if not able or {*jax.eval_shape(functions['prior'], rng)} != {'latent'}:
+        raise UserError(
+            f'config.game={experiment.config["game"]!r} cannot be shown here, where points are '
+            f'made of latents alone; leave it at gan'
+        )
 
 
 def recompiles(old: Mapping[str, str], new: Mapping[str, str]) -> bool:
