@@ -70,6 +70,13 @@ def test_what_cannot_be_is_refused(words, said):
     assert said in refusal(words)
 
 
+def test_what_the_command_line_said_may_stay():
+    base = {**BASE, 'batch_size': 1024}
+    chosen = settings.choose(base, {'batch_size': '1024', 'objective': 'hinge'})
+    assert chosen.experiment.config['batch_size'] == 1024
+    assert 'batch_size=1025 must be from 8 to 512' in refusal({'batch_size': '1025'}, base)
+
+
 def test_a_config_of_other_data_is_refused_with_a_remedy():
     said = refusal({}, methods.shrunk('dcgan'))
     assert "config.dataset='mnist_5k': the playground shows points of the plane" in said
