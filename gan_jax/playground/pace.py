@@ -37,8 +37,8 @@ class Pace:
             return most
         self._owed += 1.0 if begun else passed * SPEEDS[speed]
         num = min(int(self._owed), most)
-        # What could not be had in time is not made up for later.
-        self._owed = min(self._owed - num, 1.0)
+        # What was not had in MOST seconds is not made up for later.
+        self._owed = min(self._owed - num, max(1.0, MOST * SPEEDS[speed]))
         return num
 
     def took(self, num: int, seconds: float, since: float) -> None:

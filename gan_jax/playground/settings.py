@@ -7,19 +7,19 @@ A page's settings are {key: text}, as in its link; the texts are read as the com
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import jax
 import ml_collections
 
 from gan_jax import data, objectives
 from gan_jax.config import overrides
 from gan_jax.config.experiment import Experiment, build
+from gan_jax.data import synthetic
 from gan_jax.errors import UserError, nearest
 from gan_jax.playground import sets
 
 SET, DRAWN = 'set', sets.DRAWN
 RATES = {f'optimizers.{x}.learning_rate': x for x in ('generator', 'discriminator')}
 AT_ONCE = (SET, DRAWN, *RATES)  # what needs no new program
-MOST_REPLICAS = 4
-UNROLLED = 20
 
 
 class Control(NamedTuple):
@@ -48,35 +48,34 @@ def _objectives() -> tuple[str, ...]:
     return tuple(k for k, v in vars(objectives).items() if isinstance(v, objectives.Objective))
 
 
-def _networks() -> list[Control]:
-    controls = []
-    for player in ('generator', 'discriminator'):
-        group, rate = player.capitalize(), f'optimizers.{player}.learning_rate'
-        controls += [
-            Control(rate, 'learning rate', group, low=1e-5, high=0.1),
-            Control(f'{player}.width', 'width', group, low=1, high=256, whole=True),
-            Control(f'{player}.depth', 'hidden layers', group, low=1, high=6, whole=True),
-        ]
-    controls.insert(3, Control('generator.norm', 'normalisation', 'Generator', ('none', 'batch')))
-    controls.insert(4, Control('latent.name', 'latent', 'Generator', ('normal', 'uniform')))
-    controls.insert(
-        5, Control('latent.size', 'latent size', 'Generator', low=1, high=64, whole=True)
+def _player(player: str, *own: Control) -> tuple[Control, ...]:
+    """What both players have, and what is this one's own."""
+    group, rate = player.capitalize(), f'optimizers.{player}.learning_rate'
+    return (
+        Control(rate, 'learning rate', group, low=1e-5, high=0.1),
+        Control(f'{player}.width', 'width', group, low=1, high=256, whole=True),
+        Control(f'{player}.depth', 'hidden layers', group, low=1, high=6, whole=True),
+        *(control._replace(group=group) for control in own),
     )
-    controls.insert(
-        6, Control('generator_every', 'plays every', 'Generator', low=1, high=20, whole=True)
-    )
-    minibatch = ('', 'stddev', 'discrimination')
-    controls.append(
-        Control('discriminator.minibatch', 'sees the batch by', 'Discriminator', minibatch)
-    )
-    return controls
 
 
 CONTROLS = (
     Control('objective', 'objective', 'Game', _objectives()),
     Control('simultaneous', 'both at once', 'Game', ('False', 'True')),
     Control('batch_size', 'batch', 'Game', low=8, high=512, whole=True),
-    *_networks(),
+    *_player(
+        'generator',
+        Control('generator.norm', 'normalisation', '', ('none', 'batch')),
+        Control('latent.name', 'latent', '', ('normal', 'uniform')),
+        Control('latent.size', 'latent size', '', low=1, high=64, whole=True),
+        Control('generator_every', 'plays every', '', low=1, high=20, whole=True),
+    ),
+    *_player(
+        'discriminator',
+        Control(
+            'discriminator.minibatch', 'sees the batch by', '', ('', 'stddev', 'discrimination')
+        ),
+    ),
     Control('penalties.r1.weight', 'R1', 'Penalties', high=100),
     Control('penalties.r2.weight', 'R2', 'Penalties', high=100),
     Control('penalties.gradient_penalty.weight', 'gradient penalty', 'Penalties', high=100),
@@ -87,7 +86,7 @@ CONTROLS = (
     Control('cures.instance_noise', 'noise', 'Cures', high=2),
     Control('cures.label_flipping', 'flipped labels', 'Cures', high=0.5),
     Control('cures.top_k', 'top-k share', 'Cures', low=0.1),
-    Control('cures.unrolled_steps', 'unrolled steps', 'Cures', high=UNROLLED, whole=True),
+    Control('cures.unrolled_steps', 'unrolled steps', 'Cures', high=20, whole=True),
     Control('cures.historical_averaging', 'historical averaging', 'Cures', high=100),
     Control('num_replicas', 'side by side', 'Seeds', ('1', '2', '3', '4')),
     Control('seed', 'first seed', 'Seeds', high=10**6, whole=True),
@@ -116,19 +115,23 @@ def defaults(base: Mapping[str, Any]) -> dict[str, str]:
     Raises:
       UserError: if the config's data are none of the sets.
     """
-    if base['dataset'] not in sets.SETS:
+    valid = sorted(synthetic.MIXTURES.keys() & sets.SETS.keys())
+    if base['dataset'] not in valid:
         raise UserError(
             f'config.dataset={base["dataset"]!r}: the playground shows points of the plane; give '
-            f'one of {", ".join(sets.SETS)} or start from --config=configs/playground.py'
+            f'one of {", ".join(valid)}, or start from --config=configs/playground.py'
         )
     texts = {x.key: overrides.written(present(base, x.key)) for x in controls(base)}
     return {SET: base['dataset'], DRAWN: '', **texts}
 
 
 def check(base: Mapping[str, Any], words: Mapping[str, Any]) -> None:
-    """Raises UserError unless every key can be changed on the page, and no number is too large."""
-    known = {x.key: x for x in controls(base)}
-    valid = [SET, DRAWN, *known]
+    """Raises UserError unless every key can be changed on the page, and no number is too large.
+
+    What the command line said is let through as it is.
+    """
+    known, usual = {x.key: x for x in controls(base)}, defaults(base)
+    valid = [*usual]
     for key, text in words.items():
         if key not in valid:
             raise UserError(
@@ -137,7 +140,7 @@ def check(base: Mapping[str, Any], words: Mapping[str, Any]) -> None:
             )
         if not isinstance(text, str):
             raise UserError(f'{key}={text!r} must be a text, as on the command line')
-        if key in known:
+        if key in known and text != usual[key]:
             _check_value(known[key], text)
 
 
@@ -197,7 +200,20 @@ def choose(
         return Chosen(whole, before.experiment, mixture, rates)
     changed = [(k, x) for k, x in whole.items() if x != usual[k] and k not in (SET, DRAWN)]
     config = overrides.apply(ml_collections.ConfigDict(dict(base)), changed)
-    return Chosen(whole, build(config), mixture, rates)
+    experiment = build(config)
+    _check_game(experiment)
+    return Chosen(whole, experiment, mixture, rates)
+
+
+def _check_game(experiment: Experiment) -> None:
+    """Raises UserError unless points are made of latents alone, and scored."""
+    functions, rng = experiment.game.functions, jax.random.split(jax.random.key(0), 1)
+    able = {'prior', 'sample', 'score'} <= functions.keys()
+    if not able or {*jax.eval_shape(functions['prior'], rng)} != {'latent'}:
+        raise UserError(
+            f'config.game={experiment.config["game"]!r} cannot be shown here, where points are '
+            f'made of latents alone; leave it at gan'
+        )
 
 
 def recompiles(old: Mapping[str, str], new: Mapping[str, str]) -> bool:

@@ -22,9 +22,9 @@ GENERATOR = np.random.default_rng(0)
 
 
 def framed(rng, waves):
-    """Sources of the other rank: each frame's samples."""
+    """Sources of the other rank: each frame's samples, half as loud."""
     assert rng.shape == waves.shape[:1]
-    return waves.reshape(len(waves), -1, HOP)
+    return waves.reshape(len(waves), -1, HOP) / 2
 
 
 def louder(params, aux, sources):
@@ -52,7 +52,7 @@ def heard(file):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Translates `in` to `out` by a run that doubles what its frames hold."""
+    """Translates `in` to `out` by a run that makes what its frames hold four times as loud."""
     held = types.SimpleNamespace(
         game=types.SimpleNamespace(functions={'a_to_b': louder}),
         config={'game': 'pix2pix'},
@@ -60,7 +60,7 @@ def run(tmp_path, monkeypatch):
         source_shape=(LENGTH // HOP, HOP),
     )
     restored = types.SimpleNamespace(
-        experiment=held, variables=lambda replica: ({'by': jnp.float32(2)}, {})
+        experiment=held, variables=lambda replica: ({'by': jnp.float32(4)}, {})
     )
     monkeypatch.setattr(
         saved,
@@ -94,7 +94,7 @@ def test_too_loud_is_clipped_and_channels_are_averaged(run, tmp_path):
 def test_arrays_are_sources(run, tmp_path):
     sound = noise(5 * HOP)
     (tmp_path / 'in').mkdir()
-    np.save(tmp_path / 'in' / 'x.npy', MODALITY.encode(sound).reshape(5, HOP))
+    np.save(tmp_path / 'in' / 'x.npy', MODALITY.encode(sound).reshape(5, HOP) / 2)
     run()
     made = heard(tmp_path / 'out' / 'x.npy.wav')
     np.testing.assert_array_equal(made, 2 * sound)
@@ -106,7 +106,7 @@ def test_without_degradation_recordings_are_sources(run, tmp_path, monkeypatch):
     sound = noise(100)
     save(tmp_path / 'in' / 'x.wav', sound)
     run()
-    np.testing.assert_array_equal(heard(tmp_path / 'out' / 'x.wav'), 2 * sound)
+    np.testing.assert_array_equal(heard(tmp_path / 'out' / 'x.wav'), 4 * sound)
 
 
 def test_other_files_are_named_and_passed_over(run, tmp_path, caplog):

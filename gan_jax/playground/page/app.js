@@ -136,6 +136,9 @@ function paint() {
   byId('play').textContent = status.playing ? 'Pause' : 'Play';
   if (document.activeElement !== byId('speed')) byId('speed').value = status.speed;
   byId('status').textContent = describe();
+  const said = [status.busy || (status.playing ? 'playing' : 'paused'), status.note];
+  const line = said.filter(Boolean).join(', ');
+  if (byId('said').textContent !== line) byId('said').textContent = line;
   if (!frame) return;
   const count = frame.replicas.length;
   if (panels.length !== count) {

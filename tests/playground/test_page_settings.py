@@ -70,10 +70,25 @@ def test_what_cannot_be_is_refused(words, said):
     assert said in refusal(words)
 
 
+def test_what_the_command_line_said_may_stay():
+    base = {**BASE, 'batch_size': 1024}
+    chosen = settings.choose(base, {'batch_size': '1024', 'objective': 'hinge'})
+    assert chosen.experiment.config['batch_size'] == 1024
+    assert 'batch_size=1025 must be from 8 to 512' in refusal({'batch_size': '1025'}, base)
+
+
 def test_a_config_of_other_data_is_refused_with_a_remedy():
     said = refusal({}, methods.shrunk('dcgan'))
     assert "config.dataset='mnist_5k': the playground shows points of the plane" in said
+    assert 'one of grid25, ring8, spiral, two_moons, or start from' in said
     assert '--config=configs/playground.py' in said
+
+
+def test_a_game_that_is_not_of_latents_alone_is_refused():
+    codes = {'name': 'coded', 'size': 2, 'categories': 2, 'continuous': 0}
+    changed = {**BASE, 'latent': codes}
+    said = refusal({}, changed)
+    assert "config.game='gan' cannot be shown here, where points are made of latents alone" in said
 
 
 def test_a_rate_that_falls_is_no_control():

@@ -51,6 +51,7 @@ class Counting:
 def live(monkeypatch):
     made = []
     monkeypatch.setattr(settings, 'build', lambda config: types.SimpleNamespace(seeds=[0]))
+    monkeypatch.setattr(settings, '_check_game', lambda experiment: None)
     monkeypatch.setattr(live_lib.jax, 'clear_caches', lambda: None)  # other tests' programs
     monkeypatch.setattr(program, 'compiled', lambda x: made.append(Counting(x)) or made[-1])
     monkeypatch.setattr(program, 'kept', lambda old, new: (old, ['generator']))
