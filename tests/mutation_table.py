@@ -306,7 +306,7 @@ TABLE = (
     _m("playground: arrows point to where the generator's loss grows", 'test_fields',
        ('return -jax.grad(total)(fake)', 'return jax.grad(total)(fake)')),
     _m('playground: a step of one player moves both', 'test_program',
-       ('turns = [turn for turn in game.turns if player in turn.players]', 'turns = [*game.turns]')),
+       ('[turn for turn in game.turns if player in turn.players]', '[*game.turns]')),
     _m('playground: the curves grow without end', 'test_live_game',
        ('self._curves: collections.deque[list[Any]] = collections.deque(maxlen=HISTORY)',
         'self._curves: collections.deque[list[Any]] = collections.deque()')),
