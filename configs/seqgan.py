@@ -7,7 +7,7 @@ Paper: SeqGAN: Sequence Generative Adversarial Nets with Policy Gradient (Yu et 
 
 The data are samples of a random LSTM, drawn by the program, so that the likelihood of what the
 generator makes is known: `oracle_nll`, in nats a token. The maximum-likelihood model is the same
-config with --config.pretraining_steps=3400; docs/text.md has its temperatures beside SeqGAN's point.
+config with --config.pretraining_steps=3400.
 
 @@
 
