@@ -7,9 +7,12 @@ Paper: SeqGAN: Sequence Generative Adversarial Nets with Policy Gradient (Yu et 
 
 The data are samples of a random LSTM, drawn by the program, so that the likelihood of what the
 generator makes is known: `oracle_nll`, in nats a token. The maximum-likelihood model is the same
-config with --config.pretraining_steps=3400; docs/text.md has its temperatures beside SeqGAN's point.
+config with --config.pretraining_steps=3400.
 
-@@
+Hardware and time: two CPU cores that much other work shared, at a low priority; three seeds'
+maximum likelihood took 17 minutes, the policy gradient of one, begun from there, 8.
+Score (docs/text.md has the commands, 10,000 samples): 5.949 after maximum likelihood, 5.922 after
+150 steps of the policy gradient; the data have 3.890. A temperature of .99 does as much.
 
 Deviations: 500 tokens, not 5,000 (--config.data.vocabulary=5000), so that two CPU cores can do it;
 19 epochs of maximum likelihood for 120; 2 roll-outs for 16, by the generator as it is and not by a

@@ -20,7 +20,7 @@ MATHS += [
     for name in (
         'classification', 'diversity', 'frechet', 'inception', 'kernel', 'labels', 'manifold',
         'membership', 'modes', 'path_length', 'similarity', 'sliced_wasserstein', 'spectral',
-        'tables',
+        'tables', 'text',
     )
 ]  # fmt: skip
 ALLOWED = {'jax', 'numpy', 'chex'}

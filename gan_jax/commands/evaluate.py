@@ -253,7 +253,8 @@ def chosen_metrics(
     counts = {'real': min(num, len(real)), 'train': min(num, len(experiment.dataset)), 'fake': num}
     of_styles = ('path_length_w',) if sampler.has_styles(experiment.game) else ()
     same = len(real.class_names) > 1 and [*real.class_names] == [*experiment.dataset.class_names]
-    of_own = labels.said_by(experiment.game).values() if same else ()
+    said = labels.said_by(experiment.game).values()
+    of_own = [x for x in said if same or 'real_labels' not in evaluator.needed([x])]
     theirs = [x for x in experiment.config['evaluation']['metrics'] if own.named(x)]
     usual = (*theirs, *experiment.modality.metrics, *of_styles, *of_own)
     told = same and sampler.draws_labels(experiment.game)

@@ -55,7 +55,7 @@ def real_words(
     """Texts all of whose words, between blanks, are in the dictionary.
 
     The shares of all texts that are such, that are such and were not trained on, and of those not
-    trained on that are such; the last is missing where all were trained on.
+    trained on that are such; the last is 0 where all were trained on.
     """
     known = text.read_dictionary(dictionary)
     trained = set(text.as_lines(train_every, vocabulary, unit))
@@ -64,8 +64,7 @@ def real_words(
     novel = np.array([x not in trained for x in made])
     found = errors.of_values('real_words', [real])
     found |= errors.of_values('novel_real_words', [real * novel])
-    of_novel = errors.of_values('novel_are_real', [real[novel]]) if novel.any() else {}
-    return found | (of_novel or {'novel_are_real': float('nan')})
+    return found | errors.of_values('novel_are_real', [real[novel] if novel.any() else np.zeros(1)])
 
 
 def _bleu(prefix: str, figure: Callable[[int], np.ndarray]) -> dict[str, float]:
