@@ -92,13 +92,26 @@ def translate(
 def of_run(
     run: experiment.Run, what: str, direction: str, replica: int
 ) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
-    """A run's translator, see `make_translator`, and the channels of its sources.
+    """A run's translator of pictures, see `make_translator`, and the channels of its sources.
 
     Args:
       run: the run.
       what: its name, for messages.
       direction: 'a_to_b', or 'b_to_a' where the game has it.
       replica: which of its seeds, counted from 0.
+
+    Raises:
+      UserError: if it does not translate in this direction, or no pictures.
+    """
+    function, variables = function_of(run, what, direction), run.variables(replica)
+    if run.experiment.modality.thumbnails is None:
+        raise UserError(f'{what} holds a run that translates no pictures; name one that does')
+    height, width, channels = run.experiment.source_shape
+    return make_translator(function, variables, size=(height, width), channels=channels), channels
+
+
+def function_of(run: experiment.Run, what: str, direction: str) -> Callable:
+    """(params, aux, sources) -> what a run makes of them in a direction.
 
     Raises:
       UserError: if it does not translate in this direction.
@@ -112,10 +125,7 @@ def of_run(
             f'or cyclegan'
         )
     check_name('--direction', direction, valid)
-    variables = run.variables(replica)
-    height, width, channels = run.experiment.source_shape
-    size = height, width
-    return make_translator(functions[direction], variables, size=size, channels=channels), channels
+    return functions[direction]
 
 
 def translate_folder(
