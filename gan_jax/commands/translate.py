@@ -104,9 +104,10 @@ def of_run(
       UserError: if it does not translate in this direction, or no pictures.
     """
     function, variables = function_of(run, what, direction), run.variables(replica)
-    if run.experiment.modality.thumbnails is None:
+    shape = run.experiment.source_shape
+    if len(shape) != 3:
         raise UserError(f'{what} holds a run that translates no pictures; name one that does')
-    height, width, channels = run.experiment.source_shape
+    height, width, channels = shape
     return make_translator(function, variables, size=(height, width), channels=channels), channels
 
 
