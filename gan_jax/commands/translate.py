@@ -124,10 +124,9 @@ def of_run(
       UserError: if it does not translate in this direction, or no pictures.
     """
     function = function_of(run, what, direction)
-    if run.experiment.modality.thumbnails is None:
-        raise UserError(
-            f'{what} holds a run that translates neither pictures nor sounds; name one that does'
-        )
+    modality = run.experiment.modality
+    if modality.thumbnails is None or modality.recordings is not None:
+        raise UserError(f'{what} holds a run that translates no pictures; name one that does')
     height, width, channels = run.experiment.source_shape
     size, variables = (height, width), run.variables(replica)
     return make_translator(function, variables, size=size, channels=channels), channels

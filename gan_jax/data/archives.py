@@ -13,7 +13,9 @@ NPZ, ZIP = 'npz:', 'zip:'
 MOST_BYTES = 2**28  # of a picture's file: bytes are packed a thousandfold
 
 
-def open_source(dataset: str, *, split: str = 'train', data_dir: str | None = None) -> Any:
+def open_source(
+    dataset: str, *, split: str = 'train', data_dir: str | None = None
+) -> sources.Source:
     """The records that a config's `dataset` names, as `sources.open_source`, these among them."""
     if dataset.startswith(NPZ):
         return arrays(dataset.removeprefix(NPZ), split)
@@ -24,7 +26,7 @@ def open_source(dataset: str, *, split: str = 'train', data_dir: str | None = No
     return sources.open_source(dataset, split=split, data_dir=data_dir)
 
 
-def arrays(path: str, split: str = 'train') -> Any:
+def arrays(path: str, split: str = 'train') -> sources.Source:
     """The images of an .npz file, with their labels if it has any.
 
     Args:
@@ -58,7 +60,7 @@ def arrays(path: str, split: str = 'train') -> Any:
             )
         raise UserError(f'config.dataset={dataset} holds {", ".join(names) or "nothing"}; {needed}')
     images, *labels = found.values()
-    return given.source_of(dataset, (images, labels[0].ravel()) if labels else images)
+    return given.of_arrays(dataset, (images, labels[0].ravel()) if labels else images)
 
 
 def pictures(path: str, split: str = 'train') -> sources.Source:

@@ -20,8 +20,11 @@ def source_of(name: str, given: Any) -> Source | Dataset:
     Raises:
       UserError: if it is none of these, or holds nothing.
     """
-    if isinstance(given, Source | Dataset):
-        return given
+    return given if isinstance(given, Source | Dataset) else of_arrays(name, given)
+
+
+def of_arrays(name: str, given: Any) -> Source:
+    """Images, or (images, labels), as a source; see `source_of`."""
     images, labels = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
     try:
         images = np.asarray(images)

@@ -224,7 +224,7 @@ def load_as_is(flag: str, name: str) -> Dataset:
     Raises:
       UserError: if there are none, or they are not all squares of one size.
     """
-    if name.endswith('.npz'):
+    if name.endswith('.npz') and not name.startswith(archives.NPZ):
         return _stored_as_is(flag, name)
     prefixes = sources.STACKED, sources.PAIRED, sources.UNPAIRED
     if kinds.find(name) or name.startswith(prefixes):

@@ -145,7 +145,7 @@ def test_what_is_neither_picture_nor_sound_is_refused(run, tmp_path, monkeypatch
     experiment.restore(None, False).experiment.modality = modalities.make(settings)
     monkeypatch.setattr(saved, 'read_config', lambda workdir: {'modality': settings})
     save(tmp_path / 'in' / 'x.wav', noise(80))
-    with pytest.raises(UserError, match='neither pictures nor sounds'):
+    with pytest.raises(UserError, match='translates no pictures'):
         run()
 
 

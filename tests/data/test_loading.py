@@ -157,7 +157,7 @@ def test_images_to_compare_that_are_no_squares_are_refused(tmp_path, monkeypatch
         np.savez(name, images=images)
     if kind == 'source':  # which says its images' size beforehand, as TFDS sets do
         source = sources.from_arrays('x', images)
-        monkeypatch.setattr(sources, 'open_source', lambda name: source)
+        monkeypatch.setattr(sources, 'open_source', lambda name, **_: source)
     with pytest.raises(UserError, match=r'--fake=.* has images of \(9, 12\), not squares'):
         loading.load_as_is('--fake', name)
 
