@@ -60,6 +60,8 @@ HEAVIEST = (
     'test_train.py',
     'test_train_styles.py',
     'test_pairs.py',
+    'test_api.py',
+    'test_own_parts.py',
     'test_penalties.py',
     'test_convolution.py',
     'test_mistakes.py',

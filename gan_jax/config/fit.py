@@ -1,6 +1,7 @@
 """Whether networks and metrics fit the data, the batch and the machine; nothing is compiled."""
 
 import functools
+import importlib.util
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -192,8 +193,16 @@ def check_classes(names: Sequence[str], trained: Dataset, real: Dataset, game: G
             )
 
 
+def check_packages(names: Sequence[str]) -> None:
+    """Raises UserError if the package that computes one of these metrics is not installed."""
+    for name in names:
+        package, extra = getattr(evaluator.metric(name), 'package', (None, None))
+        if package and importlib.util.find_spec(package) is None:
+            raise UserError(f"the metric {name} needs: pip install 'gan_jax[{extra}]'")
+
+
 def check_evidence(names: Sequence[str], real: Dataset, game: Game, held_out: bool) -> None:
-    """Raises UserError for the first metric that needs evidence which a run does not have.
+    """Raises UserError for the first metric that needs a package or evidence that is not there.
 
     Args:
       names: the metrics.
@@ -201,6 +210,7 @@ def check_evidence(names: Sequence[str], real: Dataset, game: Game, held_out: bo
       game: the run's.
       held_out: whether that is another split than what is trained on.
     """
+    check_packages(names)
     if reconstructs(game):
         raise UserError(
             'this game makes no samples, and its reconstructions are compared with their own '

@@ -1,7 +1,6 @@
 """An evaluation: the chosen figures of samples against a fixed choice of real examples."""
 
 import functools
-import importlib.util
 import inspect
 import math
 import pathlib
@@ -127,17 +126,8 @@ def check_counts(names: Iterable[str], counts: Mapping[str, int]) -> None:
         raise UserError(f'{reason}; give more, or leave that metric out')
 
 
-def check_packages(names: Iterable[str]) -> None:
-    """Raises UserError if the package that computes one of these metrics is not installed."""
-    for name in names:
-        package, extra = getattr(available()[name], 'package', (None, None))
-        if package and importlib.util.find_spec(package) is None:
-            raise UserError(f"the metric {name} needs: pip install 'gan_jax[{extra}]'")
-
-
 def check_game(names: Iterable[str], game: Game) -> None:
-    """Raises UserError if a metric asks for what the game cannot do, or what is not installed."""
-    check_packages(names)
+    """Raises UserError if a metric asks for what the game cannot do."""
     for name in names:
         wanted = needed([name])
         if 'cycles' in wanted and not translation.both_ways(game):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from gan_jax import metrics, spectra
+from gan_jax.config import fit
 from gan_jax.errors import UserError
-from gan_jax.evaluation import evaluator, sounds
+from gan_jax.evaluation import sounds
 from gan_jax.modalities import waveforms
 
 RNG = np.random.default_rng(0)
@@ -83,6 +84,6 @@ def test_where_nobody_speaks_there_is_no_pesq():
 
 def test_a_metric_without_its_package_says_what_to_install(monkeypatch):
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
-    evaluator.check_packages(['mel_distances'])
+    fit.check_packages(['mel_distances'])
     with pytest.raises(UserError, match=r"pesq needs: pip install 'gan_jax\[pesq\]'"):
-        evaluator.check_packages(['mel_distances', 'pesq'])
+        fit.check_packages(['mel_distances', 'pesq'])
