@@ -31,7 +31,8 @@ OF_TABLES = {'column_shapes', 'pair_trends', 'adherence', 'prediction'}
 ELSEWHERE = {'modes', 'pair_similarity', 'cycle_error'} | OF_LABELS | TRAINED | OF_PAIRS | OF_PATHS
 OF_SOUNDS = {'mel_distances', 'stft_distance', 'pesq'}
 OF_SERIES = {'discriminative_score', 'predictive_score', 'kernel_discriminative_score'}
-ELSEWHERE |= OF_TABLES | OF_SOUNDS | OF_SERIES
+OF_TEXTS = {'ngram_divergence', 'novelty', 'real_words', 'bleu', 'self_bleu', 'oracle_nll'}
+ELSEWHERE |= OF_TABLES | OF_SOUNDS | OF_SERIES | OF_TEXTS | {'held_out_nll'}
 ALL = evaluation.available().keys() - ELSEWHERE
 
 
