@@ -19,7 +19,7 @@ Deviations: those of configs/ring8.py, from which it differs in the data only.
 
 import ml_collections
 
-from configs import ring8
+from gan_jax.configs import ring8
 
 
 def get_config() -> ml_collections.ConfigDict:

@@ -16,7 +16,7 @@ Deviations: those of configs/ring8.py, from which it differs in the packing only
 
 import ml_collections
 
-from configs import ring8
+from gan_jax.configs import ring8
 
 
 def get_config() -> ml_collections.ConfigDict:

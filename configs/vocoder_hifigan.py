@@ -17,7 +17,7 @@ of mels weighs 45 / 8.
 
 import ml_collections
 
-from configs import vocoder
+from gan_jax.configs import vocoder
 
 
 def get_config() -> ml_collections.ConfigDict:

@@ -1,7 +1,8 @@
 """Generative adversarial networks in JAX and Flax: games as data, losses as maths.
 
 The maths other projects may use: objectives, penalties, losses, latents, stabilization, augment,
-metrics. And whole runs from Python: `train`, and `load` of what was trained.
+metrics. And whole runs from Python, with the extra `train`: `train`, and `load` of what was
+trained.
 
 Each is imported when it is first asked for, and nothing with it that it does not need.
 """
@@ -41,7 +42,13 @@ _OF_RUNS = ('Run', 'load', 'train')
 
 def __getattr__(name: str) -> Any:
     if name in _OF_RUNS:
-        return getattr(importlib.import_module('gan_jax.commands.api'), name)
+        from gan_jax import commands
+
+        try:
+            api = importlib.import_module('gan_jax.commands.api')
+        except ModuleNotFoundError as error:
+            raise commands.lacking(error) from error
+        return getattr(api, name)
     if name in __all__:
         return importlib.import_module(f'gan_jax.{name}')
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -54,7 +54,13 @@ def main() -> None:
 
     from absl import app, flags
 
-    from gan_jax.commands import main as program
+    from gan_jax import commands
+
+    try:
+        from gan_jax.commands import main as program
+    except ModuleNotFoundError as error:
+        print(f'gan_jax: {commands.lacking(error)}', file=sys.stderr)
+        sys.exit(2)
 
     # What --help shows is of the script, which has neither.
     sys.modules['__main__'].__doc__ = __doc__

@@ -14,13 +14,15 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from gan_jax.errors import UserError, one_line
 from gan_jax.runtime import buckets
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MISSING = 'missing'  # the key of reasons why numbers are null
 # What no other place need help against.
@@ -209,7 +211,9 @@ def encode(image: np.ndarray, format: str, **options: Any) -> bytes:
     return stream.getvalue()
 
 
-def _picture(image: np.ndarray) -> Image.Image:
+def _picture(image: np.ndarray) -> 'Image.Image':
+    from PIL import Image  # networks read files, too, and need none of it
+
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 

@@ -28,7 +28,7 @@ V5E, OF_V5E = 'tpu-v5litepod', 'v2-alpha-tpuv5-lite'  # SkyPilot's own choice is
 # Exit codes after which the same command goes on: it was told to end; another process died.
 AGAIN = (75, 76)
 # How this package is installed with what a bucket of the kind needs.
-STORAGE = {'gs': ".'[gcs]'", 's3': '. s3fs', 'az': '. adlfs'}
+STORAGE = {'gs': ".'[gcs]'", 's3': ".'[train]' s3fs", 'az': ".'[train]' adlfs"}
 
 
 class Settings(NamedTuple):
