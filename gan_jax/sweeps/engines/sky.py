@@ -132,7 +132,7 @@ def task(trial: Trial, name: str, retries: int, chosen: Settings) -> str:
         f'  max_restarts_on_errors: {retries}',
         f'  recover_on_exit_codes: {json.dumps(list(AGAIN))}',
     ]
-    ours = STORAGE.get(str(trial.workdir).partition('://')[0], '.')
+    ours = STORAGE.get(str(trial.workdir).partition('://')[0], ".'[train]'")
     setup = [
         'set -e',
         'export PATH="$HOME/.local/bin:$PATH"',

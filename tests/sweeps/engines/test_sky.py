@@ -89,6 +89,20 @@ def test_launch_runs_the_script(tmp_path, monkeypatch):
     assert len(said) == 2
 
 
+@pytest.mark.parametrize(
+    ('root', 'packages'),
+    [
+        ('s3://b/lr', ".'[train]' s3fs "),
+        ('az://b/lr', ".'[train]' adlfs "),
+        ('hf://b/lr', ".'[train]' "),
+    ],
+)
+def test_what_is_installed_there_trains_and_reaches_the_place(root, packages, tmp_path):
+    run(TPU, f'folder={tmp_path}', trials=[trial(root)])
+    (file,) = tmp_path.glob('*.yaml')
+    assert f"/bin/python\" {packages}'jax[tpu]'\n" in file.read_text()
+
+
 def test_that_sky_launches_nothing_is_a_line(tmp_path, monkeypatch):
     command = tmp_path / 'sky'
     command.write_text('#!/bin/sh\nexit 5\n')
