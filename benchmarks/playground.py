@@ -24,7 +24,7 @@ from collections.abc import Iterator, Sequence
 
 from absl import app, flags
 
-SPEED = flags.DEFINE_string('speed', 'fast', 'slow, 60, 300 or fast.')
+SPEED = flags.DEFINE_enum('speed', 'fast', ['slow', '60', '300', 'fast'], 'Of the players.')
 MINUTES = flags.DEFINE_float('minutes', 1.0, 'How long it plays.', 0.1)
 PORT = flags.DEFINE_integer('port', 8093, 'Of 127.0.0.1.', 1, 65_535)
 NAMES = ('chromium', 'chromium-browser', 'google-chrome', 'chrome')
@@ -50,7 +50,9 @@ def act(port: int, name: str) -> None:
     with contextlib.closing(http.client.HTTPConnection(HOST, port, timeout=60)) as asked:
         headers = {'Content-Type': 'application/json'}
         asked.request('POST', '/act', json.dumps({'do': name}), headers)
-        asked.getresponse().read()
+        answer = asked.getresponse()
+        answer.read()
+        assert answer.status == 200, name
 
 
 @contextlib.contextmanager

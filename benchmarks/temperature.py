@@ -7,8 +7,8 @@
 Source: Language GANs Falling Short (Caccia et al., 2020): a temperature trades quality for
 diversity, so that a GAN is better only if its point lies beyond the curve of the model that it
 began with. Figures are those of --mode=evaluate, of which every one is printed; two of them are the
-axes of the picture, better ones to the right and above. With --replicas each run's seeds are as
-many points.
+axes of the picture, better ones to the right and above. With --replicas the seeds of the
+runs beside are as many points.
 """
 
 import argparse
@@ -52,11 +52,11 @@ def at_temperature(config: Mapping[str, Any], temperature: float) -> experiment.
 def points(
     workdir: pathlib.Path, temperatures: Sequence[float], num: int, replica: int, on_curve: bool
 ) -> list[Point]:
-    """Figures of `num` samples of a run's newest checkpoint at each temperature."""
+    """Figures of `num` samples of a run's newest checkpoint at temperatures, its own if none."""
     run = experiment.restore(workdir)
     evaluation = run.experiment.evaluation(num)
     found = []
-    for temperature in temperatures:
+    for temperature in temperatures or (run.experiment.config['generator']['temperature'],):
         other = at_temperature(run.experiment.config, temperature)
         seed = run.experiment.seeds[replica]
         figures = other.evaluate(evaluation, seed, num)(*run.variables(replica))
@@ -111,7 +111,7 @@ def main():
     every = points(args.likelihood, args.temperatures, args.num, 0, True)
     for workdir in args.beside:
         for replica in range(args.replicas):
-            every += points(workdir, (1.0,), args.num, replica, False)
+            every += points(workdir, (), args.num, replica, False)
     picture = plane(every, args.quality, args.diversity)
     files.write_png(args.output, picture)
 

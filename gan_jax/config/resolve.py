@@ -323,10 +323,26 @@ def resolve_game(config: Mapping[str, Any]) -> Callable[..., Game]:
             kwargs['adversary'] = adversary._replace(augmentation=shown(built_in))
         advice = 'do the networks fit this game?'
         game = fitting('config.game', functools.partial(make, **kwargs), advice)
+        if any(hasattr(x.module, 'log_likelihood') for x in networks.values()):
+            _check_texts(config, game)
         game = _wrapped(config['cures'], game)
         return private.wrapped(privacy or {}, config['batch_size'], game)
 
     return build
+
+
+def _check_texts(config: Mapping[str, Any], game: Game) -> None:
+    """Raises UserError unless a generator that draws tokens can learn, and draws as it should."""
+    if 'log_likelihood' not in game.functions:
+        raise UserError(
+            f'config.game={config["game"]!r} has no gradient for a generator that draws tokens; '
+            f'take seqgan or gumbel'
+        )
+    if config['latent']['name'] != 'uniform':
+        raise UserError(
+            f'config.latent.name={config["latent"]["name"]!r}: texts are drawn by uniform numbers; '
+            f'set it to uniform'
+        )
 
 
 def _wrapped(cures: Mapping[str, Any], game: Game) -> Game:

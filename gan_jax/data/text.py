@@ -97,7 +97,7 @@ def read_dictionary(path: str) -> frozenset[str]:
         return frozenset()
     try:
         lines = pathlib.Path(path).expanduser().read_text(encoding='utf-8').split('\n')
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:
         raise UserError(
             f'config.data.dictionary={printable(path)} cannot be read ({one_line(error)}); name a '
             f'file of words, one a line'
@@ -132,7 +132,12 @@ def as_lines(tokens: np.ndarray, vocabulary: Sequence[str], unit: str) -> list[s
 
 
 def _files(what: str, path: str) -> list[pathlib.Path]:
-    place = pathlib.Path(path).expanduser()
+    try:
+        place = pathlib.Path(path).expanduser()
+    except RuntimeError as error:  # nobody has that home
+        raise UserError(
+            f'{what}: {one_line(error)}; name a text file or a folder of them'
+        ) from error
     files = sorted(place.glob('*.txt')) if place.is_dir() else [place]
     if not files:
         raise UserError(f'{what} has no file *.txt; name a text file or a folder of them')

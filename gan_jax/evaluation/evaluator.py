@@ -239,6 +239,10 @@ class Evaluation:
                 reference, needed(self.names), network, cache, prefix
             )
 
+        if 'train_all' in needed(self.names):  # to a choice of them copies of the others are new
+            whole = references['train'].dataset
+            self.given['train_all'] = np.concatenate([*whole.chunks(np.arange(len(whole)))])
+
     def __call__(
         self,
         chunks: Iterable[np.ndarray],

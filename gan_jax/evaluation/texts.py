@@ -4,6 +4,7 @@ unit            what a token is: 'characters', 'words', or 'numbers', which have
 vocabulary      the tokens' texts
 dictionary      a file of real words
 oracle          {'seed', 'vocabulary'} of the law that the data were drawn from
+train_all       all texts that were trained on, however few others are asked for
 likelihoods     log p of the real texts by the run's own generator, in nats [n]
 """
 
@@ -34,9 +35,9 @@ def ngram_divergence(real_every: np.ndarray, fake_every: np.ndarray, unit: str) 
 
 
 @gives(novel=MORE, distinct=MORE)
-def novelty(train_every: np.ndarray, fake_every: np.ndarray, unit: str) -> dict[str, float]:
+def novelty(train_all: np.ndarray, fake_every: np.ndarray, unit: str) -> dict[str, float]:
     """The share of texts that are not among those trained on, and of different ones among all."""
-    known = set(text.sequences(train_every, unit))
+    known = set(text.sequences(train_all, unit))
     made = text.sequences(fake_every, unit)
     return {
         **errors.of_values('novel', [np.array([x not in known for x in made], np.float64)]),
@@ -46,7 +47,7 @@ def novelty(train_every: np.ndarray, fake_every: np.ndarray, unit: str) -> dict[
 
 @gives(real_words=MORE, novel_real_words=MORE, novel_are_real=MORE)
 def real_words(
-    train_every: np.ndarray,
+    train_all: np.ndarray,
     fake_every: np.ndarray,
     unit: str,
     vocabulary: Sequence[str],
@@ -58,9 +59,9 @@ def real_words(
     trained on that are such; the last is 0 where all were trained on.
     """
     known = text.read_dictionary(dictionary)
-    trained = set(text.as_lines(train_every, vocabulary, unit))
+    trained = set(text.as_lines(train_all, vocabulary, unit))
     made = text.as_lines(fake_every, vocabulary, unit)
-    real = np.array([bool(x) and known.issuperset(x.split()) for x in made], np.float64)
+    real = np.array([bool(x.split()) and known.issuperset(x.split()) for x in made], np.float64)
     novel = np.array([x not in trained for x in made])
     found = errors.of_values('real_words', [real])
     found |= errors.of_values('novel_real_words', [real * novel])

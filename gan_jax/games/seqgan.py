@@ -89,6 +89,10 @@ def make(
         raise ValueError(f'config.roll_outs={roll_outs} must be at least 1')
     if adversary.packing > 1:
         raise ValueError('texts are judged one at a time: leave cures.packing at 1')
+    if adversary.top_k is not None or adversary.noise is not None:
+        raise ValueError(
+            'tokens are rewarded as they are: leave cures.top_k at 1 and cures.instance_noise at 0'
+        )
     game = gan.make(
         generator=generator,
         discriminator=discriminator,

@@ -174,7 +174,8 @@ class Generator(nn.Module):
 
         Returns:
           (relaxed, hard) texts, both [batch, length, vocabulary]: hard ones are the one-hot vectors
-          of the largest entries. After an end, relaxed ones are as likely to have ended.
+          of the largest entries, ends after the first end. After an end, relaxed ones are as likely
+          to have ended.
         """
         vocabulary = self.shape[1]
         end = jax.nn.one_hot(END, vocabulary)[None]
@@ -192,7 +193,11 @@ class Generator(nn.Module):
         begun = state, self.vectors[start], jnp.zeros((len(noise), 1))
         _, soft = lax.scan(step, begun, noise.swapaxes(0, 1))
         soft = soft.swapaxes(0, 1)
-        return soft, jax.nn.one_hot(soft.argmax(axis=-1), vocabulary)
+        hard = jax.nn.one_hot(soft.argmax(axis=-1), vocabulary)
+        if self.ends:  # as no real text, none goes on after the first
+            over = jnp.cumsum(hard[..., END], axis=1)[..., None] > 0
+            hard = jnp.where(over, end[None], hard)
+        return soft, hard
 
     def _begin(self, shape: Sequence[int]) -> tuple[State, jax.Array]:
         """The state and the token before the first."""

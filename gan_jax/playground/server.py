@@ -35,7 +35,8 @@ MOST = 24  # requests at a time, pages that listen among them
 BEAT = 2.0  # seconds after which a page is told that nothing is new
 PATIENCE = 20.0  # seconds that a client may take to read or to write
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:"
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 
 

@@ -196,6 +196,9 @@ def choose(
     whole = {**usual, **words}
     mixture = sets.find(whole[SET], whole[DRAWN])
     rates = {player: float(whole[key]) for key, player in RATES.items() if key in usual}
+    for key in RATES:
+        if key in usual and not float(usual[key]):
+            raise UserError(f'config.{key}=0: the page changes it by a factor; give more than 0')
     if before is not None and not recompiles(before.words, whole):
         return Chosen(whole, before.experiment, mixture, rates)
     changed = [(k, x) for k, x in whole.items() if x != usual[k] and k not in (SET, DRAWN)]
@@ -211,8 +214,9 @@ def _check_game(experiment: Experiment) -> None:
     able = {'prior', 'sample', 'score'} <= functions.keys()
     if not able or {*jax.eval_shape(functions['prior'], rng)} != {'latent'}:
         raise UserError(
-            f'config.game={experiment.config["game"]!r} cannot be shown here, where points are '
-            f'made of latents alone; leave it at gan'
+            f'config.game={experiment.config["game"]!r} with these latents and networks cannot be '
+            f'shown, since points must be made of latents alone; start from '
+            f'--config=configs/playground.py'
         )
 
 

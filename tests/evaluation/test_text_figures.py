@@ -30,6 +30,10 @@ def test_new_different_and_real_words(tmp_path):
         'novel_real_words': 0.5,
         'novel_are_real': pytest.approx(2 / 3),
     }
+    blank = plain(
+        texts.real_words(TRAIN, np.array([[1, 1]]), 'characters', ['', ' ', 'a'], str(words))
+    )
+    assert blank['real_words'] == 0
     found = plain(texts.real_words(TRAIN, TRAIN, dictionary=str(words), **TOLD))
     assert found == {'real_words': 0.5, 'novel_real_words': 0.0, 'novel_are_real': 0.0}
 
@@ -66,3 +70,12 @@ def test_bleu_of_texts_that_repeat_themselves():
 def test_games_of_texts_have_a_likelihood_and_no_other_game_has(row):
     game = experiment.rebuild(methods.method(row)).game
     assert labels.said_by(game) == {'likelihoods': 'held_out_nll'}
+
+
+def test_copies_are_not_new_though_few_of_the_training_texts_are_asked_for(tmp_path):
+    made = methods.shrunk('words', dataset=methods.words(tmp_path / 'words.txt'), eval_every=0)
+    built = experiment.build(made)
+    evaluation = built.evaluation(5, ['novelty'])
+    assert len(evaluation.references['train'].places) == 5 < len(built.dataset)
+    copies = built.dataset.batch(np.arange(len(built.dataset)))['real']
+    assert evaluation([copies])['novel'] == 0

@@ -12,11 +12,13 @@ EVERY = np.array(list(itertools.product(range(SIZE), repeat=LENGTH)), np.int32)
 ENDED = np.array([x for x in EVERY.tolist() if all(a or not b for a, b in itertools.pairwise(x))])
 
 
-def generator(ends, **options):
+def generator(ends, scale=3.0, **options):
     """A network with parameters large enough that no two texts are alike, and its functions."""
     module = text.Generator((LENGTH, SIZE), ends, embedding=4, width=4, **options)
     params = module.init(jax.random.key(0), jnp.zeros((1, LENGTH)))
-    params = jax.tree.map(lambda x: 3 * jax.random.normal(jax.random.key(x.size), x.shape), params)
+    params = jax.tree.map(
+        lambda x: scale * jax.random.normal(jax.random.key(x.size), x.shape), params
+    )
     apply = jax.jit(module.apply, static_argnames='method')
     return lambda method, *args: apply(params, *args, method=method)
 
@@ -98,6 +100,16 @@ def test_relaxed_samples_become_hard_and_their_hard_ones_follow_the_law():
     places = SIZE ** np.arange(LENGTH)
     counts = np.bincount(made @ places, minlength=SIZE**LENGTH)[ENDED @ places]
     assert np.abs(counts / len(made) - shares).max() < 0.03
+
+
+def test_no_hard_sample_goes_on_after_its_first_end_however_soft_it_is():
+    noise = jax.random.gumbel(jax.random.key(6), (20_000, LENGTH, SIZE))
+    soft, hard = generator(True, scale=0.3)('relaxed', noise, 1.0)
+    own = np.asarray(soft.argmax(axis=-1))
+    assert (own[:, 1:] * (own[:, :-1] == 0)).any()  # which a sample of its own would
+    made = np.asarray(hard.argmax(axis=-1))
+    assert not (made[:, 1:] * (made[:, :-1] == 0)).any()
+    np.testing.assert_array_equal(hard.sum(axis=-1), 1)
 
 
 def test_the_discriminator_judges_tokens_as_their_one_hot_vectors():

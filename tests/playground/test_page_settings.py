@@ -62,6 +62,7 @@ def test_data_and_rates_need_no_new_program():
         ({'cures.top_k': 'nan'}, 'cures.top_k=nan must be from 0.1 to 1'),
         ({'cures.instance_noise': 'x'}, "cures.instance_noise='x' must be a number"),
         ({'num_replicas': '5'}, "num_replicas='5' is unknown; the nearest valid one is"),
+        ({'optimizers.generator.learning_rate': '0'}, 'learning_rate=0'),
         ({'set': 'moons'}, "set 'moons' is unknown; the nearest valid name is 'two_moons'"),
         ({'batch_size': '9', 'cures.packing': '2'}, 'config.batch_size=9 cannot be divided'),
     ],
@@ -88,7 +89,7 @@ def test_a_game_that_is_not_of_latents_alone_is_refused():
     codes = {'name': 'coded', 'size': 2, 'categories': 2, 'continuous': 0}
     changed = {**BASE, 'latent': codes}
     said = refusal({}, changed)
-    assert "config.game='gan' cannot be shown here, where points are made of latents alone" in said
+    assert "config.game='gan' with these latents and networks cannot be shown, since" in said
 
 
 def test_a_rate_that_falls_is_no_control():

@@ -63,6 +63,7 @@ def test_the_page_and_all_that_it_loads(page):
     assert status == 200
     assert headers['Content-Type'] == 'text/html; charset=utf-8'
     assert "default-src 'none'" in headers['Content-Security-Policy']
+    assert "frame-ancestors 'none'" in headers['Content-Security-Policy']
     assert 'style.css' in text
     for path in server.FILES:
         assert ask(page, 'GET', path)[0] == 200

@@ -36,7 +36,15 @@ function complain(error) {
 
 const act = (name) => send('/act', { do: name }).then(() => complain(null), complain);
 
-async function change(changes, all = { ...words, ...changes }) {
+let last = Promise.resolve();
+
+// One after the other: each is of what the one before came to.
+function change(changes, all) {
+  last = last.then(() => put(all || { ...words, ...changes }));
+  return last;
+}
+
+async function put(all) {
   try {
     const answer = await send('/settings', all);
     complain(null);
