@@ -224,7 +224,7 @@ def find_files(
     """
     if not folder_in.exists():
         raise UserError(
-            f'--input={folder_in} does not exist; name a folder of {files.what}, or one'
+            f'--input={folder_in} does not exist; name a folder of {files.what}, or a file'
         )
     if folder_out.exists() and not folder_out.is_dir():
         raise UserError(f'--output={folder_out} is not a folder; name one, it need not exist yet')

@@ -1,6 +1,7 @@
 """--mode=project: which styles of a run make the pictures of a folder."""
 
 import functools
+import os
 import pathlib
 from typing import Any, NamedTuple
 
@@ -92,7 +93,7 @@ def project(
     check_name('--space', space, SPACES)
     if features is not None:
         features_lib.check('--features', features)
-    folder_in, folder_out = (pathlib.Path(x).expanduser() for x in (input, output))
+    folder_in, folder_out = (pathlib.Path(os.path.expanduser(x)) for x in (input, output))
     planned = processes.on_first(
         lambda: folders.plan(folder_in, folder_out, 'projection', 'projected', (GRID, ARRAYS))
     )

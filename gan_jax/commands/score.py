@@ -3,6 +3,7 @@
 import csv
 import functools
 import io
+import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -95,11 +96,11 @@ def score(
     run = experiment_lib.restore(workdir, best)
     experiment = run.experiment
     scorer = _scorer(workdir, run, replica, steps, seed)
-    out = pathlib.Path(output).expanduser() if output else workdir / FOLDER
+    out = pathlib.Path(os.path.expanduser(output)) if output else workdir / FOLDER
     title = f'{workdir.resolve().name}, step {run.step}'
     if input is None:
         return _of_split(experiment, scorer, out, title, split, num)
-    return _of_folder(experiment, scorer, pathlib.Path(input).expanduser(), out, title)
+    return _of_folder(experiment, scorer, pathlib.Path(os.path.expanduser(input)), out, title)
 
 
 def _scorer(

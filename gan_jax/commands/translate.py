@@ -1,6 +1,7 @@
 """--mode=translate: a folder's pictures or sounds through a run's translator, at their sizes."""
 
 import functools
+import os
 import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -68,7 +69,7 @@ def translate(
       UserError: if there is no run, it has no checkpoint, it does not translate in this direction,
         there are no files, or the output cannot be written or would overwrite them.
     """
-    folder_in, folder_out = (pathlib.Path(x).expanduser() for x in (input, output))
+    folder_in, folder_out = (pathlib.Path(os.path.expanduser(x)) for x in (input, output))
     modality = modalities.make(saved.read_config(workdir)['modality'])
     recorded = modality.recordings
     kind = folders.PICTURES if recorded is None else recordings.kind(recorded)

@@ -1,6 +1,7 @@
 """Data sets in one file: arrays in an .npz, pictures in a zip archive as they are."""
 
 import collections
+import os
 import pathlib
 import zipfile
 from collections.abc import Sequence
@@ -80,7 +81,7 @@ def pictures(path: str, split: str = 'train') -> sources.Source:
     dataset = printable(f'{ZIP}{path}')
     if split != 'train':
         raise NoSplit(f"config.data.split={split!r}: {dataset} has no split but 'train'")
-    file = pathlib.Path(path).expanduser()
+    file = pathlib.Path(os.path.expanduser(path))
     passed: collections.Counter[str] = collections.Counter()
     try:
         if not file.is_file():

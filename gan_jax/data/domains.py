@@ -6,6 +6,7 @@ In batches b is the 'real' and a the 'source'. Sets are aligned, pair by pair, o
 import collections
 import dataclasses
 import functools
+import os
 import pathlib
 import re
 from collections.abc import Sequence
@@ -154,7 +155,7 @@ def open_domains(
     """
     kind = sources.PAIRED if dataset.startswith(sources.PAIRED) else sources.UNPAIRED
     path = dataset.removeprefix(kind)
-    root = pathlib.Path(path).expanduser()
+    root = pathlib.Path(os.path.expanduser(path))
     names = re.split(r',(?![^\[]*\])', path)
     if kind == sources.UNPAIRED and len(names) > 1 and not root.is_dir():
         return _named(dataset, names, split, data_dir, share)

@@ -1,5 +1,6 @@
 """Data sets of Hugging Face's library `datasets` that lie on a disk; nothing is downloaded."""
 
+import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -30,7 +31,7 @@ def images(path: str, split: str = 'train') -> sources.Source:
     except ImportError as error:
         raise UserError(f"{what} needs {error.name}; pip install 'gan_jax[hf]'") from error
     try:
-        loaded = datasets.load_from_disk(str(pathlib.Path(path).expanduser()))
+        loaded = datasets.load_from_disk(str(pathlib.Path(os.path.expanduser(path))))
     except Exception as error:  # foreign files: anything may be raised
         raise UserError(
             f'{what} cannot be read ({one_line(error)}); name a folder that save_to_disk wrote'

@@ -1,5 +1,6 @@
 """Arrays from .npz files that others wrote: perhaps damaged, perhaps made to fill the memory."""
 
+import os
 import pathlib
 import stat
 import zipfile
@@ -29,7 +30,7 @@ def read(
       UserError: if it is no regular file, no .npz, damaged, holds what are no plain arrays, or is
         too large when unpacked.
     """
-    file = pathlib.Path(path).expanduser()
+    file = pathlib.Path(os.path.expanduser(path))
     try:
         if not stat.S_ISREG(file.stat().st_mode):
             raise ValueError('it is not a regular file')

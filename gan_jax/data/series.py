@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -204,7 +205,7 @@ class Table(NamedTuple):
 
 
 def _files(what: str, path: str) -> list[pathlib.Path]:
-    place = pathlib.Path(path).expanduser()
+    place = pathlib.Path(os.path.expanduser(path))
     files = sorted(place.glob('*.csv')) if place.is_dir() else [place]
     if not files:
         raise UserError(f'{what} has no file *.csv; name a CSV file or a folder of them')

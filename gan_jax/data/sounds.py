@@ -1,6 +1,7 @@
 """Sounds from files: int16 [samples, 1] of one rate and one length."""
 
 import math
+import os
 import pathlib
 from typing import Any
 
@@ -19,7 +20,7 @@ TOP = 2**15
 
 def files(path: str) -> list[pathlib.Path]:
     """The files of sounds under a folder, in any nesting, sorted; hidden ones are left out."""
-    root = pathlib.Path(path).expanduser()
+    root = pathlib.Path(os.path.expanduser(path))
     found = (x for x in root.rglob('*') if x.suffix.lower() in SUFFIXES and x.is_file())
     return sorted(x for x in found if not any(y[0] == '.' for y in x.relative_to(root).parts))
 
@@ -32,7 +33,7 @@ def heard(dataset: str) -> bool:
     if remote.is_remote(path):
         return False
     kinds, found = pictures.suffixes(), False
-    for file in pathlib.Path(path).expanduser().rglob('[!.]*'):
+    for file in pathlib.Path(os.path.expanduser(path)).rglob('[!.]*'):
         suffix = file.suffix.lower()
         if suffix in kinds:  # of many pictures the first is enough
             return False
@@ -77,7 +78,7 @@ def sounds(
         raise NoSplit(f"config.data.split={split!r}: {dataset} has no split but 'train'")
     length, rate = length or LENGTH, rate or RATE
     path = dataset.removeprefix(sources.FOLDER)
-    root, found = pathlib.Path(path).expanduser(), files(path)
+    root, found = pathlib.Path(os.path.expanduser(path)), files(path)
     read = reader(f'config.dataset={dataset}')
     examples, folders, bad, size = [], [], [], 0
     for file in found:

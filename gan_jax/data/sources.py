@@ -230,7 +230,7 @@ def folder(path: str, split: str = 'train') -> Source:
     _only_train(dataset, split)
     if remote.is_remote(path):
         return of_files(dataset, *_image_objects(dataset, path))
-    root = pathlib.Path(path).expanduser()
+    root = pathlib.Path(os.path.expanduser(path))
     files = image_files(dataset, root)
     names = [file.relative_to(root).as_posix() for file in files]
     return of_files(dataset, names, lambda indices: [(i, files[i]) for i in indices])

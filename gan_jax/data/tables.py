@@ -99,7 +99,7 @@ def table(
         raise NoSplit(
             f'config.data.split={split!r} is no split of {dataset}; valid: {", ".join(SPLITS)}'
         )
-    files = [str(pathlib.Path(x).expanduser()) for x in path.split(',')]
+    files = [str(pathlib.Path(os.path.expanduser(x))) for x in path.split(',')]
     if len(files) > 2:
         raise UserError(f'config.dataset={dataset} names {len(files)} files; name one, or two')
     kept = options._replace(by_condition=False)

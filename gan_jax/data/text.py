@@ -1,6 +1,7 @@
 """Texts from files: a line is an example, tokens int32 [length] of a vocabulary fitted to them."""
 
 import collections
+import os
 import pathlib
 from collections.abc import Iterable, Sequence
 
@@ -96,8 +97,8 @@ def read_dictionary(path: str) -> frozenset[str]:
     if not path:
         return frozenset()
     try:
-        lines = pathlib.Path(path).expanduser().read_text(encoding='utf-8').split('\n')
-    except (OSError, RuntimeError, UnicodeDecodeError) as error:
+        lines = pathlib.Path(os.path.expanduser(path)).read_text(encoding='utf-8').split('\n')
+    except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f'config.data.dictionary={printable(path)} cannot be read ({one_line(error)}); name a '
             f'file of words, one a line'
@@ -132,12 +133,7 @@ def as_lines(tokens: np.ndarray, vocabulary: Sequence[str], unit: str) -> list[s
 
 
 def _files(what: str, path: str) -> list[pathlib.Path]:
-    try:
-        place = pathlib.Path(path).expanduser()
-    except RuntimeError as error:  # nobody has that home
-        raise UserError(
-            f'{what}: {one_line(error)}; name a text file or a folder of them'
-        ) from error
+    place = pathlib.Path(os.path.expanduser(path))
     files = sorted(place.glob('*.txt')) if place.is_dir() else [place]
     if not files:
         raise UserError(f'{what} has no file *.txt; name a text file or a folder of them')

@@ -205,3 +205,14 @@ def test_a_class_without_examples_or_a_set_without_classes_is_refused():
     plain = data.load(sources.from_arrays('plain', np.zeros((4, 8, 8, 1), np.uint8)), image_size=8)
     with pytest.raises(UserError, match='plain has no classes; leave it empty'):
         plain.only((0,))
+
+
+@pytest.mark.parametrize(
+    'kind',
+    ['folder', 'paired', 'unpaired', 'npz', 'zip', 'hf', 'vectors', 'series', 'table', 'text'],
+)
+def test_a_home_that_nobody_has_is_no_traceback(kind):
+    if kind == 'hf':
+        pytest.importorskip('datasets', reason='the extra named hf is not here')
+    with pytest.raises(UserError, match='~nobody-has-this'):
+        loading.load(f'{kind}:~nobody-has-this/x.csv', image_size=None)

@@ -345,7 +345,7 @@ def load(
       UserError: if the file is missing, is another file, or does not hold such weights.
       ValueError: if batch is less than 1.
     """
-    path = pathlib.Path(path).expanduser()
+    path = pathlib.Path(os.path.expanduser(path))
     if not path.is_file():
         raise UserError(
             f'there is no file {path}: fetch {FILE}, which the project mseitzer/pytorch-fid '
