@@ -338,6 +338,7 @@ TABLE = (
     _m('own metrics: nobody asks them what is better', 'test_own_kinds -k metric',
        ('if own.named(name))]', 'if False)]')),
     _m('pesq: silence counts', 'test_sound_figures',
-       ('x for x in found if x is not None', 'x or 0.0 for x in found')),
+       ('heard = np.array([x for x in found if x is not None])',
+        'heard = np.array([x or 0.0 for x in found])')),
 )
 # fmt: on
