@@ -1,6 +1,5 @@
 """--mode=export: the players of a run as files that others read, with its config and a card."""
 
-import functools
 import json
 import pathlib
 from typing import Any
@@ -70,14 +69,8 @@ def export(
     return processes.on_first(lambda: _write(workdir / FOLDER, contents, run.step))
 
 
-def _put(content: bytes, file: pathlib.Path) -> None:
-    file.write_bytes(content)
-
-
 def _write(folder: pathlib.Path, contents: dict[str, bytes], step: int) -> list[pathlib.Path]:
     files.check_writable(folder, 'make it writable', contents)
-    for name, content in contents.items():
-        files.replace(folder / name, functools.partial(_put, content))
-    written = [folder / name for name in contents]
+    written = [files.write_bytes(folder / name, x) for name, x in contents.items()]
     logging.info('step %d: wrote %s', step, ', '.join(map(str, written)))
     return written

@@ -291,7 +291,7 @@ def write(planned: folders.Plan, name: str, result: folders.Result | cleaning.Ba
         raise result
     file = planned.out / (planned.spare(name) if result.spare else planned.outputs[name])
     try:
-        files.replace(file, lambda temporary: temporary.write_bytes(result.content))
+        files.write_bytes(file, result.content)
     except OSError as error:
         if error.errno in files.NOT_OF_THE_PLACE:
             raise

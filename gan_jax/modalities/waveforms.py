@@ -153,13 +153,8 @@ def write_files(stem: pathlib.Path, waves: np.ndarray, rate: int) -> list[pathli
     written = [files.write_npz(archive, waveforms=waves, rate=np.array(rate, np.int32))]
     for i, samples in enumerate(waves):
         file = stem.with_name(f'{stem.name}_{i:05}.wav')
-        files.replace(file, functools.partial(_write, wav(samples, rate)))
-        written.append(file)
+        written.append(files.write_bytes(file, wav(samples, rate)))
     return written
-
-
-def _write(content: bytes, file: pathlib.Path) -> None:
-    file.write_bytes(content)
 
 
 def wav(samples: np.ndarray, rate: int) -> bytes:

@@ -222,6 +222,12 @@ def png(image: np.ndarray) -> bytes:
     return encode(image, 'png')
 
 
+def write_bytes(file: pathlib.Path, content: bytes) -> pathlib.Path:
+    """Writes a file's bytes, whole or not at all; makes the folder."""
+    replace(file, lambda temporary: temporary.write_bytes(content))
+    return file
+
+
 def write_png(file: pathlib.Path, image: np.ndarray) -> pathlib.Path:
     """Writes uint8 [h, w, 1 or 3]; makes the folder."""
     replace(file, lambda temporary: _picture(image).save(temporary, 'png'))

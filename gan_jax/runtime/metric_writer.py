@@ -118,7 +118,7 @@ class _Lines:
         """The file is to hold `kept` first; None is what it holds."""
         self._file = file
         if kept is not None:
-            files.replace(file, lambda part: part.write_bytes(kept))
+            files.write_bytes(file, kept)
         self._stream = file.open('ab')
 
     def write(self, line: bytes) -> None:

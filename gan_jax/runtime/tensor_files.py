@@ -37,10 +37,8 @@ def write(file: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> pathlib.Path:
       UserError: if the library is not installed.
       OSError: if it cannot be written.
     """
-    content = encoded(arrays)
     # Not save_file: its files are nobody's but the owner's to read.
-    files.replace(file, lambda temporary: temporary.write_bytes(content))
-    return file
+    return files.write_bytes(file, encoded(arrays))
 
 
 def encoded(arrays: Mapping[str, np.ndarray]) -> bytes:
