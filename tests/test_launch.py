@@ -18,6 +18,7 @@ VALUES = {
     'label': '0', 'film': 'gif', 'layers': '0', 'space': 'w', 'steps': '5',
     'halving': '5,10', 'keep': '0.5', 'search': 'True', 'trials': '5', 'figure': 'modes',
     'init_from': 'network.pkl', 'port': '8080', 'format': 'stablehlo',
+    'size': '32', 'channels': '3',
 }  # fmt: skip
 READS = {
     'train': {
@@ -56,9 +57,8 @@ READS = {
 }
 # Beside --real and --fake.
 NOT_OF_SETS = {'seed', 'truncation', 'best', 'replica', 'split', 'input', 'output', 'direction'}
-NOT_OF_SETS |= (
-    {'label', 'film', 'layers', 'space', 'steps', 'init_from'} | READS['train'] | {'port', 'format'}
-)
+NOT_OF_SETS |= {'label', 'film', 'layers', 'space', 'steps', 'init_from'} | READS['train']
+NOT_OF_SETS |= {'port', 'format', 'size', 'channels'}
 
 
 def refusal(*words):
@@ -121,6 +121,21 @@ def test_what_is_of_sweeps_alone_is_read_beside_them():
 def test_the_table_has_every_flag():
     own = {x.name for x in flags.FLAGS.flags_by_module_dict()[launch.__name__]}
     assert own == {*VALUES, *launch.ALWAYS, 'config', 'change'}
+
+
+def test_preparing_reads_no_run():
+    words = '--mode=prepare', '--workdir=', '--input=pictures', '--output=a.npz'
+    assert refusal(*words) == ''
+    for flag, value in VALUES.items():
+        if flag not in launch.READS['prepare']:
+            assert f'--{flag} is not read by --mode=prepare' in refusal(*words, f'--{flag}={value}')
+    for word in ('--workdir=x', '--config=dcgan', '--config.image_size=3'):
+        assert (
+            refusal(*words, word)
+            == '--mode=prepare reads no config and no --workdir; leave them out'
+        )
+    assert '--input and --output are missing' in refusal(*words, '--output=')
+    assert refusal(*words, '--channels=2') == '--channels=2 is to be 1 (grey) or 3 (colours)'
 
 
 @pytest.mark.parametrize('mode', [x for x in READS if 'config' not in launch.READS[x]])

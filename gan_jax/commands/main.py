@@ -20,6 +20,7 @@ from gan_jax.commands import (
     directions,
     evaluate,
     export,
+    prepare,
     project,
     report,
     sample,
@@ -27,7 +28,7 @@ from gan_jax.commands import (
     translate,
 )
 from gan_jax.config import adopted, overrides
-from gan_jax.config.bounds import HUGE, check_number
+from gan_jax.config.bounds import HUGE, LONGEST, check_number
 from gan_jax.config.checks import check_name
 from gan_jax.errors import UserError
 from gan_jax.runtime import buckets, launcher, preemption, process, rendezvous
@@ -60,6 +61,7 @@ READS = {
     'compare': ('figure',),
     'export': ('format', 'best', 'replica', 'init_from'),
     'playground': ('config', 'port'),
+    'prepare': ('input', 'output', 'size', 'channels'),
 }  # fmt: skip
 ALWAYS = (
     'mode', 'workdir', 'compilation_cache', 'coordinator', 'num_processes', 'process_id',
@@ -123,6 +125,8 @@ INPUT = flags.DEFINE_string(
     'input', None, 'A folder of pictures, or of sounds (--mode=translate, project, score).'
 )
 OUTPUT = flags.DEFINE_string('output', None, 'Where what becomes of them goes.')
+SIZE = flags.DEFINE_integer('size', None, 'The side in pixels (--mode=prepare).', 1, LONGEST)
+CHANNELS = flags.DEFINE_integer('channels', None, '1 or 3 (--mode=prepare).')
 DIRECTION = flags.DEFINE_string('direction', 'a_to_b', 'Or b_to_a (--mode=translate).')
 SWEEP = flags.DEFINE_string(
     'sweep', None, f"Trains all trials of the config's sweep(): {', '.join(engines.names())}."
@@ -194,6 +198,14 @@ def check_flags(mode: str) -> None:
         return
     if mode == 'playground' or (INIT_FROM.value and not sets):
         return
+    if mode == 'prepare':
+        if CHANGES.value or CONFIG.value or WORKDIR.value:
+            raise UserError('--mode=prepare reads no config and no --workdir; leave them out')
+        if not (INPUT.value and OUTPUT.value):
+            raise UserError('--input and --output are missing; give a folder and FILE.npz or .zip')
+        if CHANNELS.value not in (None, 1, 3):
+            raise UserError(f'--channels={CHANNELS.value} is to be 1 (grey) or 3 (colours)')
+        return
     if CHANGES.value:
         raise UserError(
             f'--config.{CHANGES.value[0].partition("=")[0]} is not read by --mode={mode}: a run '
@@ -217,6 +229,10 @@ def run(mode: str) -> int:
         itself.
     """
     check_flags(mode)
+    if mode == 'prepare':
+        given: dict[str, Any] = {'input': INPUT.value, 'output': OUTPUT.value}
+        prepare.prepare(size=SIZE.value, channels=CHANNELS.value, **given)
+        return 0
     sets = mode == 'evaluate' and (REAL.value or FAKE.value)
     weights = INIT_FROM.value
     if not CONFIG.value and ('config' in READS[mode] or not (WORKDIR.value or weights or sets)):

@@ -1,16 +1,20 @@
 """Data sets in one file: arrays in an .npz, pictures in a zip archive as they are."""
 
 import collections
+import dataclasses
 import os
 import pathlib
 import zipfile
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from gan_jax.data import given, hugging_face, npz, sources
 from gan_jax.errors import NoSplit, UserError, one_line, printable
 
 NPZ, ZIP = 'npz:', 'zip:'
+CLASSES = 'classes'  # their names, among arrays
 MOST_BYTES = 2**28  # of a picture's file: bytes are packed a thousandfold
 
 
@@ -31,8 +35,9 @@ def arrays(path: str, split: str = 'train') -> sources.Source:
     """The images of an .npz file, with their labels if it has any.
 
     Args:
-      path: a file with arrays 'images' and perhaps 'labels', which are the split 'train'; or for
-        each split 'x_train' and perhaps 'y_train', as Keras writes them. Images are
+      path: a file with arrays 'images' and perhaps 'labels' and 'classes', the names of what these
+        are, which are the split 'train'; or for each split 'x_train' and perhaps 'y_train', as
+        Keras writes them. Images are
         [n, h, w, 1 or 3] or [n, h, w], uint8 or floats in [-1, 1]; labels integers from 0. ~ is the
         home.
       split: which of them.
@@ -49,7 +54,8 @@ def arrays(path: str, split: str = 'train') -> sources.Source:
     def choose(stored: list[str]) -> list[str]:
         names.extend(stored)
         pair = next((x for x in pairs if x[0] in stored), ())
-        return [x for x in pair if x in stored]
+        named = (CLASSES,) if 'labels' in pair and 'labels' in stored else ()
+        return [x for x in (*pair, *named) if x in stored]
 
     found = npz.read(f'config.dataset={dataset}', path, choose, needed)
     if not found:
@@ -60,8 +66,20 @@ def arrays(path: str, split: str = 'train') -> sources.Source:
                 f'config.data.split={split!r} is no split of {dataset}; valid: {", ".join(held)}'
             )
         raise UserError(f'config.dataset={dataset} holds {", ".join(names) or "nothing"}; {needed}')
+    classes = found.pop(CLASSES, None)
     images, *labels = found.values()
-    return given.of_arrays(dataset, (images, labels[0].ravel()) if labels else images)
+    source = given.of_arrays(dataset, (images, labels[0].ravel()) if labels else images)
+    return source if classes is None else _named(source, classes)
+
+
+def _named(source: sources.Source, names: np.ndarray) -> sources.Source:
+    texts = names.dtype.kind == 'U' and names.ndim == 1
+    if not texts or len({*names.tolist()}) < max(len(names), len(source.class_names)):
+        raise UserError(
+            f"{source.name}: 'classes' is {names.dtype} {names.shape}; a text for each of its "
+            f'{len(source.class_names)} classes is needed, no two alike, or none'
+        )
+    return dataclasses.replace(source, class_names=tuple(map(printable, names.tolist())))
 
 
 def pictures(path: str, split: str = 'train') -> sources.Source:

@@ -226,12 +226,7 @@ def load_as_is(flag: str, name: str) -> Dataset:
     """
     if name.endswith('.npz') and not name.startswith(archives.NPZ):
         return _stored_as_is(flag, name)
-    prefixes = sources.STACKED, sources.PAIRED, sources.UNPAIRED
-    if kinds.find(name) or name.startswith(prefixes):
-        raise UserError(
-            f'{flag}={name} is no set of single images; name folder:PATH, PATH.npz or such a set'
-        )
-    source = archives.open_source(name)
+    source = single_images(flag, name)
     height, width, _ = source.shape
     if height and width:
         found = {(width, height)}
@@ -246,6 +241,24 @@ def load_as_is(flag: str, name: str) -> Dataset:
     for width, height in found:
         _check_square(flag, name, (height, width))
     return load(source, image_size=None, min_size=1)
+
+
+def single_images(flag: str, name: str) -> sources.Source:
+    """The images of a data set, as they are.
+
+    Args:
+      flag: what names it, for messages.
+      name: a data set.
+
+    Raises:
+      UserError: if there is none, or it is no set of single images.
+    """
+    prefixes = sources.STACKED, sources.PAIRED, sources.UNPAIRED
+    if kinds.find(name) or name.startswith(prefixes):
+        raise UserError(
+            f'{flag}={name} is no set of single images; name folder:PATH, PATH.npz or such a set'
+        )
+    return archives.open_source(name)
 
 
 def _stored_as_is(flag: str, name: str) -> Dataset:
