@@ -127,11 +127,12 @@ def train(
         spent = private.ledger(config['privacy'], config['batch_size'], game)
         own_show = Show(workdir, experiment, config['num_samples'])
         show = processes.of_first(lambda: own_show)
-        best = config['evaluation']['best']
+        best, shown = config['evaluation']['best'], []
         if config['eval_every']:
             num = config['eval_samples']
             against = experiment.evaluation(num)
             check_best('config.evaluation.best', best, against.names)  # some may have been left out
+            shown = [against.logged(best)]
             evaluations = [experiment.evaluate(against, seed, num) for seed in seeds]
 
         # ---- Restore or begin ----------------------------------------------------------------
@@ -146,6 +147,7 @@ def train(
             lambda: metric_writer.Log(workdir, step, steps, config['batch_size'])
         )
         stack.callback(log.close)
+        log.settings(names.flat(config), shown)
         with log.compiling():
             show.real()
         pending: list[tuple[int, Any]] = []

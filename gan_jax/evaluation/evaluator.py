@@ -164,6 +164,10 @@ class Found(dict[str, float]):
         self.tables: dict[str, np.ndarray] = {}
 
 
+def _network_of(name: str, network: FeatureNetwork | None) -> str:
+    return network.name if network and needs_network([name]) else ''
+
+
 def compute(
     names: Iterable[str], given: Mapping[str, Any], network: FeatureNetwork | None
 ) -> Found:
@@ -186,7 +190,7 @@ def compute(
                     values = function(**{x: given[x] for x in arguments})
             except (ValueError, AssertionError) as error:
                 reason = one_line(error)
-        of = network.name if network and needs_network([name]) else ''
+        of = _network_of(name, network)
         for figure, value in values.items():
             parsed = names_lib.parse(figure)._replace(network=of)
             if isinstance(value, np.ndarray):
@@ -242,6 +246,11 @@ class Evaluation:
         if 'train_all' in needed(self.names):  # to a choice of them copies of the others are new
             whole = references['train'].dataset
             self.given['train_all'] = np.concatenate([*whole.chunks(np.arange(len(whole)))])
+
+    def logged(self, figure: str) -> str:
+        """What a figure is called in the log: 'eval/frechet_distance[mnist-classifier]'."""
+        of = next(x for x in self.names if figure in metric(x).figures)
+        return str(names_lib.Name(figure, names_lib.EVALUATION, _network_of(of, self.network)))
 
     def __call__(
         self,

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ FLUSH = 120.0  # seconds between which TensorBoard is shown something new
 # Between two puts of a metrics.jsonl on a bucket: seconds, or more if that is less than so many
 # bytes a second. So what is put in all grows with a run's time, not with the square of its lines.
 PAUSE, RATE = 10.0, 100_000
+COLUMNS = 90  # of a line, behind its time of day
+WAITING = 0.02  # the share of the time that is said
 # Keys of metrics.jsonl that say how fast a run was, not what it computed.
 TIMING = ('seconds', 'examples_per_second', 'data_wait')
 
@@ -222,6 +224,11 @@ class _Events:
     def image(self, step: int, name: str, image: np.ndarray) -> None:
         self._write(step, summary=summary.image(name, image, dataformats='HWC'))
 
+    def settings(self, step: int, settings: Mapping[str, Any], figures: Iterable[str]) -> None:
+        plain = {name: _plain(x) for name, x in settings.items()}
+        for part in summary.hparams(plain, dict.fromkeys(figures, 0.0)):
+            self._write(step, summary=part)
+
     def _write(self, step: int, **what: Any) -> None:
         now = time.time()
         with files.naming(self._folder):
@@ -303,13 +310,14 @@ class Log:
         self._last, self._last_step, self._waited = now, step, 0.0
         timing = dict(zip(TIMING, (now - self._start, rate, wait), strict=True))
         self.write(step, {**means, **timing})
-        losses = _line({name: value for name, value in means.items() if name.endswith('loss')})
+        losses = _losses(means)
         if self._bar is not None:
-            self._bar.set_postfix_str(losses)
+            self._bar.set_postfix_str(', '.join(losses))
             return
-        left = (self._steps - step) * self._examples / rate
-        logging.info('step %d/%d: %s; %.0f examples/s, %.1f%% waiting for data, %.0f s left',
-                     step, self._steps, losses, rate, 100 * wait, left)  # fmt: skip
+        left = progress.duration((self._steps - step) * self._examples / rate)
+        slow = f', {wait:.0%} waiting for data' if wait >= WAITING else ''
+        line = f'step {step}/{self._steps}, {left} left, {rate:.0f} examples/s{slow}: '
+        logging.info('%s', line + _fitting(losses, COLUMNS - len(line)))
 
     def write(
         self, step: int, metrics: Mapping[str, float], missing: Mapping[str, str] | None = None
@@ -319,6 +327,10 @@ class Log:
         self._lines.write(f'{files.json_text(record)}\n'.encode())
         for name in metrics.keys() - not_finite(metrics):
             self._events.scalar(step, name, metrics[name])
+
+    def settings(self, settings: Mapping[str, Any], figures: Iterable[str]) -> None:
+        """Shows a run's settings in TensorBoard's table, with these figures beside them."""
+        self._events.settings(self._last_step, settings, figures)
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
         """Shows a picture [height, width, channels] in TensorBoard."""
@@ -337,8 +349,23 @@ class Log:
                 self._bar.close()
 
 
-def _line(metrics: Mapping[str, float]) -> str:
-    return ', '.join(f'{name} {value:.3f}' for name, value in metrics.items())
+def _plain(value: Any) -> str | bool | int | float:
+    return value if isinstance(value, bool | int | float | str) else json.dumps(value)
+
+
+def _losses(metrics: Mapping[str, float]) -> list[str]:
+    """Those among them, in words: 'generator 1.386'."""
+    found = {name: x for name, x in metrics.items() if name.endswith('loss')}
+    return [f'{name.removesuffix("/loss")} {x:.3f}' for name, x in found.items()]
+
+
+def _fitting(words: list[str], room: int) -> str:
+    """As many words as there is room for, then dots."""
+    whole = ', '.join(words)
+    while len(whole) > room and words:
+        words = words[:-1]
+        whole = ', '.join([*words, '...'])
+    return whole
 
 
 def not_finite(metrics: Mapping[str, float]) -> list[str]:

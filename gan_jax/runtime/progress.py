@@ -45,3 +45,10 @@ def lines(what: str) -> Iterator[Callable[[str], None]]:
         over.set()
         thread.join()
         _doing.remove(me)
+
+
+def duration(seconds: float) -> str:
+    """As a person says it: 40 s, 12 min, 3.5 h."""
+    if seconds < 90:
+        return f'{seconds:.0f} s'
+    return f'{seconds / 60:.0f} min' if seconds < 5400 else f'{seconds / 3600:.1f} h'

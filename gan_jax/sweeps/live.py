@@ -14,6 +14,7 @@ from absl import logging
 
 from gan_jax.errors import one_line
 from gan_jax.runtime import names
+from gan_jax.runtime.progress import duration
 from gan_jax.sweeps.trials import FAILED, FINISHED, RUNNING, STOPPED, WAITING, Trial, outcome
 
 METRICS = 'metrics.jsonl'
@@ -121,13 +122,6 @@ class Row(NamedTuple):
             left and f'{left} left',
         ]
         return ', '.join(x for x in parts if x) + (f': {self.line}' if self.line else '')
-
-
-def duration(seconds: float) -> str:
-    """As a person says it: 40 s, 12 min, 3.5 h."""
-    if seconds < 90:
-        return f'{seconds:.0f} s'
-    return f'{seconds / 60:.0f} min' if seconds < 5400 else f'{seconds / 3600:.1f} h'
 
 
 def summary(rows: Sequence[Row], slots: int) -> str:

@@ -251,7 +251,7 @@ def differing(runs: Sequence[Run], besides: Sequence[str] = ()) -> dict[str, lis
       runs: the runs; those without a config are passed over.
       besides: keys that are none, beside the seeds and what changes nothing.
     """
-    configs = [flat(run.config) for run in runs if run.config is not None]
+    configs = [names.flat(run.config) for run in runs if run.config is not None]
     apart = {*NO_SETTINGS, *besides}
     together: dict[tuple[str, ...], list[str]] = {}
     for key in dict.fromkeys(key for config in configs for key in config):
@@ -296,17 +296,6 @@ def _is_end_of_any(end: str, keys: Iterable[str]) -> bool:
     return any(f'.{key}'.endswith(f'.{end}') for key in keys)
 
 
-def flat(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
-    """Nested dicts as {'optimizers.generator.learning_rate': 0.0002}; empty ones hold nothing."""
-    leaves: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            leaves |= flat(value, f'{prefix}{key}.')
-        else:
-            leaves[f'{prefix}{key}'] = value
-    return leaves
-
-
 def grouped(
     runs: Sequence[Run],
     figure: Figure,
@@ -349,7 +338,7 @@ def ranked(groups: Iterable[Group], figure: Figure) -> list[Group]:
 def _values(run: Run, settings: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     if run.config is None:
         return {}
-    config = flat(run.config)
+    config = names.flat(run.config)
     return {name: config.get(keys[0], NOT_THERE) for name, keys in settings.items()}
 
 

@@ -1,10 +1,11 @@
 import json
 import logging
+import re
 import time
 
 import numpy as np
 import pytest
-from tensorboardX.proto import event_pb2
+from tensorboardX.proto import event_pb2, plugin_hparams_pb2
 
 from gan_jax.runtime import metric_writer as log_lib
 from gan_jax.runtime import progress
@@ -144,8 +145,41 @@ def test_a_line_is_short_although_there_are_many_metrics(tmp_path, caplog):
     log.scalars(1000, {f'{who}/{x}': 1.5 for who in ('discriminator', 'generator') for x in names})
     log.close()
     (line,) = [x.getMessage() for x in caplog.records]
-    assert line.startswith('step 1000/100000: discriminator/loss 1.500, generator/loss 1.500; ')
-    assert len(line) <= 120
+    assert re.fullmatch(
+        r'step 1000/100000, \S+ \w+ left, \d+ examples/s: discriminator 1.500, generator 1.500',
+        line,
+    )
+
+
+def test_a_line_has_100_columns_at_most_with_its_time_of_day(tmp_path, caplog, monkeypatch):
+    caplog.set_level(logging.INFO, 'absl')
+    log = log_lib.Log(tmp_path, 0, 10_000, 64)
+    players = 'embedder', 'recovery', 'generator', 'supervisor', 'discriminator'
+    log._waited = 1e4  # as long as the clock has run
+    monkeypatch.setattr(log_lib.time, 'monotonic', lambda now=log._last: now + 1e4)
+    log.scalars(5000, {f'{who}/loss': 123.456 for who in players})
+    log.close()
+    (line,) = [x.getMessage() for x in caplog.records]
+    assert line.endswith('32 examples/s, 100% waiting for data: embedder 123.456, ...')
+    assert len('16:41:50 ') + len(line) <= 100
+
+
+def test_settings_and_the_figure_beside_them_are_shown_in_tensorboard(tmp_path):
+    log = log_lib.Log(tmp_path, 0, 9, 4)
+    log.settings({'steps': 9, 'a.b': 0.5, 'on': True, 'x': None, 'name': 'dcgan'}, ['eval/best'])
+    log.close()
+    (file,) = tmp_path.glob('events.out.*')
+    values = [v for event in parsed(file.read_bytes()) for v in event.summary.value]
+    told = {v.tag: v.metadata.plugin_data.content for v in values}
+    experiment, start = (told[f'_hparams_/{x}'] for x in ('experiment', 'session_start_info'))
+    data = plugin_hparams_pb2.HParamsPluginData.FromString(start).session_start_info.hparams
+    assert data['steps'].number_value == 9
+    assert data['a.b'].number_value == 0.5
+    assert data['on'].bool_value is True
+    assert data['x'].string_value == 'null'
+    assert data['name'].string_value == 'dcgan'
+    shown = plugin_hparams_pb2.HParamsPluginData.FromString(experiment).experiment
+    assert [x.name.tag for x in shown.metric_infos] == ['eval/best']
 
 
 def test_numbers_that_are_not_finite_are_null_with_the_reason_beside_them(tmp_path):

@@ -49,3 +49,11 @@ def test_what_is_quick_says_nothing(spoken):
     with progress.lines('quick'):
         pass
     assert spoken() == []
+
+
+@pytest.mark.parametrize(
+    ('seconds', 'said'),
+    [(0, '0 s'), (89, '89 s'), (90, '2 min'), (1200, '20 min'), (5400, '1.5 h'), (36000, '10.0 h')],
+)
+def test_durations_are_said_as_a_person_would(seconds, said):
+    assert progress.duration(seconds) == said

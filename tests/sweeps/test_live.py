@@ -59,14 +59,6 @@ def test_only_the_end_of_a_long_file_is_read(tmp_path, monkeypatch):
     assert live.read(trial) == Progress(300, None, None)
 
 
-@pytest.mark.parametrize(
-    ('seconds', 'said'),
-    [(0, '0 s'), (89, '89 s'), (90, '2 min'), (1200, '20 min'), (5400, '1.5 h'), (36000, '10.0 h')],
-)
-def test_durations_are_said_as_a_person_would(seconds, said):
-    assert live.duration(seconds) == said
-
-
 def rows(tmp_path):
     names = ('a=1', 'b=1', 'c=1', 'd=1')
     trials = [stand_ins.trial(tmp_path, '', name=name, steps=400) for name in names]
