@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from gan_jax.config import experiment
-from gan_jax.evaluation import evaluator
+from gan_jax.evaluation import menu
 from gan_jax.runtime import files
 
 TEMPERATURES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
@@ -70,7 +70,7 @@ def plane(every: Sequence[Point], quality: str, diversity: str) -> np.ndarray:
     """The picture: a curve of the points on it, and the others; uint8 [h, w, 3]."""
     axes = quality, diversity
     # What is better goes up: figures of which less is better are drawn from right to left.
-    signs = [1 if evaluator.better(axis) == 'more' else -1 for axis in axes]
+    signs = [1 if menu.better(axis) == 'more' else -1 for axis in axes]
     values = np.array(
         [[sign * x.figures[axis] for sign, axis in zip(signs, axes, strict=True)] for x in every]
     )

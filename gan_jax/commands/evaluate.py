@@ -17,7 +17,7 @@ from gan_jax.config import datasets, private, saved, validate
 from gan_jax.config import experiment as experiment_lib
 from gan_jax.config import features as features_lib
 from gan_jax.errors import UserError, printable
-from gan_jax.evaluation import course, evaluator, extractors, labels, statistics, table
+from gan_jax.evaluation import course, evaluator, extractors, labels, menu, statistics, table
 from gan_jax.evaluation.evaluator import Evaluation, Found
 from gan_jax.runtime import cache as cache_lib
 from gan_jax.runtime import files, own, parallel, processes, progress, replicas
@@ -141,7 +141,7 @@ def _of_baseline(
     answer = jax.jit(lambda sources: experiment.modality.decode(baseline(sources)))
     real = against.references['real']
     sources = experiment.sources(real.dataset, real.places)
-    only = [x for x in against.names if 'cycles' not in evaluator.needed([x])]
+    only = [x for x in against.names if 'cycles' not in menu.needed([x])]
     more = {evaluator.TRUE_PAIRS: True} if experiment.aligned else {}
     made = evaluator.samples(lambda part: np.asarray(answer(part)), sources)
     return against(made, only=only, more=more)
@@ -210,7 +210,7 @@ def evaluate_sets(
     metrics = _possible(given.get('metrics'), modality.metrics, {'real'}, counts)
     network, cache = None, cache or cache_lib.folder()
     with progress.lines('evaluating'):
-        if evaluator.needs_network(metrics):
+        if menu.needs_network(metrics):
             features = chosen['features']
             network = features_lib.load(features, modality, sets[0], None, cache)
         against = Evaluation(metrics, network, references, modality, config['seed'], cache)
@@ -254,7 +254,7 @@ def chosen_metrics(
     of_styles = ('path_length_w',) if sampler.has_styles(experiment.game) else ()
     same = len(real.class_names) > 1 and [*real.class_names] == [*experiment.dataset.class_names]
     said = labels.said_by(experiment.game).values()
-    of_own = [x for x in said if same or 'real_labels' not in evaluator.needed([x])]
+    of_own = [x for x in said if same or 'real_labels' not in menu.needed([x])]
     theirs = [x for x in experiment.config['evaluation']['metrics'] if own.named(x)]
     usual = (*theirs, *experiment.modality.metrics, *of_styles, *of_own)
     told = same and sampler.draws_labels(experiment.game)
@@ -269,7 +269,7 @@ def chosen_metrics(
 def _of_labels(experiment: experiment_lib.Experiment) -> list[str]:
     """The usual metrics of labels that the network can tell."""
     named = experiment.config['evaluation']['features'].startswith(extractors.INCEPTION)
-    return [x for x in labels.USUAL if not (named and evaluator.needed([x]) >= labels.OF_CLASSES)]
+    return [x for x in labels.USUAL if not (named and menu.needed([x]) >= labels.OF_CLASSES)]
 
 
 def _of_enough(names: Iterable[str], counts: Mapping[str, int]) -> list[str]:
@@ -299,11 +299,11 @@ def _possible(
       UserError: if one that was asked for cannot.
     """
     have = (*(f'{x}_' for x in references), 'fake_', 'seed', 'encode', 'repeats')
-    usual = [x for x in usual if all(y.startswith(have) for y in evaluator.needed([x]))]
+    usual = [x for x in usual if all(y.startswith(have) for y in menu.needed([x]))]
     if asked is None:
         return _of_enough(usual, counts)
     for name in asked:
-        for evidence in evaluator.needed([name]):
+        for evidence in menu.needed([name]):
             if not evidence.startswith(have):
                 raise UserError(
                     f'the metric {name} needs {evidence}, which two sets of images do not have; '
@@ -336,7 +336,7 @@ def of_real(against: Evaluation, generated: int) -> tuple[Found, str]:
         *evaluator.PATHS,
     }
     apart |= labels.OWN.keys()
-    only = [x for x in against.names if not apart & evaluator.needed([x])]
+    only = [x for x in against.names if not apart & menu.needed([x])]
     real, train = against.references['real'], against.references.get('train')
     if not only:
         return Found(), 'no figure compares real images with real ones'

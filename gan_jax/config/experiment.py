@@ -25,7 +25,7 @@ from gan_jax.config import (
 )  # fmt: skip
 from gan_jax.config.datasets import Open
 from gan_jax.errors import UserError, one_line
-from gan_jax.evaluation import evaluator, labels
+from gan_jax.evaluation import evaluator, labels, menu
 from gan_jax.modalities import Modality
 from gan_jax.runtime import buckets, own, parallel, replicas
 from gan_jax.runtime import cache as cache_lib
@@ -176,7 +176,7 @@ class Experiment:
         fit.check_classes(names, self.dataset, real, self.game)
         for name in names:
             features = self.config['evaluation']['features']
-            labels.check_classes(name, evaluator.needed([name]), features)
+            labels.check_classes(name, menu.needed([name]), features)
 
     @property
     def changes(self) -> bool:
@@ -210,7 +210,7 @@ class Experiment:
         chosen, cache = self.config['evaluation'], cache or cache_lib.folder()
         names = chosen['metrics'] if names is None else names
         self.check_metrics(names)
-        if 'fake_labels' in evaluator.needed(names):
+        if 'fake_labels' in menu.needed(names):
             evaluator.check_counts(names, {'each_fake_class': self.fewest_drawn(num)})
         return evaluator.build(
             names,

@@ -15,7 +15,7 @@ from gan_jax import modalities
 from gan_jax.config.checks import fitting
 from gan_jax.data import Dataset
 from gan_jax.errors import UserError
-from gan_jax.evaluation import evaluator, labels, statistics
+from gan_jax.evaluation import evaluator, labels, menu, statistics
 from gan_jax.game import Game
 from gan_jax.runtime import parallel
 from gan_jax.sampling import sampler
@@ -184,7 +184,7 @@ def check_classes(names: Sequence[str], trained: Dataset, real: Dataset, game: G
     conditional = sampler.draws_labels(game)
     told = ({'fake_labels'} if conditional else set()) | {'classified'}
     for name in names:
-        wanted = evaluator.needed([name])
+        wanted = menu.needed([name])
         shown = conditional and wanted & statistics.SCORES
         if shown or ('real_labels' in wanted and wanted & told):
             raise UserError(
@@ -196,7 +196,7 @@ def check_classes(names: Sequence[str], trained: Dataset, real: Dataset, game: G
 def check_packages(names: Sequence[str]) -> None:
     """Raises UserError if the package that computes one of these metrics is not installed."""
     for name in names:
-        package, extra = getattr(evaluator.metric(name), 'package', (None, None))
+        package, extra = getattr(menu.metric(name), 'package', (None, None))
         if package and importlib.util.find_spec(package) is None:
             raise UserError(f"the metric {name} needs: pip install 'gan_jax[{extra}]'")
 
@@ -227,12 +227,12 @@ def check_evidence(names: Sequence[str], real: Dataset, game: Game, held_out: bo
     if 'score' not in game.functions or unlabelled:
         absent |= statistics.SCORES
     for name in names:
-        for evidence in sorted(evaluator.needed([name]) & absent):
+        for evidence in sorted(menu.needed([name]) & absent):
             raise UserError(
                 f'the metric {name} needs {CONDITIONS[evidence]}, and {real.name} with this game '
                 f'has none of that; leave it out'
             )
-    of_training = [any(x.startswith('train_') for x in evaluator.needed([y])) for y in names]
+    of_training = [any(x.startswith('train_') for x in menu.needed([y])) for y in names]
     if not held_out and all(of_training):
         raise UserError(
             f'{", ".join(names)}: {real.name} has no other split to compare with; name one in '

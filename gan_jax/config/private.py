@@ -14,7 +14,7 @@ from absl import logging
 from gan_jax import data, optimizers, privacy
 from gan_jax.config.bounds import COUNT, HUGE, Check, optional, real, whole
 from gan_jax.errors import UserError
-from gan_jax.evaluation import evaluator, membership
+from gan_jax.evaluation import membership, menu
 from gan_jax.game import Game, Turn
 from gan_jax.games import wrappers
 from gan_jax.runtime import parallel
@@ -282,7 +282,7 @@ def check_evaluation(experiment: Any) -> None:
     if not config['privacy'] or not config['eval_every']:
         return
     names = config['evaluation']['metrics']
-    of_training = [x for x in names if any(y.startswith('train_') for y in evaluator.needed([x]))]
+    of_training = [x for x in names if any(y.startswith('train_') for y in menu.needed([x]))]
     if experiment.held_out is None or of_training:
         raise UserError(
             f'config.eval_every={config["eval_every"]}: {", ".join(of_training or names)} would be '

@@ -9,11 +9,11 @@ from gan_jax.config.checks import Kind, check_keys, check_name, part
 from gan_jax.config.defaults import GROUPS, INTERVALS, PRECISIONS, default
 from gan_jax.config.games import game_keys
 from gan_jax.errors import UserError, nearest
-from gan_jax.evaluation import evaluator
+from gan_jax.evaluation import menu
 from gan_jax.runtime import own
 
 METRICS = Kind(
-    evaluator.available(),
+    menu.available(),
     lambda metric: callable(metric) and hasattr(metric, 'figures'),
     'a function that is marked by gan_jax.evaluation.figures.gives',
 )
@@ -56,10 +56,10 @@ def check_metrics(what: str, names: Any) -> None:
     if not isinstance(names, list | tuple) or not names:
         raise UserError(
             f'{what}={names!r} names no metric; give a tuple of names, such as '
-            f"('sliced_wasserstein',) (all: {', '.join(sorted(evaluator.available()))})"
+            f"('sliced_wasserstein',) (all: {', '.join(sorted(menu.available()))})"
         )
     for name in names:
-        if str(name) not in evaluator.available() and str(name).lower() in ABBREVIATED:
+        if str(name) not in menu.available() and str(name).lower() in ABBREVIATED:
             long = ABBREVIATED[str(name).lower()]
             raise UserError(f'{what} {name!r} is unknown; the nearest valid name is {long!r}')
         metric = part(what, name, METRICS)
@@ -69,19 +69,19 @@ def check_metrics(what: str, names: Any) -> None:
 
 def _check_own(what: str, name: str, metric: Any) -> None:
     """Raises UserError if somebody's metric asks for what there never is, or takes a known name."""
-    known = evaluator.needed(evaluator.available())
-    for evidence in evaluator.needed([name]) - known:
+    known = menu.needed(menu.available())
+    for evidence in menu.needed([name]) - known:
         raise UserError(
             f'{what}={name} asks for {evidence}, which no evaluation has; did you mean '
             f'{nearest(evidence, known)}? (all: {", ".join(sorted(known))})'
         )
-    for figure in {*metric.figures} & {*evaluator.gives(evaluator.available())}:
+    for figure in {*metric.figures} & {*menu.gives(menu.available())}:
         raise UserError(f'{what}={name} gives {figure}, as one of the package does; rename it')
 
 
 def check_best(what: str, best: str, names: Any) -> None:
     """Raises UserError unless one of the metrics gives the figure that is called best."""
-    check_name(what, best, evaluator.gives(names))
+    check_name(what, best, menu.gives(names))
 
 
 def check(config: Mapping[str, Any]) -> None:

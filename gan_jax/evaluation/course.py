@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gan_jax.evaluation import figures
-from gan_jax.evaluation.evaluator import better
+from gan_jax.evaluation.menu import better
 from gan_jax.runtime import metric_writer
 from gan_jax.runtime import names as names_lib
 

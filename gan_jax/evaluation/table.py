@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.evaluation import evaluator, figures
+from gan_jax.evaluation import figures, menu
 from gan_jax.evaluation.evaluator import Found
 from gan_jax.runtime import names
 
@@ -45,7 +45,7 @@ def rows(
             row['stderr'] = _number(np.std(values, ddof=1) / np.sqrt(len(values)))
         else:
             row['stderr'] = found[main][0].get(str(name._replace(stderr=True)))
-        better = evaluator.better(name.figure, metrics)
+        better = menu.better(name.figure, metrics)
         table[text] = {**row, 'real': _number(real.get(text)), 'better': better}
     sides = {**found, 'real': [real]}
     missing = {

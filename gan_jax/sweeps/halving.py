@@ -25,7 +25,7 @@ from gan_jax.config import overrides
 from gan_jax.config.checks import check_name
 from gan_jax.config.optimizing import SHARES
 from gan_jax.errors import UserError, one_line
-from gan_jax.evaluation import evaluator
+from gan_jax.evaluation import menu
 from gan_jax.runtime import files
 from gan_jax.sweeps import plan, results, trials
 from gan_jax.sweeps.engines import Engine, Options
@@ -65,7 +65,7 @@ def read_rungs(text: Sequence[str], keep: float, figure: str | None) -> Rungs:
     if not 0 < keep < 1:
         raise UserError(f'--keep={keep} must be a share between 0 and 1, such as --keep=0.5')
     if figure is not None:
-        check_name('--figure', figure, evaluator.gives(evaluator.available()))
+        check_name('--figure', figure, menu.gives(menu.available()))
     return Rungs(steps, keep, figure)
 
 

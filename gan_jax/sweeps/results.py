@@ -13,7 +13,7 @@ from gan_jax.config import saved
 from gan_jax.config.checks import check_name
 from gan_jax.config.defaults import MAY_CHANGE
 from gan_jax.errors import UserError, one_line
-from gan_jax.evaluation import evaluator, figures
+from gan_jax.evaluation import figures, menu
 from gan_jax.runtime import buckets, lock, metric_writer, names, replicas
 from gan_jax.sweeps import trials
 
@@ -175,7 +175,7 @@ def choose_figure(runs: Sequence[Run], wanted: str | None, flag: str = '--figure
     name = names.parse(wanted)
     configs = [x.config for x in runs if x.config is not None]
     metrics = [name for config in configs for name in config['evaluation']['metrics']]
-    check_name(flag, name.figure, evaluator.gives(evaluator.menu(metrics)))
+    check_name(flag, name.figure, menu.gives(menu.every(metrics)))
     known = [names.parse(x) for run in runs for x in (*run.curves, *_judged(run))]
     networks = sorted({x.network for x in known if x.figure == name.figure and _evaluated(x)})
     if not name.network and len(networks) > 1:
@@ -185,7 +185,7 @@ def choose_figure(runs: Sequence[Run], wanted: str | None, flag: str = '--figure
             f'compared; choose one with {flag}: {several}'
         )
     network = name.network or (networks[0] if networks else '')
-    better = evaluator.better(name.figure, metrics)
+    better = menu.better(name.figure, metrics)
     return Figure(names.Name(name.figure, names.EVALUATION, network), better)
 
 

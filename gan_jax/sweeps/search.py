@@ -19,7 +19,7 @@ from etils import epath
 from gan_jax.config import overrides
 from gan_jax.config.checks import check_name
 from gan_jax.errors import UserError
-from gan_jax.evaluation import evaluator, figures
+from gan_jax.evaluation import figures, menu
 from gan_jax.sweeps import engines, plan, results, slots, trials
 from gan_jax.sweeps import start as start_lib
 from gan_jax.sweeps.trials import Trial
@@ -101,7 +101,7 @@ def _optuna() -> ModuleType:
 
 
 def _study(optuna: ModuleType, folder: epath.Path, figure: str, metrics: Sequence[str]) -> Any:
-    check_name('--figure', figure, evaluator.gives(evaluator.menu(metrics)))
+    check_name('--figure', figure, menu.gives(menu.every(metrics)))
     if '://' in os.fspath(folder):
         raise UserError(
             f'--search keeps what it knows in a file that is added to, which {folder} cannot hold; '
@@ -110,7 +110,7 @@ def _study(optuna: ModuleType, folder: epath.Path, figure: str, metrics: Sequenc
     folder.mkdir(parents=True, exist_ok=True)
     file = os.fspath(folder / STORAGE)
     storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(file))
-    more = evaluator.better(figure, metrics) == figures.MORE
+    more = menu.better(figure, metrics) == figures.MORE
     study = optuna.create_study(
         storage=storage, study_name=figure, load_if_exists=True,
         direction='maximize' if more else 'minimize',

@@ -12,7 +12,7 @@ from gan_jax.commands import evaluate
 from gan_jax.config import experiment
 from gan_jax.data import dataset
 from gan_jax.errors import UserError
-from gan_jax.evaluation import evaluator, figures
+from gan_jax.evaluation import figures, menu
 from gan_jax.games import gan
 from gan_jax.games.adversary import Augmentation
 from gan_jax.games.network import Network
@@ -177,7 +177,7 @@ def test_a_metric_names_evidence_that_there_is():
         return config({'evaluation.metrics': names, 'evaluation.best': 'gap'})
 
     experiment.check(of(f'{HERE}:gap', 'sliced_wasserstein'))
-    assert evaluator.better('gap', [f'{HERE}:gap']) == 'more'
+    assert menu.better('gap', [f'{HERE}:gap']) == 'more'
     chosen = {**of(f'{HERE}:gap')['evaluation'], 'best': 'gap'}
     built = experiment.build(with_data(num=20) | {'evaluation': chosen})
     assert evaluate.chosen_metrics(built, {}, 20)[0] == f'{HERE}:gap'  # beside the usual ones

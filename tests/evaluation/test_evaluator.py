@@ -10,6 +10,7 @@ from gan_jax.data import loading, sources
 from gan_jax.errors import UserError
 from gan_jax.evaluation import evaluator as evaluation
 from gan_jax.evaluation import labels as labels_lib
+from gan_jax.evaluation import menu
 from gan_jax.evaluation import statistics as evidence
 from gan_jax.networks.features import FeatureNetwork
 from gan_jax.runtime import names
@@ -33,7 +34,7 @@ OF_SOUNDS = {'mel_distances', 'stft_distance', 'pesq'}
 OF_SERIES = {'discriminative_score', 'predictive_score', 'kernel_discriminative_score'}
 OF_TEXTS = {'ngram_divergence', 'novelty', 'real_words', 'bleu', 'self_bleu', 'oracle_nll'}
 ELSEWHERE |= OF_TABLES | OF_SOUNDS | OF_SERIES | OF_TEXTS | {'held_out_nll'}
-ALL = evaluation.available().keys() - ELSEWHERE
+ALL = menu.available().keys() - ELSEWHERE
 
 
 def project(images):
@@ -61,7 +62,7 @@ def scores(images, labels):
 def test_every_metric_gives_finite_figures_that_are_named_for_the_network():
     found = made()([IMAGES], scores)
     assert all(np.isfinite(value) for value in found.values())
-    figures = {f for name in ALL for f in evaluation.available()[name].figures}
+    figures = {f for name in ALL for f in menu.available()[name].figures}
     assert {names.parse(name).figure for name in found if '/' not in name} == figures
     assert 'frechet_distance[quarters]/stderr' in found
     assert 'sliced_wasserstein' in found
@@ -321,7 +322,7 @@ def built(dataset='mnist_5k', **changes):
     config['discriminator'] = {'name': 'mlp.Discriminator'}
     config['latent'] = {'name': 'normal', 'size': 2}
     if 'metrics' in changes:
-        config['evaluation']['best'] = evaluation.gives(changes['metrics'])[0]
+        config['evaluation']['best'] = menu.gives(changes['metrics'])[0]
     return experiment.build(config).evaluation(100)
 
 

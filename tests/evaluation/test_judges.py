@@ -9,7 +9,7 @@ import pytest
 from gan_jax.config import fit
 from gan_jax.data import dataset as dataset_lib
 from gan_jax.errors import UserError
-from gan_jax.evaluation import evaluator, judges, statistics
+from gan_jax.evaluation import judges, menu, statistics
 
 
 def series(seed, num=400, length=8, features=4):
@@ -144,7 +144,7 @@ def test_what_is_no_series_is_refused_before_anything_is_trained(name):
     game = type('Game', (), {'functions': {}})
     with pytest.raises(UserError, match=f'{name} needs series, as config.dataset=sines is'):
         fit.check_evidence([name], points, game, True)
-    assert evaluator.better(name) == 'less'
+    assert menu.better(name) == 'less'
 
 
 def test_a_judge_gives_a_number_for_each_step():

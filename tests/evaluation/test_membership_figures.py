@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gan_jax import metrics
-from gan_jax.evaluation import evaluator, membership
+from gan_jax.evaluation import membership, menu
 
 RNG = np.random.default_rng(0)
 MEMBERS, OTHERS, SAMPLES = (RNG.normal(size=(300, 4, 4, 1)).astype(np.float32) for _ in range(3))
@@ -53,6 +53,6 @@ def test_a_discriminator_that_knows_its_data_is_caught():
 
 def test_both_are_metrics_of_an_evaluation():
     names = ['membership', 'discriminator_membership']
-    assert {*names} <= evaluator.available().keys()
-    assert {'train_examples', 'real_examples', 'train_scores'} <= evaluator.needed(names)
-    assert evaluator.better('membership_auroc') == 'less'
+    assert {*names} <= menu.available().keys()
+    assert {'train_examples', 'real_examples', 'train_scores'} <= menu.needed(names)
+    assert menu.better('membership_auroc') == 'less'

@@ -12,7 +12,7 @@ from gan_jax.config import fit
 from gan_jax.data import columns as columns_lib
 from gan_jax.data.dataset import Dataset
 from gan_jax.errors import UserError
-from gan_jax.evaluation import evaluator, tables
+from gan_jax.evaluation import menu, tables
 from gan_jax.game import Game
 
 COLUMNS, GONE = methods.COLUMNS, np.float32(columns_lib.MISSING)
@@ -130,7 +130,7 @@ def test_a_column_to_predict_and_a_table_are_needed():
     rows = Dataset('x', (4,), ('',), np.zeros(2, np.int32), REAL.__getitem__)
 
     game = Game(None, (), {'sample': None})
-    assert 'target' in evaluator.needed(['prediction'])
+    assert 'target' in menu.needed(['prediction'])
     with pytest.raises(UserError, match='needs a table, as config'):
         fit.check_evidence(['column_shapes'], rows, game, True)
     untold = dataclasses.replace(rows, fitted={'columns': COLUMNS, 'target': ''})

@@ -6,7 +6,7 @@ import pytest
 
 from gan_jax.config import experiment
 from gan_jax.data import oracle
-from gan_jax.evaluation import evaluator, labels, texts
+from gan_jax.evaluation import labels, menu, texts
 
 VOCABULARY = ['', 'a', 'b', 'c']
 TRAIN = np.array([[1, 2, 0], [2, 1, 0]])  # ab, ba
@@ -63,7 +63,7 @@ def test_the_nll_of_the_law_is_that_of_its_tokens():
 def test_bleu_of_texts_that_repeat_themselves():
     found = plain(texts.bleu(TRAIN, TRAIN[:1], 'characters') | texts.self_bleu(FAKE, 'characters'))
     assert found['bleu_2'] == pytest.approx(1)
-    assert {*found} == {*evaluator.gives(['bleu', 'self_bleu'])}
+    assert {*found} == {*menu.gives(['bleu', 'self_bleu'])}
 
 
 @pytest.mark.parametrize('row', ['words', 'seqgan'])

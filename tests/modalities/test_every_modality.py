@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gan_jax import modalities
-from gan_jax.evaluation import evaluator
+from gan_jax.evaluation import menu
 
 RNG = np.random.default_rng(0)
 
@@ -107,6 +107,6 @@ def test_files_begin_with_the_stem_and_hold_the_examples(kind, tmp_path):
 
 def test_its_usual_metrics_are_there(kind):
     modality, _ = kind
-    assert {*modality.metrics} <= evaluator.available().keys()
-    wanted = evaluator.needed(modality.metrics)
+    assert {*modality.metrics} <= menu.available().keys()
+    wanted = menu.needed(modality.metrics)
     assert modality.sequences is not None or 'sequences' not in wanted
