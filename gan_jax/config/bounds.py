@@ -157,6 +157,7 @@ COMMON: dict[str, Check] = {
     'dataset': word,
     'image_size': optional(whole(1, LONGEST)),
     'init_from': optional(text),
+    'wandb': text,
     'sample_labels': one_of('balanced', 'as_in_data'),
     'data.split': word,
     'data.options': table,

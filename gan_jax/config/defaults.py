@@ -12,7 +12,7 @@ INTERVALS = ('log_every', 'sample_every', 'checkpoint_every', 'eval_every')
 GROUPS = ('data', 'augment', 'cures', 'evaluation')  # dicts of common keys
 
 # Keys with which a run may go on although they differ from those it was begun with.
-MAY_CHANGE = ('steps', *INTERVALS, 'data.data_dir', 'data.memory_gb')
+MAY_CHANGE = ('steps', *INTERVALS, 'wandb', 'data.data_dir', 'data.memory_gb')
 
 NO_DATA = 'none'  # the data set of a run that was made of weights alone
 GIVEN = 'given'  # that of a run whose data were handed over in Python
@@ -102,6 +102,7 @@ def default() -> ml_collections.ConfigDict:
         config[named] = ml_collections.ConfigDict()
     config.privacy = ml_collections.ConfigDict()  # epsilon, delta, clip: of what is trained on
     config.log_every = 100
+    config.wandb = ''  # the project at Weights & Biases that shows what is logged, too
     config.sample_every = 1000  # 0: never
     config.checkpoint_every = 1000  # 0: only at the end
     config.eval_every = 0  # 0: never

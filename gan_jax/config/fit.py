@@ -17,7 +17,7 @@ from gan_jax.data import Dataset
 from gan_jax.errors import UserError
 from gan_jax.evaluation import evaluator, labels, menu, statistics
 from gan_jax.game import Game
-from gan_jax.runtime import parallel
+from gan_jax.runtime import mirror, parallel
 from gan_jax.sampling import sampler
 from gan_jax.sampling.reconstruction import reconstructs
 
@@ -199,6 +199,14 @@ def check_packages(names: Sequence[str]) -> None:
         package, extra = getattr(menu.metric(name), 'package', (None, None))
         if package and importlib.util.find_spec(package) is None:
             raise UserError(f"the metric {name} needs: pip install 'gan_jax[{extra}]'")
+
+
+def check_mirror(project: str) -> None:
+    """Raises UserError if the package that shows what is logged is asked for and not installed."""
+    if project and importlib.util.find_spec(mirror.PACKAGE) is None:
+        raise UserError(
+            f"config.wandb={project} needs: pip install 'gan_jax[wandb]'; or leave it empty"
+        )
 
 
 def check_evidence(names: Sequence[str], real: Dataset, game: Game, held_out: bool) -> None:

@@ -17,7 +17,7 @@ from absl import logging
 from tensorboardX import event_file_writer, summary
 from tensorboardX.proto import event_pb2
 
-from gan_jax.runtime import buckets, files, progress
+from gan_jax.runtime import buckets, files, mirror, progress
 
 FLUSH = 120.0  # seconds between which TensorBoard is shown something new
 # Between two puts of a metrics.jsonl on a bucket: seconds, or more if that is less than so many
@@ -265,7 +265,8 @@ class Log:
             kept = b''.join(line + b'\n' for line, record in lines if record['step'] <= step)
         self._lines = (_Object if buckets.is_bucket(workdir) else _Lines)(file, kept)
         self._events = _Events(workdir, step + 1)
-        self._examples = examples
+        self._mirror: mirror.Mirror | None = None
+        self._folder, self._examples = workdir, examples
         self._last = self._start = time.monotonic()
         self._last_step = step
         self._waited = 0.0
@@ -325,12 +326,25 @@ class Log:
         """Writes metrics under a step; those that are not finite as null, with the reasons."""
         record = {'step': step, **metrics, files.MISSING: missing}
         self._lines.write(f'{files.json_text(record)}\n'.encode())
-        for name in metrics.keys() - not_finite(metrics):
-            self._events.scalar(step, name, metrics[name])
+        finite = {x: metrics[x] for x in metrics if math.isfinite(metrics[x])}
+        for name, value in finite.items():
+            self._events.scalar(step, name, value)
+        if self._mirror is not None:
+            self._mirror.write(step, finite)
 
-    def settings(self, settings: Mapping[str, Any], figures: Iterable[str]) -> None:
-        """Shows a run's settings in TensorBoard's table, with these figures beside them."""
+    def settings(
+        self, settings: Mapping[str, Any], figures: Iterable[str], project: str = ''
+    ) -> None:
+        """Shows a run's settings in TensorBoard's table, with these figures beside them.
+
+        Args:
+          settings: {key: value}.
+          figures: as they are logged.
+          project: at Weights & Biases, where all that is written from now on is shown, too.
+        """
         self._events.settings(self._last_step, settings, figures)
+        if project:
+            self._mirror = mirror.Mirror(project, self._folder, settings)
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
         """Shows a picture [height, width, channels] in TensorBoard."""
@@ -345,6 +359,8 @@ class Log:
         with contextlib.ExitStack() as stack:  # each, though another fails
             stack.callback(self._events.close)
             stack.callback(self._lines.close)
+            if self._mirror is not None:
+                stack.callback(self._mirror.close)
             if self._bar is not None:
                 self._bar.close()
 
