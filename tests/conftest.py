@@ -96,12 +96,15 @@ def eight_devices():
     assert jax.local_device_count() == DEVICES
 
 
+ENDED = itertools.count(1)
+
+
 @pytest.fixture(autouse=True)
-def room_for_compiled_programs(ended=itertools.count(1)):
+def room_for_compiled_programs():
     """Lets them go before there are too many: each has memory maps, and Linux allows 65,530."""
     yield
     maps = pathlib.Path('/proc/self/maps')
-    if next(ended) % 10 or not maps.exists():  # to count them takes as long as many a test
+    if next(ENDED) % 10 or not maps.exists():  # to count them takes as long as many a test
         return
     if maps.read_bytes().count(b'\n') > 50_000:
         jax.clear_caches()
