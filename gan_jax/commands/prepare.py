@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from absl import logging
 
-from gan_jax.data import archives, loading, pictures
+from gan_jax.data import archives, loading, pictures, sources
 from gan_jax.data.dataset import Dataset
 from gan_jax.errors import UserError
 from gan_jax.modalities import images
@@ -49,12 +49,12 @@ def prepare(
 
     Raises:
       UserError: if there are no images, none can be used, or the output is there already, has
-        another ending or cannot be written.
+        another ending, lies within the folder or cannot be written.
     """
     file = pathlib.Path(os.path.expanduser(output))
     written = [file, file.with_suffix('.json'), file.with_suffix('.png')]
-    processes.on_first(lambda: _check_output(output, written))
     name = input if input.startswith(loading.PREFIXES) else f'folder:{input}'
+    processes.on_first(lambda: _check_output(output, written, name))
     pictures.permit(max_pixels)
     dataset = loading.load(
         loading.single_images('--input', name), image_size=size, channels=channels,
@@ -63,13 +63,19 @@ def prepare(
     return processes.on_first(lambda: _write(dataset, written))
 
 
-def _check_output(output: str, written: list[pathlib.Path]) -> None:
+def _check_output(output: str, written: list[pathlib.Path], name: str) -> None:
     file = written[0]
+    root = os.path.realpath(os.path.expanduser(name.removeprefix(sources.FOLDER)))
     if file.suffix not in WRITERS:
         raise UserError(f'--output={output} is a file that ends in {" or ".join(WRITERS)}')
     for one in written:
         if one.exists():
             raise UserError(f'--output={output}: {one} is there already; move it or name another')
+    if pathlib.Path(root) in pathlib.Path(os.path.realpath(file)).parents:
+        raise UserError(
+            f'--output={output} lies within --input, and would be read with it the next time; name '
+            f'another'
+        )
     files.check_writable(file.parent, 'give another --output')
 
 

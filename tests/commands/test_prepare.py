@@ -140,6 +140,7 @@ def test_nothing_is_written_over_and_nothing_is_left_of_what_fails(tmp_path, mon
     ('input', 'output', 'said'),
     [
         ('pictures', 'a.tar', r'is a file that ends in \.npz or \.zip'),
+        ('pictures', 'pictures/dogs/a.npz', 'lies within --input, and would be read with it'),
         ('none', 'a.npz', 'does not exist; name a folder of images'),
         ('paired:pictures', 'a.npz', 'is no set of single images'),
         ('mnist', 'a.npz', 'folder:mnist'),
@@ -153,7 +154,8 @@ def test_what_cannot_be_prepared_is_one_line(tmp_path, monkeypatch, input, outpu
 
 
 def test_of_broken_pictures_alone_there_is_no_file(tmp_path):
-    (tmp_path / 'a.png').write_bytes(b'x')
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in' / 'a.png').write_bytes(b'x')
     with pytest.raises(UserError, match='1 of 1 images'):
-        prepare.prepare(input=str(tmp_path), output=str(tmp_path / 'out' / 'a.npz'))
+        prepare.prepare(input=str(tmp_path / 'in'), output=str(tmp_path / 'out' / 'a.npz'))
     assert not [*(tmp_path / 'out').iterdir()]
