@@ -1,11 +1,14 @@
-"""The type that the maths computes in."""
+"""What the maths takes, as type checkers and editors see it, and the type that it computes in."""
 
-import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+# chex's own union is anything to a checker, since that package has no types.
+Array = jax.Array | np.ndarray
 
 
-def floats(x: chex.Array) -> jax.Array:
+def floats(x: Array) -> jax.Array:
     """x in float64 if it is, in float32 whatever else it is.
 
     Args:

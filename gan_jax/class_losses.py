@@ -14,11 +14,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax.arrays import floats
+from gan_jax.arrays import Array, floats
 
 # (heads on real examples, heads on generated ones, the labels of both) -> losses [batch].
 # Heads have `classes`, logits [batch, k], and `features`, [batch, d], if these are asked for.
-Side = Callable[[Any, Any, chex.Array], chex.Array]
+Side = Callable[[Any, Any, Array], Array]
 
 
 class ClassLoss(NamedTuple):
@@ -37,13 +37,13 @@ class ClassLoss(NamedTuple):
     features: bool = False
 
 
-def _of_class(rows: jax.Array, labels: chex.Array) -> jax.Array:
+def _of_class(rows: jax.Array, labels: Array) -> jax.Array:
     """Of each row [batch, k] the entry of its label; NaN if the label is not in [0, k)."""
     chosen = jnp.take_along_axis(rows, labels[:, None], axis=1, mode='clip')[:, 0]
     return jnp.where((labels >= 0) & (labels < rows.shape[1]), chosen, jnp.nan)
 
 
-def cross_entropy(logits: chex.Array, labels: chex.Array) -> chex.Array:
+def cross_entropy(logits: Array, labels: Array) -> jax.Array:
     """The softmax cross-entropy.
 
     -log p(y), p = softmax(l): log sum_k exp(l_k) - l_y. It is also the labelled examples' loss in
@@ -96,7 +96,7 @@ def acgan_real() -> ClassLoss:
     return ClassLoss(discriminator, _of_generated)
 
 
-def _of_generated(real: Any, fake: Any, labels: chex.Array) -> chex.Array:
+def _of_generated(real: Any, fake: Any, labels: Array) -> jax.Array:
     return cross_entropy(fake.classes, labels)
 
 
@@ -162,15 +162,15 @@ def reacgan(
 
 
 def data_to_data_cross_entropy(
-    features: chex.Array,
-    cosines: chex.Array,
-    labels: chex.Array,
+    features: Array,
+    cosines: Array,
+    labels: Array,
     *,
     positive_margin: float = 0.98,
     negative_margin: float = 0.02,
     temperature: float = 0.5,
     axis_name: str | None = None,
-) -> chex.Array:
+) -> jax.Array:
     """An example near its class's proxy, away from the batch's examples of other classes.
 
     a + log(e^-a + sum_{j: y_j != y_i} e^{[<f_i, f_j> - m_n]+ / t}),  a = [m_p - <f_i, v_y>]+ / t.
@@ -212,7 +212,7 @@ def data_to_data_cross_entropy(
     return gap[:, 0] + jax.nn.logsumexp(terms, axis=1)
 
 
-def categorical_information(logits: chex.Array, codes: chex.Array) -> chex.Array:
+def categorical_information(logits: Array, codes: Array) -> jax.Array:
     """InfoGAN's lower bound of the mutual information with a code of k equally likely values.
 
     H(c) - (-log Q(c | x)) = ln k - CE(Q, c). Its mean is at most ln k, 2.303 for ten values.
@@ -233,7 +233,7 @@ def categorical_information(logits: chex.Array, codes: chex.Array) -> chex.Array
     return math.log(logits.shape[-1]) - cross_entropy(logits, codes)
 
 
-def uniform_information(means: chex.Array, codes: chex.Array) -> chex.Array:
+def uniform_information(means: Array, codes: Array) -> jax.Array:
     """InfoGAN's lower bound of the mutual information with codes from U(-1, 1)^d.
 
     H(c) + log Q(c | x), Q = N(mean, 1): d ln 2 - sum_i ((c_i - mean_i)^2 + ln 2 pi) / 2. With a
@@ -259,7 +259,7 @@ def uniform_information(means: chex.Array, codes: chex.Array) -> chex.Array:
     return jnp.sum(math.log(2) - (squares + math.log(2 * math.pi)) / 2, axis=1)
 
 
-def realness(logits: chex.Array) -> chex.Array:
+def realness(logits: Array) -> jax.Array:
     """The logit of being real of K class logits, the generated class's logit being 0.
 
     Z = log sum_k exp(l_k); of K + 1 classes, p(real) = sigmoid(Z). So the losses of the unlabelled
@@ -281,9 +281,7 @@ def realness(logits: chex.Array) -> chex.Array:
     return jax.nn.logsumexp(floats(logits), axis=1)
 
 
-def semi_supervised(
-    labelled: chex.Array, labels: chex.Array, unlabelled: chex.Array, fake: chex.Array
-) -> chex.Array:
+def semi_supervised(labelled: Array, labels: Array, unlabelled: Array, fake: Array) -> jax.Array:
     """The discriminator's loss with K + 1 classes, the last of them that of generated examples.
 
     E[-l_y + Z] on labelled ones + 1/2 {E[-Z + softplus(Z)] on unlabelled ones + E[softplus(Z)] on

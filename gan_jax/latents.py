@@ -6,8 +6,10 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from gan_jax.arrays import Array
 
-def normal(rng: chex.PRNGKey, size: int, truncation: float | None = None) -> chex.Array:
+
+def normal(rng: Array, size: int, truncation: float | None = None) -> jax.Array:
     """Draws z ~ N(0, I), each coordinate within +-truncation if that is given.
 
     Source of truncation: Large Scale GAN Training for High Fidelity Natural Image Synthesis
@@ -35,7 +37,7 @@ def normal(rng: chex.PRNGKey, size: int, truncation: float | None = None) -> che
     )
 
 
-def uniform(rng: chex.PRNGKey, size: int) -> chex.Array:
+def uniform(rng: Array, size: int) -> jax.Array:
     """Draws z ~ U(-1, 1)^size.
 
     Source: Unsupervised Representation Learning with Deep Convolutional GANs (Radford et al.,
@@ -55,7 +57,7 @@ def uniform(rng: chex.PRNGKey, size: int) -> chex.Array:
     return jax.vmap(lambda key: jax.random.uniform(key, (size,), minval=-1.0))(rng)
 
 
-def labels(rng: chex.PRNGKey, classes: int, shares: Sequence[float] | None = None) -> chex.Array:
+def labels(rng: Array, classes: int, shares: Sequence[float] | None = None) -> jax.Array:
     """Draws classes, each as likely as the others or as its share says.
 
     Args:
@@ -76,7 +78,7 @@ def labels(rng: chex.PRNGKey, classes: int, shares: Sequence[float] | None = Non
     return jax.vmap(lambda key: jax.random.categorical(key, logits))(rng).astype(jnp.int32)
 
 
-def coded(rng: chex.PRNGKey, size: int, categories: int, continuous: int) -> dict[str, chex.Array]:
+def coded(rng: Array, size: int, categories: int, continuous: int) -> dict[str, Array]:
     """Draws noise, and codes that are to be read off of what is made of them.
 
     z ~ U(-1, 1)^size, c_1 one of k equally likely categories, c_2, c_3, ... ~ U(-1, 1). Each is
@@ -111,7 +113,7 @@ def coded(rng: chex.PRNGKey, size: int, categories: int, continuous: int) -> dic
     }
 
 
-def slerp(start: chex.Array, end: chex.Array, fraction: chex.Array | float) -> chex.Array:
+def slerp(start: Array, end: Array, fraction: Array | float) -> jax.Array:
     """Spherical linear interpolation, which keeps the norms that a normal prior gives.
 
     sin((1 - t) w) / sin w * a + sin(t w) / sin w * b, w the angle between a and b; linear where

@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax.arrays import floats
+from gan_jax.arrays import Array, floats
 
-Distance = Callable[[chex.Array, chex.Array], chex.Array]
-Size = Callable[[chex.Array], chex.Array]
+Distance = Callable[[Array, Array], Array]
+Size = Callable[[Array], Array]
 
 
 def _absolute(x: jax.Array) -> jax.Array:
@@ -25,7 +25,7 @@ def _absolute(x: jax.Array) -> jax.Array:
     return x * lax.stop_gradient(jnp.sign(x))
 
 
-def _pair(x: chex.Array, y: chex.Array) -> tuple[jax.Array, jax.Array]:
+def _pair(x: Array, y: Array) -> tuple[jax.Array, jax.Array]:
     """Both as [batch, entries]."""
     chex.assert_equal_shape([x, y])
     chex.assert_rank([x, y], set(range(1, 8)))
@@ -33,7 +33,7 @@ def _pair(x: chex.Array, y: chex.Array) -> tuple[jax.Array, jax.Array]:
     return x.reshape(x.shape[0], -1), y.reshape(y.shape[0], -1)
 
 
-def l1(x: chex.Array, y: chex.Array) -> chex.Array:
+def l1(x: Array, y: Array) -> jax.Array:
     """The mean absolute error.
 
     mean |x - y|, with gradient 0 where they are equal.
@@ -55,7 +55,7 @@ def l1(x: chex.Array, y: chex.Array) -> chex.Array:
     return jnp.mean(_absolute(x - y), axis=1)
 
 
-def l2(x: chex.Array, y: chex.Array) -> chex.Array:
+def l2(x: Array, y: Array) -> jax.Array:
     """The mean squared error.
 
     mean (x - y)^2; no root is taken.
@@ -76,7 +76,7 @@ def l2(x: chex.Array, y: chex.Array) -> chex.Array:
     return jnp.mean(jnp.square(x - y), axis=1)
 
 
-def charbonnier(x: chex.Array, y: chex.Array, epsilon: float = 1e-3) -> chex.Array:
+def charbonnier(x: Array, y: Array, epsilon: float = 1e-3) -> jax.Array:
     """A smooth absolute error.
 
     mean sqrt((x - y)^2 + epsilon^2): |x - y| far above epsilon, (x - y)^2 / (2 epsilon) + epsilon
@@ -103,7 +103,7 @@ def charbonnier(x: chex.Array, y: chex.Array, epsilon: float = 1e-3) -> chex.Arr
     return jnp.mean(jnp.sqrt(jnp.square(x - y) + epsilon**2), axis=1)
 
 
-def cosine(x: chex.Array, y: chex.Array) -> chex.Array:
+def cosine(x: Array, y: Array) -> jax.Array:
     """One less the cosine of the angle between two examples, each taken as one vector.
 
     1 - <x, y> / (|x| |y|); 1, with gradient 0, where either is zero.
@@ -129,7 +129,7 @@ def cosine(x: chex.Array, y: chex.Array) -> chex.Array:
     return 1.0 - jnp.sum(unit(x) * unit(y), axis=1)
 
 
-def total_variation(images: chex.Array) -> chex.Array:
+def total_variation(images: Array) -> jax.Array:
     """The mean absolute difference of neighbouring pixels.
 
     mean |x(i+1, j) - x(i, j)| + mean |x(i, j+1) - x(i, j)|: anisotropic (the two directions are
@@ -158,7 +158,7 @@ def total_variation(images: chex.Array) -> chex.Array:
     return mean(jnp.diff(images, axis=1)) + mean(jnp.diff(images, axis=2))
 
 
-def _leaves(real_features: Any, fake_features: Any) -> list[tuple[chex.Array, chex.Array]]:
+def _leaves(real_features: Any, fake_features: Any) -> list[tuple[Array, Array]]:
     chex.assert_trees_all_equal_structs(real_features, fake_features)
     chex.assert_trees_all_equal_shapes(real_features, fake_features)
     leaves = list(zip(jax.tree.leaves(real_features), jax.tree.leaves(fake_features), strict=True))
@@ -166,7 +166,7 @@ def _leaves(real_features: Any, fake_features: Any) -> list[tuple[chex.Array, ch
     return leaves
 
 
-def feature_matching(real_features: Any, fake_features: Any, distance: Distance = l1) -> chex.Array:
+def feature_matching(real_features: Any, fake_features: Any, distance: Distance = l1) -> jax.Array:
     """The distance of an example's features to those of its counterpart, example by example.
 
     mean over layers i of distance(f_i(x), f_i(y)). It is for pairs: y is meant to be x, as in
@@ -192,19 +192,19 @@ def feature_matching(real_features: Any, fake_features: Any, distance: Distance 
     return jnp.mean(jnp.stack([distance(x, y) for x, y in leaves]), axis=0)
 
 
-def squared_norm(gap: chex.Array) -> chex.Array:
+def squared_norm(gap: Array) -> jax.Array:
     """||gap||^2, a scalar."""
     return jnp.sum(jnp.square(gap))
 
 
-def mean_square(gap: chex.Array) -> chex.Array:
+def mean_square(gap: Array) -> jax.Array:
     """The mean of gap^2 over its entries, a scalar."""
     return jnp.mean(jnp.square(gap))
 
 
-def mean_absolute(gap: chex.Array) -> chex.Array:
+def mean_absolute(gap: Array) -> jax.Array:
     """The mean of |gap| over its entries, a scalar, with gradient 0 at 0."""
-    return jnp.mean(_absolute(gap))
+    return jnp.mean(_absolute(jnp.asarray(gap)))
 
 
 def feature_statistics_matching(
@@ -212,7 +212,7 @@ def feature_statistics_matching(
     fake_features: Any,
     axis_name: str | None = None,
     size: Size = squared_norm,
-) -> chex.Array:
+) -> jax.Array:
     """The distance of the batches' mean features.
 
     mean over layers i of size(E f_i(x) - E f_i(G(z))), the expectations over the batch, by default
@@ -242,9 +242,7 @@ def feature_statistics_matching(
     return jnp.mean(jnp.stack([size(gap) for gap in gaps]))
 
 
-def moments_matching(
-    real: chex.Array, fake: chex.Array, axis_name: str | None = None
-) -> chex.Array:
+def moments_matching(real: Array, fake: Array, axis_name: str | None = None) -> jax.Array:
     """How far two batches' means and standard deviations are apart, entry by entry.
 
     mean_i |sqrt(v_i(x) + 1e-6) - sqrt(v_i(y) + 1e-6)| + mean_i |m_i(x) - m_i(y)|, m_i and v_i the
@@ -273,19 +271,20 @@ def moments_matching(
 
     means = over_batch(both)
     deviations = jnp.sqrt(over_batch(jnp.square(both - means[:, None])) + 1e-6)
-    return sum(jnp.mean(_absolute(z[0] - z[1])) for z in (means, deviations))
+    of_means, of_deviations = (jnp.mean(_absolute(z[0] - z[1])) for z in (means, deviations))
+    return of_means + of_deviations
 
 
 def adaptive_weight(
     reconstruction_gradient: Any,
     adversarial_gradient: Any,
-    step: chex.Array | int,
+    step: Array | int,
     *,
     weight: float = 1.0,
     start: int = 0,
     epsilon: float = 1e-4,
     most: float = 1e4,
-) -> chex.Array:
+) -> jax.Array:
     """The factor of an adversarial loss that is added to a reconstruction's.
 
     weight * clip(||grad_L rec|| / (||grad_L adv|| + epsilon), 0, most) from step `start` on, 0

@@ -16,15 +16,15 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax.arrays import floats
+from gan_jax.arrays import Array, floats
 
 
 class LogitLoss(Protocol):
     """A loss per logit."""
 
     def __call__(
-        self, real_logits: chex.Array, fake_logits: chex.Array, *args: Any, **options: Any
-    ) -> chex.Array:
+        self, real_logits: Array, fake_logits: Array, *args: Any, **options: Any
+    ) -> jax.Array:
         """Returns unreduced losses [batch, ...] from logits [batch, ...]."""
 
 
@@ -71,7 +71,7 @@ def _options(side: LogitLoss) -> set[str]:
     return {x.name for x in parameters if x.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
-def _logits(*logits: chex.Array) -> tuple[jax.Array, ...]:
+def _logits(*logits: Array) -> tuple[jax.Array, ...]:
     """The logits in float32, or in float64 if they are."""
     chex.assert_equal_shape(logits)
     return tuple(map(floats, logits))
@@ -91,8 +91,8 @@ def _hinge(logits: jax.Array) -> jax.Array:
 
 
 def cross_entropy_discriminator(
-    real_logits: chex.Array, fake_logits: chex.Array, *, label_smoothing: float = 0.0
-) -> chex.Array:
+    real_logits: Array, fake_logits: Array, *, label_smoothing: float = 0.0
+) -> jax.Array:
     """The discriminator's binary cross-entropy.
 
     softplus(-D(x)) + softplus(D(G(z))) = -log s(D(x)) - log(1 - s(D(G(z)))), s the sigmoid. With
@@ -122,7 +122,7 @@ def cross_entropy_discriminator(
     return _cross_entropy(real) + label_smoothing * real + _cross_entropy(-fake)
 
 
-def minimax_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
+def minimax_generator(real_logits: Array, fake_logits: Array) -> jax.Array:
     """The generator's side of the zero-sum game; it saturates where D rejects its samples.
 
     -softplus(D(G(z))) = log(1 - s(D(G(z)))).
@@ -143,7 +143,7 @@ def minimax_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.
     return -_cross_entropy(-fake)
 
 
-def non_saturating_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
+def non_saturating_generator(real_logits: Array, fake_logits: Array) -> jax.Array:
     """The generator's heuristic loss, with a strong gradient where D rejects its samples.
 
     softplus(-D(G(z))) = -log s(D(G(z))).
@@ -165,8 +165,8 @@ def non_saturating_generator(real_logits: chex.Array, fake_logits: chex.Array) -
 
 
 def least_squares_discriminator(
-    real_logits: chex.Array, fake_logits: chex.Array, *, a: float = 0.0, b: float = 1.0
-) -> chex.Array:
+    real_logits: Array, fake_logits: Array, *, a: float = 0.0, b: float = 1.0
+) -> jax.Array:
     """The discriminator's squared distances to two targets, on raw logits.
 
     (D(x) - b)^2 / 2 + (D(G(z)) - a)^2 / 2. D is the network's output itself, as in the paper; some
@@ -191,9 +191,7 @@ def least_squares_discriminator(
     return 0.5 * (jnp.square(real - b) + jnp.square(fake - a))
 
 
-def least_squares_generator(
-    real_logits: chex.Array, fake_logits: chex.Array, *, c: float = 1.0
-) -> chex.Array:
+def least_squares_generator(real_logits: Array, fake_logits: Array, *, c: float = 1.0) -> jax.Array:
     """The generator's squared distance to a target, on raw logits.
 
     (D(G(z)) - c)^2 / 2.
@@ -215,7 +213,7 @@ def least_squares_generator(
     return 0.5 * jnp.square(fake - c)
 
 
-def hinge_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
+def hinge_discriminator(real_logits: Array, fake_logits: Array) -> jax.Array:
     """The discriminator's margins.
 
     max(0, 1 - D(x)) + max(0, 1 + D(G(z))).
@@ -237,7 +235,7 @@ def hinge_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> che
     return _hinge(real) + _hinge(-fake)
 
 
-def wasserstein_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
+def wasserstein_discriminator(real_logits: Array, fake_logits: Array) -> jax.Array:
     """The critic's side of the Wasserstein distance; the critic must be kept Lipschitz.
 
     D(G(z)) - D(x).
@@ -258,7 +256,7 @@ def wasserstein_discriminator(real_logits: chex.Array, fake_logits: chex.Array) 
     return fake - real
 
 
-def wasserstein_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
+def wasserstein_generator(real_logits: Array, fake_logits: Array) -> jax.Array:
     """The generator's side of the Wasserstein distance, and of the hinge.
 
     -D(G(z)).

@@ -27,19 +27,19 @@ import jax.numpy as jnp
 from jax import lax
 
 from gan_jax import keys
-from gan_jax.arrays import floats
+from gan_jax.arrays import Array, floats
 
-Critic = Callable[[chex.Array], chex.Array]
-Transform = Callable[[chex.PRNGKey, chex.Array], chex.Array]
+Critic = Callable[[Array], Array]
+Transform = Callable[[Array, Array], Array]
 
 
-def _images(*images: chex.Array) -> tuple[jax.Array, ...]:
+def _images(*images: Array) -> tuple[jax.Array, ...]:
     chex.assert_equal_shape(images)
     chex.assert_rank(images, set(range(2, 8)))
     return tuple(map(floats, images))
 
 
-def _per_example(rng: chex.PRNGKey, draw: Callable, images: jax.Array) -> jax.Array:
+def _per_example(rng: Array, draw: Callable, images: jax.Array) -> jax.Array:
     """draw(key) for every example, as the images' type, [batch, ...] of the images' rank."""
     draws = jax.vmap(draw)(keys.per_example(rng, images.shape[0])).astype(images.dtype)
     return draws.reshape(draws.shape + (1,) * (images.ndim - draws.ndim))
@@ -74,13 +74,13 @@ def _scores(critic: Critic, images: jax.Array) -> jax.Array:
     return jnp.mean(logits, axis=range(1, logits.ndim))
 
 
-def _interpolates(real: chex.Array, fake: chex.Array, rng: chex.PRNGKey) -> jax.Array:
+def _interpolates(real: Array, fake: Array, rng: Array) -> jax.Array:
     real, fake = _images(real, fake)
     share = _per_example(rng, lambda key: jax.random.uniform(key, (), jnp.float32), real)
     return fake + share * (real - fake)
 
 
-def r1(critic: Critic, real: chex.Array) -> chex.Array:
+def r1(critic: Critic, real: Array) -> jax.Array:
     """The squared norm of the critic's gradient at real data.
 
     ||grad_x D(x)||^2. Papers multiply it by gamma / 2.
@@ -101,7 +101,7 @@ def r1(critic: Critic, real: chex.Array) -> chex.Array:
     return _squared_gradients(critic, real)
 
 
-def r2(critic: Critic, fake: chex.Array) -> chex.Array:
+def r2(critic: Critic, fake: Array) -> jax.Array:
     """The squared norm of the critic's gradient at generated data.
 
     ||grad_x D(x)||^2 at x = G(z). Papers multiply it by gamma / 2.
@@ -124,12 +124,12 @@ def r2(critic: Critic, fake: chex.Array) -> chex.Array:
 
 def gradient_penalty(
     critic: Critic,
-    real: chex.Array,
-    fake: chex.Array,
-    rng: chex.PRNGKey,
+    real: Array,
+    fake: Array,
+    rng: Array,
     target: float = 1.0,
     one_sided: bool = False,
-) -> chex.Array:
+) -> jax.Array:
     """The distance of the gradient's norm from a target, between real and generated data.
 
     (||grad D(x^)|| - target)^2 at x^ = a x + (1 - a) G(z), a ~ U(0, 1) one per example; the norm
@@ -157,9 +157,7 @@ def gradient_penalty(
     return _distance_to_target(critic, _interpolates(real, fake, rng), target, one_sided)
 
 
-def zero_centered(
-    critic: Critic, real: chex.Array, fake: chex.Array, rng: chex.PRNGKey
-) -> chex.Array:
+def zero_centered(critic: Critic, real: Array, fake: Array, rng: Array) -> jax.Array:
     """The squared norm of the critic's gradient between real and generated data.
 
     ||grad D(x^)||^2 at x^ = a x + (1 - a) G(z), a ~ U(0, 1) one per example.
@@ -184,14 +182,14 @@ def zero_centered(
 
 def dragan(
     critic: Critic,
-    real: chex.Array,
-    rng: chex.PRNGKey,
+    real: Array,
+    rng: Array,
     scale: float = 0.5,
     target: float = 1.0,
     centered: bool = False,
     interpolate: bool = True,
     axis_name: str | None = None,
-) -> chex.Array:
+) -> jax.Array:
     """The distance of the gradient's norm from a target, around real data.
 
     (||grad D(x^)|| - target)^2 at x^ = x + a * scale * std * u, with std the standard deviation
@@ -238,11 +236,11 @@ def dragan(
 
 def lecam(
     critic: Critic,
-    real: chex.Array,
-    fake: chex.Array,
+    real: Array,
+    fake: Array,
     anchors: tuple[chex.Numeric, chex.Numeric],
     one_sided: bool = False,
-) -> chex.Array:
+) -> jax.Array:
     """The squared distances of logits to the other side's running mean.
 
     (D(x) - a_F)^2 + (D(G(z)) - a_R)^2, with a_R and a_F the running means of the critic's logits
@@ -275,9 +273,7 @@ def lecam(
     return jnp.square(above) + jnp.square(below)
 
 
-def consistency(
-    critic: Critic, real: chex.Array, rng: chex.PRNGKey, transform: Transform
-) -> chex.Array:
+def consistency(critic: Critic, real: Array, rng: Array, transform: Transform) -> jax.Array:
     """The squared change of the critic's logit when a real image is augmented.
 
     (D(x) - D(T(x)))^2. The paper's weight is 10.
@@ -303,8 +299,8 @@ def consistency(
 
 
 def balanced_consistency(
-    critic: Critic, real: chex.Array, fake: chex.Array, rng: chex.PRNGKey, transform: Transform
-) -> chex.Array:
+    critic: Critic, real: Array, fake: Array, rng: Array, transform: Transform
+) -> jax.Array:
     """The squared changes of the critic's logits when real and generated images are augmented.
 
     (D(x) - D(T(x)))^2 + (D(G(z)) - D(T'(G(z))))^2, T and T' drawn apart. The paper has a weight
@@ -333,13 +329,13 @@ def balanced_consistency(
 
 
 def path_length(
-    synthesize: Callable[[chex.Array], chex.Array],
-    styles: chex.Array,
-    rng: chex.PRNGKey,
-    mean: chex.Array,
+    synthesize: Callable[[Array], Array],
+    styles: Array,
+    rng: Array,
+    mean: Array,
     decay: float = 0.01,
     axis_name: str | None = None,
-) -> tuple[chex.Array, chex.Array]:
+) -> tuple[jax.Array, Array]:
     """How far a generator's Jacobian stretches a step in styles, against what it does on average.
 
     (|J^T y| - a)^2 with J = dg(w)/dw and y ~ N(0, 1 / (h w)) one per number of an image, a the

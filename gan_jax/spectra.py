@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.arrays import floats
+from gan_jax.arrays import Array, floats
 
 NOTHING = 1e-11  # of a window: at its first sample it is 0
 LEAST = 1e-5  # magnitudes below it are silence
@@ -24,7 +24,7 @@ def hann(size: int) -> np.ndarray:
 
 
 def stft(
-    waves: chex.Array,
+    waves: Array,
     size: int = 1024,
     hop: int = 256,
     window: int | None = None,
@@ -79,7 +79,7 @@ def _framed(waves: jax.Array, size: int, hop: int) -> jax.Array:
     return jnp.concatenate([parts[:, k : k + frames] for k in range(pieces)], axis=-1)
 
 
-def istft(spectrum: chex.Array, hop: int = 256, padding: int | None = None) -> jax.Array:
+def istft(spectrum: Array, hop: int = 256, padding: int | None = None) -> jax.Array:
     """The inverse of `stft` with a window as long as the transform.
 
     x_t = sum_f w_{t - f hop} y_{f, t - f hop} / sum_f w_{t - f hop}^2, y the inverse transforms of
@@ -176,7 +176,7 @@ def mel_filterbank(
 
 
 def log_mel(
-    waves: chex.Array,
+    waves: Array,
     rate: int,
     size: int = 1024,
     hop: int = 256,

@@ -13,9 +13,10 @@ import jax.numpy as jnp
 from jax import lax
 
 from gan_jax import keys
+from gan_jax.arrays import Array
 
 
-def pack(examples: chex.Array, size: int) -> chex.Array:
+def pack(examples: Array, size: int) -> Array:
     """Joins `size` consecutive examples into one, along their last axis.
 
     A discriminator that judges several independent samples at once sees that they are too alike.
@@ -44,7 +45,7 @@ def pack(examples: chex.Array, size: int) -> chex.Array:
     return packs.reshape(num // size, *middle, size * channels)
 
 
-def unpack(packs: chex.Array, size: int) -> chex.Array:
+def unpack(packs: Array, size: int) -> Array:
     """The examples of packs, in their order: the inverse of `pack`.
 
     Args:
@@ -68,9 +69,7 @@ def unpack(packs: chex.Array, size: int) -> chex.Array:
     return jnp.moveaxis(split, -2, 1).reshape(num * size, *middle, channels // size)
 
 
-def instance_noise(
-    examples: chex.Array, rng: chex.PRNGKey, stddev: chex.Array | float
-) -> chex.Array:
+def instance_noise(examples: Array, rng: Array, stddev: Array | float) -> Array:
     """Adds noise N(0, stddev^2) to what the discriminator sees, real and generated alike.
 
     It widens both distributions until they overlap, which gives the generator a gradient. The
@@ -95,7 +94,7 @@ def instance_noise(
     return examples + jnp.asarray(stddev, examples.dtype) * noise
 
 
-def linear(step: chex.Array, start: float, end: float, steps: int) -> chex.Array:
+def linear(step: Array, start: float, end: float, steps: int) -> jax.Array:
     """A schedule: from `start` to `end` along a line of so many steps, then `end`.
 
     Args:
@@ -112,8 +111,8 @@ def linear(step: chex.Array, start: float, end: float, steps: int) -> chex.Array
 
 
 def flip_labels(
-    real_logits: chex.Array, fake_logits: chex.Array, rng: chex.PRNGKey, probability: float
-) -> tuple[chex.Array, chex.Array]:
+    real_logits: Array, fake_logits: Array, rng: Array, probability: float
+) -> tuple[jax.Array, jax.Array]:
     """Exchanges real and generated logits of a random share of pairs: wrong labels now and then.
 
     It keeps the discriminator from being sure. Only its own loss takes the exchanged ones.
@@ -143,8 +142,8 @@ def flip_labels(
 
 
 def top_k(
-    losses: chex.Array, logits: chex.Array, share: chex.Array | float, axis_name: str | None = None
-) -> chex.Array:
+    losses: Array, logits: Array, share: Array | float, axis_name: str | None = None
+) -> Array:
     """Drops the generator's losses for the samples that the discriminator likes least.
 
     The gradient then comes from the k best samples only: samples between the modes, whose gradients
@@ -177,7 +176,7 @@ def top_k(
     return losses * weights.reshape(-1, *(1,) * (losses.ndim - 1))
 
 
-def orthogonal(params: Any, name: str = 'kernel') -> chex.Array:
+def orthogonal(params: Any, name: str = 'kernel') -> jax.Array:
     """How far the filters of each kernel are from being at right angles to each other.
 
     sum over kernels W of ||W^T W o (1 - I)||^2, W as a matrix [-1, filters], o the product entry by

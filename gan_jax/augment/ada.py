@@ -14,12 +14,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gan_jax import keys
+from gan_jax.arrays import Array
 from gan_jax.augment import resampling
 
 # What the letters of a pipeline's name stand for.
@@ -41,27 +41,27 @@ GREY_AXIS = np.array([1.0, 1.0, 1.0, 0.0]) / math.sqrt(3)
 # ---- What is drawn ----------------------------------------------------------------------------
 
 
-def _matrix(rows: Sequence[Sequence[Any]]) -> chex.Array:
+def _matrix(rows: Sequence[Sequence[Any]]) -> jax.Array:
     """A matrix for each example, of entries that are numbers or arrays [n]."""
     filled = jnp.broadcast_arrays(*(jnp.asarray(x, jnp.float32) for row in rows for x in row))
     return jnp.stack(filled, -1).reshape(*filled[0].shape, len(rows), len(rows[0]))
 
 
-def _scaling(x: Any, y: Any) -> chex.Array:
+def _scaling(x: Any, y: Any) -> jax.Array:
     return _matrix([[x, 0, 0], [0, y, 0], [0, 0, 1]])
 
 
-def _shift(x: Any, y: Any) -> chex.Array:
+def _shift(x: Any, y: Any) -> jax.Array:
     return _matrix([[1, 0, x], [0, 1, y], [0, 0, 1]])
 
 
-def _turn(angle: chex.Array) -> chex.Array:
+def _turn(angle: Array) -> jax.Array:
     """By an angle, from x to y: clockwise as images are shown."""
     sin, cos = jnp.sin(angle), jnp.cos(angle)
     return _matrix([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
 
 
-def _product(*matrices: chex.Array) -> chex.Array:
+def _product(*matrices: Array) -> Array:
     return functools.reduce(
         functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST), matrices
     )
@@ -76,42 +76,42 @@ class _Draws(NamedTuple):
       chosen: the names of those that are in use.
     """
 
-    rngs: chex.PRNGKey
-    p: chex.Array
+    rngs: Array
+    p: Array
     chosen: tuple[str, ...]
 
-    def normal(self, name: str, shape: tuple[int, ...] = ()) -> chex.Array:
+    def normal(self, name: str, shape: tuple[int, ...] = ()) -> jax.Array:
         return jax.vmap(lambda key: jax.random.normal(key, shape))(keys.of_name(self.rngs, name))
 
-    def uniform(self, name: str, low: float = 0.0, high: float = 1.0) -> chex.Array:
+    def uniform(self, name: str, low: float = 0.0, high: float = 1.0) -> jax.Array:
         return jax.vmap(lambda key: jax.random.uniform(key, (), minval=low, maxval=high))(
             keys.of_name(self.rngs, name)
         )
 
     def some(
-        self, name: str, value: chex.Array, neutral: float, p: Any = None, which: str = ''
-    ) -> chex.Array:
+        self, name: str, value: Array, neutral: float, p: Any = None, which: str = ''
+    ) -> jax.Array:
         """The value with probability p, else what changes nothing, [n, ...]."""
         lot = self.uniform(f'{name}{which} or not')
         happens = lot < (self.p if p is None else p) if name in self.chosen else lot < 0
         return jnp.where(happens.reshape(-1, *(1,) * (value.ndim - 1)), value, neutral)
 
 
-def _blitted(draws: _Draws, images: chex.Array) -> chex.Array:
+def _blitted(draws: _Draws, images: Array) -> jax.Array:
     _, height, width, _ = images.shape
     mirrored = draws.some('flip', jnp.floor(draws.uniform('flip', 0, 2)), 0)
     quarters = draws.some('quarter_turn', jnp.floor(draws.uniform('quarter_turn', 0, 4)), 0)
     if height != width:  # only half turns leave the shape
         quarters = 2 * jnp.floor(quarters / 2)
-    moved = [
+    sides = [
         jnp.round(draws.uniform(f'integer_translation {name}', -SHIFT, SHIFT) * side)
         for name, side in (('down', height), ('right', width))
     ]
-    moved = draws.some('integer_translation', jnp.stack(moved, -1), 0)
+    moved = draws.some('integer_translation', jnp.stack(sides, -1), 0)
     return resampling.blit(images, mirrored, quarters, moved)
 
 
-def placing(draws: _Draws, height: int, width: int) -> chex.Array:
+def placing(draws: _Draws, height: int, width: int) -> Array:
     """M for `resampling.warp`: the inverse of what is done to the image."""
     half = 1 - jnp.sqrt(1 - draws.p)  # so that one of two rotations comes with probability p
     scale = draws.some('scale', jnp.exp2(SCALE * draws.normal('scale')), 1)
@@ -136,7 +136,7 @@ def placing(draws: _Draws, height: int, width: int) -> chex.Array:
 # ---- Colour ------------------------------------------------------------------------------------
 
 
-def painting(draws: _Draws, grey: bool) -> chex.Array:
+def painting(draws: _Draws, grey: bool) -> Array:
     """M for `resampling.recolour`; hue and saturation are left out of grey images."""
     axis = jnp.asarray(GREY_AXIS, jnp.float32)
     along, identity = jnp.outer(axis, axis)[None], jnp.eye(4)[None]
@@ -155,7 +155,7 @@ def painting(draws: _Draws, grey: bool) -> chex.Array:
     return _product(along + (identity - along) * s[:, None, None], _hue(angle), matrix)
 
 
-def _hue(angle: chex.Array) -> chex.Array:
+def _hue(angle: Array) -> jax.Array:
     """The rotation about the axis of greys (Rodrigues' formula)."""
     x, y, z, _ = GREY_AXIS
     cross = np.array([[0, -z, y, 0], [z, 0, -x, 0], [-y, x, 0, 0], [0, 0, 0, 0]])
@@ -167,7 +167,7 @@ def _hue(angle: chex.Array) -> chex.Array:
 # ---- Filter, noise, cutout ---------------------------------------------------------------------
 
 
-def _gains(draws: _Draws) -> chex.Array:
+def _gains(draws: _Draws) -> jax.Array:
     """Of each band in turn 2^N(0, 1) with probability p, and what keeps the expected power."""
     gains = jnp.ones((draws.rngs.shape[0], 4))
     for band in range(4):
@@ -179,14 +179,14 @@ def _gains(draws: _Draws) -> chex.Array:
     return gains
 
 
-def _noise(draws: _Draws, images: chex.Array) -> chex.Array:
+def _noise(draws: _Draws, images: Array) -> Array:
     """Adds N(0, s^2), s = |N(0, 0.1^2)| for each image."""
     deviation = draws.some('noise', jnp.abs(NOISE * draws.normal('noise')), 0)
     drawn = draws.normal('noise of pixels', images.shape[1:])
     return images + (drawn * deviation[:, None, None, None]).astype(images.dtype)
 
 
-def _cutout(draws: _Draws, images: chex.Array) -> chex.Array:
+def _cutout(draws: _Draws, images: Array) -> jax.Array:
     """Sets a rectangle of half of each side to zero, its centre anywhere in the image."""
     size = draws.some('cutout', jnp.full(images.shape[0], HOLE), 0)[:, None]
     hole = []
@@ -201,7 +201,7 @@ def _cutout(draws: _Draws, images: chex.Array) -> chex.Array:
 # ---- The pipeline and its rate -----------------------------------------------------------------
 
 
-def make(pipeline: str) -> Callable[[chex.PRNGKey, chex.Array, chex.Array], chex.Array]:
+def make(pipeline: str) -> Callable[[Array, Array, Array], Array]:
     """The pipeline of these groups of transformations, always in the paper's order.
 
     Args:
@@ -219,7 +219,7 @@ def make(pipeline: str) -> Callable[[chex.PRNGKey, chex.Array, chex.Array], chex
         raise ValueError(f'{pipeline!r} must be of the letters {"".join(LETTERS)}, such as bgc')
     chosen = tuple(name for letter in pipeline for name in LETTERS[letter])
 
-    def apply(rng: chex.PRNGKey, images: chex.Array, p: chex.Array) -> chex.Array:
+    def apply(rng: Array, images: Array, p: Array) -> jax.Array:
         resampling.check_images(images)
         num, height, width, channels = images.shape
         draws = _Draws(keys.per_example(rng, num), jnp.asarray(p, jnp.float32), chosen)
@@ -259,11 +259,11 @@ class Rate(NamedTuple):
     images: int = 500_000
     start: float = 0.0
 
-    def init(self) -> dict[str, chex.Array]:
+    def init(self) -> dict[str, Array]:
         """{'p', 'signs': the sum of mean signs, 'count': of updates since the last move}."""
         return {'p': jnp.float32(self.start), 'signs': jnp.zeros(()), 'count': jnp.zeros(())}
 
-    def p(self, state: dict[str, chex.Array], batch: int) -> chex.Array:
+    def p(self, state: dict[str, Array], batch: int) -> jax.Array:
         """What p is now: a move that is due is made when p is asked for.
 
         So the state's own update is linear in the logits, and micro-batches may be averaged.
@@ -273,9 +273,7 @@ class Rate(NamedTuple):
         moved = jnp.clip(state['p'] + step * over, 0, 1)
         return jnp.where(state['count'] >= self.interval, moved, state['p'])
 
-    def update(
-        self, state: dict[str, chex.Array], sign: chex.Array, batch: int
-    ) -> dict[str, chex.Array]:
+    def update(self, state: dict[str, Array], sign: Array, batch: int) -> dict[str, Array]:
         """The state after an update in which the mean sign of real images' logits was `sign`."""
         fresh = state['count'] >= self.interval
         signs, count = (jnp.where(fresh, 0.0, state[name]) for name in ('signs', 'count'))

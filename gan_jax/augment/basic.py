@@ -16,12 +16,13 @@ from jax import lax
 from jax.scipy.ndimage import map_coordinates
 
 from gan_jax import keys
+from gan_jax.arrays import Array
 
 # The largest strengths, by name.
 _LIMITS = {'horizontal_flip': 1, 'rotation': 180, 'translation': 1, 'scaling': 1, 'brightness': 2}
 
 
-def _check_images(images: chex.Array) -> None:
+def _check_images(images: Array) -> None:
     chex.assert_rank(images, 4)
     chex.assert_type(images, float)
 
@@ -31,14 +32,14 @@ def _check_strength(name: str, strength: float) -> None:
         raise ValueError(f'{name} must be from 0 to {_LIMITS[name]}, not {strength}')
 
 
-def _uniform(rng: chex.PRNGKey, num: int, shape: tuple[int, ...], limit: float) -> chex.Array:
+def _uniform(rng: Array, num: int, shape: tuple[int, ...], limit: float) -> jax.Array:
     """U(-limit, limit), [num, *shape], each example's from its own key."""
     return jax.vmap(lambda key: jax.random.uniform(key, shape, minval=-limit, maxval=limit))(
         keys.per_example(rng, num)
     )
 
 
-def warp(images: chex.Array, matrices: chex.Array, shifts: chex.Array) -> chex.Array:
+def warp(images: Array, matrices: Array, shifts: Array) -> jax.Array:
     """Resamples bilinearly: output(p) = input(A (p - c) + c - t), c the image's centre.
 
     Outside the image the nearest pixel of its border is repeated.
@@ -61,7 +62,7 @@ def warp(images: chex.Array, matrices: chex.Array, shifts: chex.Array) -> chex.A
     rows = jnp.arange(height, dtype=jnp.float32)[:, None] - centre[0]
     columns = jnp.arange(width, dtype=jnp.float32)[None, :] - centre[1]
 
-    def one(image: chex.Array, matrix: chex.Array, shift: chex.Array) -> chex.Array:
+    def one(image: Array, matrix: Array, shift: Array) -> jax.Array:
         # Written out, since a matrix product may run at less than float32's precision.
         places = [
             matrix[i, 0] * rows + matrix[i, 1] * columns + centre[i] - shift[i] for i in (0, 1)
@@ -73,11 +74,11 @@ def warp(images: chex.Array, matrices: chex.Array, shifts: chex.Array) -> chex.A
     return jax.vmap(one)(images.astype(jnp.float32), matrices, shifts).astype(images.dtype)
 
 
-def _identities(num: int) -> chex.Array:
+def _identities(num: int) -> jax.Array:
     return jnp.tile(jnp.eye(2)[None], (num, 1, 1))
 
 
-def horizontal_flip(rng: chex.PRNGKey, images: chex.Array) -> chex.Array:
+def horizontal_flip(rng: Array, images: Array) -> jax.Array:
     """Mirrors left to right with probability 1/2.
 
     Args:
@@ -95,7 +96,7 @@ def horizontal_flip(rng: chex.PRNGKey, images: chex.Array) -> chex.Array:
     return jnp.where(flips[:, None, None, None], images[:, :, ::-1], images)
 
 
-def rotation(rng: chex.PRNGKey, images: chex.Array, degrees: float) -> chex.Array:
+def rotation(rng: Array, images: Array, degrees: float) -> jax.Array:
     """Rotates about the centre by an angle ~ U(-degrees, degrees), bilinear.
 
     Args:
@@ -118,7 +119,7 @@ def rotation(rng: chex.PRNGKey, images: chex.Array, degrees: float) -> chex.Arra
     return warp(images, matrices, jnp.zeros((images.shape[0], 2)))
 
 
-def translation(rng: chex.PRNGKey, images: chex.Array, fraction: float) -> chex.Array:
+def translation(rng: Array, images: Array, fraction: float) -> jax.Array:
     """Moves by (dy, dx) ~ U(-fraction, fraction) * (h, w) pixels, bilinear.
 
     Args:
@@ -140,7 +141,7 @@ def translation(rng: chex.PRNGKey, images: chex.Array, fraction: float) -> chex.
     return warp(images, _identities(num), shifts)
 
 
-def scaling(rng: chex.PRNGKey, images: chex.Array, fraction: float) -> chex.Array:
+def scaling(rng: Array, images: Array, fraction: float) -> jax.Array:
     """Scales about the centre by a factor 2^u, u ~ U(-log2(1 + fraction), log2(1 + fraction)).
 
     So growing by 1 + fraction is as likely as shrinking by it.
@@ -164,7 +165,7 @@ def scaling(rng: chex.PRNGKey, images: chex.Array, fraction: float) -> chex.Arra
     return warp(images, _identities(num) / factors[:, None, None], jnp.zeros((num, 2)))
 
 
-def brightness(rng: chex.PRNGKey, images: chex.Array, strength: float) -> chex.Array:
+def brightness(rng: Array, images: Array, strength: float) -> jax.Array:
     """clip(x + b, -1, 1), one b ~ U(-strength, strength) for each image.
 
     Args:
@@ -185,7 +186,7 @@ def brightness(rng: chex.PRNGKey, images: chex.Array, strength: float) -> chex.A
     return jnp.clip(images + offsets.astype(images.dtype), -1, 1)
 
 
-def random_crop(rng: chex.PRNGKey, images: chex.Array, size: int) -> chex.Array:
+def random_crop(rng: Array, images: Array, size: int) -> jax.Array:
     """Cuts out a square, its top uniform on {0, ..., h - size}, its left on {0, ..., w - size}.
 
     Images of equal height and width are cut at the same places with the same keys.
@@ -207,7 +208,7 @@ def random_crop(rng: chex.PRNGKey, images: chex.Array, size: int) -> chex.Array:
     if not 1 <= size <= min(height, width):
         raise ValueError(f'size must be from 1 to {min(height, width)}, not {size}')
 
-    def one(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
+    def one(key: Array, image: Array) -> jax.Array:
         ends = jnp.array([height - size + 1, width - size + 1])
         top, left = jax.random.randint(key, (2,), jnp.zeros_like(ends), ends, ends.dtype)
         start = (top, left, jnp.zeros_like(top))
@@ -217,7 +218,7 @@ def random_crop(rng: chex.PRNGKey, images: chex.Array, size: int) -> chex.Array:
 
 
 # The order in which compose applies them.
-_AUGMENTATIONS: dict[str, Callable[..., chex.Array]] = {
+_AUGMENTATIONS: dict[str, Callable[..., Array]] = {
     'horizontal_flip': lambda rng, images, _: horizontal_flip(rng, images),
     'rotation': rotation,
     'translation': translation,
@@ -228,7 +229,7 @@ _AUGMENTATIONS: dict[str, Callable[..., chex.Array]] = {
 
 def compose(
     settings: Mapping[str, float | bool],
-) -> Callable[[chex.PRNGKey, chex.Array], chex.Array]:
+) -> Callable[[Array, Array], Array]:
     """The augmentations of non-zero strength, one after the other.
 
     Always in this order: horizontal_flip, rotation, translation, scaling, brightness; each with
@@ -251,7 +252,7 @@ def compose(
         _check_strength(name, settings[name])
     chosen = [(name, settings[name]) for name in _AUGMENTATIONS if settings.get(name)]
 
-    def apply(rng: chex.PRNGKey, images: chex.Array) -> chex.Array:
+    def apply(rng: Array, images: Array) -> Array:
         _check_images(images)
         rngs = keys.per_example(rng, images.shape[0])
         for name, strength in chosen:

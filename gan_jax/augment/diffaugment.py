@@ -12,28 +12,29 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax import keys
+from gan_jax.arrays import Array
 
 SHIFT, HOLE = 1 / 8, 1 / 2  # shares of the image's sides
 
 
-def _check_images(images: chex.Array) -> None:
+def _check_images(images: Array) -> None:
     chex.assert_rank(images, 4)
     chex.assert_type(images, float)
 
 
-def _uniform(rng: chex.PRNGKey, name: str, num: int) -> chex.Array:
+def _uniform(rng: Array, name: str, num: int) -> jax.Array:
     """U(0, 1), [n, 1, 1, 1], each example's from its own key."""
     drawn = jax.vmap(jax.random.uniform)(keys.of_name(keys.per_example(rng, num), name))
     return drawn[:, None, None, None]
 
 
-def _whole(rng: chex.PRNGKey, name: str, num: int, least: int, most: int) -> chex.Array:
+def _whole(rng: Array, name: str, num: int, least: int, most: int) -> jax.Array:
     """Whole numbers, uniform on {least, ..., most}, [n]."""
     drawn = keys.of_name(keys.per_example(rng, num), name)
     return jax.vmap(lambda key: jax.random.randint(key, (), least, most + 1))(drawn)
 
 
-def color(rng: chex.PRNGKey, images: chex.Array) -> chex.Array:
+def color(rng: Array, images: Array) -> Array:
     """Brightness, saturation and contrast, in this order, with u ~ U(0, 1) drawn anew for each.
 
     x + u - 1/2; then 2 u (x - m) + m, m the mean over channels; then (u + 1/2) (x - m) + m, m the
@@ -58,7 +59,7 @@ def color(rng: chex.PRNGKey, images: chex.Array) -> chex.Array:
     return (x - mean) * (_uniform(rng, 'contrast', num) + 0.5).astype(dtype) + mean
 
 
-def translation(rng: chex.PRNGKey, images: chex.Array) -> chex.Array:
+def translation(rng: Array, images: Array) -> Array:
     """Moves by whole pixels, uniform up to 1/8 of each side either way; zeros come in.
 
     Args:
@@ -85,7 +86,7 @@ def translation(rng: chex.PRNGKey, images: chex.Array) -> chex.Array:
     return images
 
 
-def cutout(rng: chex.PRNGKey, images: chex.Array) -> chex.Array:
+def cutout(rng: Array, images: Array) -> jax.Array:
     """Sets a rectangle of half of each side to zero, about a pixel that is drawn uniformly.
 
     What of the rectangle lies outside the image is lost, so that the hole is smaller there.
@@ -115,14 +116,14 @@ def cutout(rng: chex.PRNGKey, images: chex.Array) -> chex.Array:
     return jnp.where(hole, jnp.zeros_like(images), images)
 
 
-_POLICIES: dict[str, Callable[..., chex.Array]] = {
+_POLICIES: dict[str, Callable[..., Array]] = {
     'color': color,
     'translation': translation,
     'cutout': cutout,
 }
 
 
-def compose(policy: Sequence[str]) -> Callable[[chex.PRNGKey, chex.Array], chex.Array]:
+def compose(policy: Sequence[str]) -> Callable[[Array, Array], Array]:
     """The named augmentations, one after the other: color, translation, cutout.
 
     Args:
@@ -141,7 +142,7 @@ def compose(policy: Sequence[str]) -> Callable[[chex.PRNGKey, chex.Array], chex.
     if not chosen:
         raise ValueError(f'give one of {", ".join(_POLICIES)}')
 
-    def apply(rng: chex.PRNGKey, images: chex.Array) -> chex.Array:
+    def apply(rng: Array, images: Array) -> Array:
         rngs = keys.per_example(rng, images.shape[0])
         for name in chosen:
             images = _POLICIES[name](keys.of_name(rngs, name), images)

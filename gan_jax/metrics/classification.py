@@ -3,12 +3,14 @@
 import chex
 import numpy as np
 
+from gan_jax.arrays import Array
+
 
 def classification_accuracy(
-    fake: chex.Array,
-    fake_labels: chex.Array,
-    real: chex.Array,
-    real_labels: chex.Array,
+    fake: Array,
+    fake_labels: Array,
+    real: Array,
+    real_labels: Array,
     ridge: float = 1e-3,
 ) -> float:
     """The accuracy on real examples of a classifier trained on generated ones.
@@ -59,7 +61,7 @@ def classification_accuracy(
     return float(np.mean(named == np.asarray(real_labels)))
 
 
-def _ranked(scores: chex.Array, positive: chex.Array) -> tuple[np.ndarray, np.ndarray]:
+def _ranked(scores: Array, positive: Array) -> tuple[np.ndarray, np.ndarray]:
     """How many positives and how many others have each score, the highest scores first."""
     scores, positive = np.asarray(scores, np.float64), np.asarray(positive, bool)
     chex.assert_rank(scores, 1)
@@ -75,7 +77,7 @@ def _ranked(scores: chex.Array, positive: chex.Array) -> tuple[np.ndarray, np.nd
     return hits, others
 
 
-def auroc(scores: chex.Array, positive: chex.Array) -> float:
+def auroc(scores: Array, positive: Array) -> float:
     """The area under the receiver operating characteristic.
 
     P(s > s') + P(s = s') / 2, s the score of a positive example and s' that of another one, both
@@ -99,7 +101,7 @@ def auroc(scores: chex.Array, positive: chex.Array) -> float:
     return float((hits * (below + others / 2)).sum() / (hits.sum() * others.sum()))
 
 
-def average_precision(scores: chex.Array, positive: chex.Array) -> float:
+def average_precision(scores: Array, positive: Array) -> float:
     """The area under the curve of precision and recall, as a sum of steps.
 
     sum_t (R_t - R_(t-1)) P_t over the scores t that occur, from the highest on: P_t and R_t are the

@@ -6,11 +6,11 @@ import jax.numpy as jnp
 from jax import lax
 from jax.scipy import special
 
-from gan_jax.arrays import floats
+from gan_jax.arrays import Array, floats
 
 
 @jax.jit
-def pairwise_distance(x: chex.Array) -> chex.Array:
+def pairwise_distance(x: Array) -> jax.Array:
     """The mean Euclidean distance of two different examples.
 
     2 / (n (n - 1)) sum_{i < j} ||x_i - x_j||. All pairs at once, [n, n]: 16 MB for 2,000 examples.
@@ -37,7 +37,7 @@ def pairwise_distance(x: chex.Array) -> chex.Array:
     return jnp.sum(jnp.mean(jnp.sqrt(gaps), axis=1)) / (num - 1)
 
 
-def diversity_ratio(real: chex.Array, fake: chex.Array) -> chex.Array:
+def diversity_ratio(real: Array, fake: Array) -> jax.Array:
     """How far apart samples are, measured by the data.
 
     pairwise_distance(fake) / pairwise_distance(real): about 1 where the generator is healthy, 0
@@ -60,7 +60,7 @@ def diversity_ratio(real: chex.Array, fake: chex.Array) -> chex.Array:
     return pairwise_distance(fake) / pairwise_distance(real).astype(floats(fake).dtype)
 
 
-def class_entropy(histogram: chex.Array) -> chex.Array:
+def class_entropy(histogram: Array) -> jax.Array:
     """How evenly the classes are made, from how many samples of each there are.
 
     -sum_j p_j log p_j / log k, with 0 log 0 = 0. It is 1 - KL(p || uniform) / log k, so
@@ -83,7 +83,7 @@ def class_entropy(histogram: chex.Array) -> chex.Array:
     return jnp.sum(entropies) / jnp.log(jnp.asarray(p.size, p.dtype))
 
 
-def sign_rate(logits: chex.Array) -> chex.Array:
+def sign_rate(logits: Array) -> jax.Array:
     """The share of examples judged real less the share judged false.
 
     E[sign D(x)]. Of training data it is r_t, which rises towards 1 as the discriminator overfits;
@@ -107,9 +107,7 @@ def sign_rate(logits: chex.Array) -> chex.Array:
     return jnp.mean(jnp.sign(logits))
 
 
-def overfitting(
-    train_logits: chex.Array, held_out_logits: chex.Array, fake_logits: chex.Array
-) -> chex.Array:
+def overfitting(train_logits: Array, held_out_logits: Array, fake_logits: Array) -> jax.Array:
     """Where held-out data are, for the discriminator, between training and generated data.
 
     r_v = (E D(train) - E D(held out)) / (E D(train) - E D(G(z))): 0 if they are judged as training

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import chex
 import numpy as np
 
+from gan_jax.arrays import Array
+
 CHUNK = 4096  # examples that are copied to float64 at a time
 
 
@@ -38,7 +40,7 @@ def _moments(features: np.ndarray) -> Moments:
     return Moments(len(features), mean, features.T @ features)
 
 
-def moments(features: chex.Array) -> Moments:
+def moments(features: Array) -> Moments:
     """The count, the mean and the scatter matrix of features.
 
     For features that do not fit in memory, merge those of parts with `add_moments`.
@@ -111,9 +113,7 @@ def _factor(covariance: np.ndarray) -> np.ndarray:
     return vectors[:, kept] * np.sqrt(values[kept])
 
 
-def frechet_distance(
-    mean_1: chex.Array, cov_1: chex.Array, mean_2: chex.Array, cov_2: chex.Array
-) -> float:
+def frechet_distance(mean_1: Array, cov_1: Array, mean_2: Array, cov_2: Array) -> float:
     """The squared Fréchet (Wasserstein-2) distance of two Gaussians.
 
     |m_1 - m_2|^2 + tr C_1 + tr C_2 - 2 tr (C_1 C_2)^(1/2).
@@ -154,7 +154,7 @@ def frechet_distance(
 
 
 def intra_class_frechet_distance(
-    real: chex.Array, real_labels: chex.Array, fake: chex.Array, fake_labels: chex.Array
+    real: Array, real_labels: Array, fake: Array, fake_labels: Array
 ) -> tuple[float, dict[int, float]]:
     """The Fréchet distance within each class, and its mean over the classes (intra-FID).
 

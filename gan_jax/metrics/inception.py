@@ -6,8 +6,10 @@ Computed by NumPy on the host in float64: JAX runs in 32 bits by default.
 import chex
 import numpy as np
 
+from gan_jax.arrays import Array
 
-def inception_score(probabilities: chex.Array, splits: int = 10) -> tuple[float, float]:
+
+def inception_score(probabilities: Array, splits: int = 10) -> tuple[float, float]:
     """How sure a classifier is of each sample and how evenly it uses its classes.
 
     exp(mean_i KL(p(y | x_i) || p(y))) with p(y) = mean_i p(y | x_i), in each of `splits`

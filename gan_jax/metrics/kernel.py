@@ -10,6 +10,8 @@ import functools
 import chex
 import numpy as np
 
+from gan_jax.arrays import Array
+
 
 def _kernel(x: np.ndarray, y: np.ndarray, degree: int, gamma: float, coef: float) -> np.ndarray:
     """(gamma x . y + coef)^degree of all pairs; products are many times quicker than a power."""
@@ -18,8 +20,8 @@ def _kernel(x: np.ndarray, y: np.ndarray, degree: int, gamma: float, coef: float
 
 
 def polynomial_mmd(
-    x: chex.Array,
-    y: chex.Array,
+    x: Array,
+    y: Array,
     degree: int = 3,
     gamma: float | None = None,
     coef: float = 1.0,
@@ -65,8 +67,8 @@ def polynomial_mmd(
 
 
 def kernel_distance(
-    real: chex.Array,
-    fake: chex.Array,
+    real: Array,
+    fake: Array,
     *,
     subsets: int = 100,
     subset_size: int = 1000,
@@ -121,8 +123,8 @@ def kernel_distance(
 
 
 def mmd_error(
-    real: chex.Array,
-    fake: chex.Array,
+    real: Array,
+    fake: Array,
     *,
     parts: int = 10,
     most: int = 5000,

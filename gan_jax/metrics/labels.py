@@ -12,8 +12,10 @@ from collections.abc import Callable
 import chex
 import numpy as np
 
+from gan_jax.arrays import Array
 
-def label_accuracy(scores: chex.Array, labels: chex.Array) -> tuple[float, float]:
+
+def label_accuracy(scores: Array, labels: Array) -> tuple[float, float]:
     """The share of examples for which a classifier finds the class that was asked for likeliest.
 
     p = 1/n sum_i 1[argmax_k s_ik = y_i], with the binomial standard error sqrt(p (1 - p) / n).
@@ -41,7 +43,7 @@ def label_accuracy(scores: chex.Array, labels: chex.Array) -> tuple[float, float
     return share, math.sqrt(share * (1 - share) / len(labels))
 
 
-def confusion_matrix(scores: chex.Array, labels: chex.Array) -> np.ndarray:
+def confusion_matrix(scores: Array, labels: Array) -> np.ndarray:
     """How often each class was named where each was asked for.
 
     M_ab = #{i: y_i = a, argmax_k s_ik = b}. All on the diagonal is a conditional generator; a
@@ -63,7 +65,7 @@ def confusion_matrix(scores: chex.Array, labels: chex.Array) -> np.ndarray:
     return np.bincount(labels * classes + named, minlength=classes**2).reshape(classes, classes)
 
 
-def matched_accuracy(codes: chex.Array, labels: chex.Array) -> tuple[float, float, np.ndarray]:
+def matched_accuracy(codes: Array, labels: Array) -> tuple[float, float, np.ndarray]:
     """The share of examples whose code names their class, each code matched to one class.
 
     max over matchings m of 1/n sum_i 1[m(c_i) = y_i], m one to one: codes that no label has ever
@@ -141,7 +143,7 @@ def _assignment(gains: np.ndarray) -> np.ndarray:
     return np.argsort(row_in[:n])
 
 
-def _named(scores: chex.Array, labels: chex.Array) -> tuple[np.ndarray, np.ndarray]:
+def _named(scores: Array, labels: Array) -> tuple[np.ndarray, np.ndarray]:
     """The likeliest classes and the labels, int64 [n]."""
     chex.assert_rank(scores, 2)
     chex.assert_shape(labels, (len(scores),))
@@ -159,7 +161,7 @@ def _named(scores: chex.Array, labels: chex.Array) -> tuple[np.ndarray, np.ndarr
     return scores.argmax(axis=1), labels
 
 
-def as_many(real_labels: chex.Array, fake_labels: chex.Array) -> np.ndarray:
+def as_many(real_labels: Array, fake_labels: Array) -> np.ndarray:
     """The places of generated examples of which no class has more than real ones.
 
     Figures within classes are moved by the number of examples, so of each class the first ones
@@ -188,10 +190,10 @@ def as_many(real_labels: chex.Array, fake_labels: chex.Array) -> np.ndarray:
 
 def within_classes(
     function: Callable[[np.ndarray, np.ndarray], tuple[float, ...]],
-    real: chex.Array,
-    real_labels: chex.Array,
-    fake: chex.Array,
-    fake_labels: chex.Array,
+    real: Array,
+    real_labels: Array,
+    fake: Array,
+    fake_labels: Array,
 ) -> tuple[np.ndarray, dict[int, tuple[float, ...]]]:
     """Figures of two sets within each class, and their means over the classes.
 

@@ -13,10 +13,12 @@ from typing import NamedTuple
 import chex
 import numpy as np
 
+from gan_jax.arrays import Array
+
 ROUNDING = 1e-12  # of squared distances, relative to squared norms; the product's is about 1e-15
 
 
-def _checked(*features: chex.Array) -> list[np.ndarray]:
+def _checked(*features: Array) -> list[np.ndarray]:
     chex.assert_rank(features, 2)
     chex.assert_equal_shape_suffix(features, 1)
     arrays = [np.asarray(x) for x in features]
@@ -87,7 +89,7 @@ def _smallest(places: np.ndarray, values: np.ndarray, k: int) -> tuple[np.ndarra
 
 
 def nearest_neighbors(
-    queries: chex.Array, references: chex.Array, k: int = 1, *, chunk: int = 1024
+    queries: Array, references: Array, k: int = 1, *, chunk: int = 1024
 ) -> tuple[np.ndarray, np.ndarray]:
     """The k nearest references of each query, by Euclidean distance, the nearest first.
 
@@ -123,7 +125,7 @@ def _bound(radii: np.ndarray, norms: np.ndarray, sign: int) -> np.ndarray:
 
 
 def precision_recall(
-    real: chex.Array, fake: chex.Array, k: int = 3, *, chunk: int = 1024
+    real: Array, fake: Array, k: int = 3, *, chunk: int = 1024
 ) -> tuple[float, float]:
     """The share of generated examples that are like real ones, and of real ones that are generated.
 
@@ -161,7 +163,7 @@ def precision_recall(
 
 
 def density_coverage(
-    real: chex.Array, fake: chex.Array, k: int = 5, *, chunk: int = 1024
+    real: Array, fake: Array, k: int = 5, *, chunk: int = 1024
 ) -> tuple[float, float]:
     """How densely real neighbourhoods hold generated examples, and how many hold one at all.
 
@@ -217,9 +219,9 @@ class Memorised(NamedTuple):
 
 
 def memorised_share(
-    train: chex.Array,
-    test: chex.Array,
-    fake: chex.Array,
+    train: Array,
+    test: Array,
+    fake: Array,
     quantile: float = 0.05,
     *,
     chunk: int = 1024,

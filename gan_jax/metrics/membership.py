@@ -5,8 +5,10 @@ import math
 import chex
 import numpy as np
 
+from gan_jax.arrays import Array
 
-def balanced_accuracy(scores: chex.Array, positive: chex.Array) -> float:
+
+def balanced_accuracy(scores: Array, positive: Array) -> float:
     """The best of (true positive rate + true negative rate) / 2 over all thresholds.
 
     Positive is called what has a score of the threshold or more. The threshold is chosen on these

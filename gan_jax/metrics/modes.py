@@ -13,13 +13,14 @@ section 4, after VEEGAN: Reducing Mode Collapse in GANs using Implicit Variation
 """
 
 import chex
+import jax
 import jax.numpy as jnp
 from jax.scipy import special
 
-from gan_jax.arrays import floats
+from gan_jax.arrays import Array, floats
 
 
-def nearest_mode(samples: chex.Array, centers: chex.Array) -> tuple[chex.Array, chex.Array]:
+def nearest_mode(samples: Array, centers: Array) -> tuple[jax.Array, jax.Array]:
     """The nearest mode of each sample: argmin_j ||x_i - c_j|| and the least distance.
 
     Args:
@@ -41,7 +42,7 @@ def nearest_mode(samples: chex.Array, centers: chex.Array) -> tuple[chex.Array, 
     return jnp.argmin(squares, axis=1).astype(jnp.int32), jnp.sqrt(jnp.min(squares, axis=1))
 
 
-def mode_histogram(index: chex.Array, num_modes: int) -> chex.Array:
+def mode_histogram(index: Array, num_modes: int) -> jax.Array:
     """How many samples each mode has.
 
     Args:
@@ -60,7 +61,7 @@ def mode_histogram(index: chex.Array, num_modes: int) -> chex.Array:
     return jnp.zeros(num_modes, jnp.int32).at[places].add(1, mode='drop')
 
 
-def modes_in_histogram(histogram: chex.Array) -> chex.Array:
+def modes_in_histogram(histogram: Array) -> jax.Array:
     """The number of modes with at least one sample, an int32 scalar.
 
     Args:
@@ -73,9 +74,7 @@ def modes_in_histogram(histogram: chex.Array) -> chex.Array:
     return jnp.sum(jnp.asarray(histogram) > 0, dtype=jnp.int32)
 
 
-def modes_captured(
-    samples: chex.Array, centers: chex.Array, stddev: float, radius: float = 3.0
-) -> chex.Array:
+def modes_captured(samples: Array, centers: Array, stddev: float, radius: float = 3.0) -> jax.Array:
     """The number of modes that have a sample of high quality.
 
     #{j: some x_i has j as its nearest mode and ||x_i - c_j|| <= radius * stddev}.
@@ -100,8 +99,8 @@ def modes_captured(
 
 
 def high_quality_share(
-    samples: chex.Array, centers: chex.Array, stddev: float, radius: float = 3.0
-) -> chex.Array:
+    samples: Array, centers: Array, stddev: float, radius: float = 3.0
+) -> jax.Array:
     """The share of samples of high quality: mean_i [min_j ||x_i - c_j|| <= radius * stddev].
 
     Of samples of the mixture itself it is 1 - exp(-radius^2 / 2) in the plane: 0.989 for 3.
@@ -124,7 +123,7 @@ def high_quality_share(
     return jnp.mean((distance <= radius * stddev).astype(distance.dtype))
 
 
-def reverse_kl(histogram: chex.Array, target: chex.Array | None = None) -> chex.Array:
+def reverse_kl(histogram: Array, target: Array | None = None) -> jax.Array:
     """The divergence of the generated modes from the data's, which forgives modes that are missed.
 
     KL(p || q) = sum_j p_j log(p_j / q_j), with 0 log 0 = 0 and the natural logarithm. Where a

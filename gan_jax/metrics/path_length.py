@@ -8,21 +8,21 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax import keys
-from gan_jax.arrays import floats
+from gan_jax.arrays import Array, floats
 
-Interpolation = Callable[[chex.Array, chex.Array, chex.Array], chex.Array]
+Interpolation = Callable[[Array, Array, Array], Array]
 
 
 def perceptual_path_length(
-    sample: Callable[[chex.Array], chex.Array],
-    features: Callable[[chex.Array], chex.Array],
-    latents_1: chex.Array,
-    latents_2: chex.Array,
-    rng: chex.PRNGKey,
+    sample: Callable[[Array], Array],
+    features: Callable[[Array], Array],
+    latents_1: Array,
+    latents_2: Array,
+    rng: Array,
     *,
     interpolate: Interpolation,
     epsilon: float | None = None,
-) -> chex.Array:
+) -> jax.Array:
     """How far a generator's images move per step between two latents.
 
     ||d/dt f(G(i(z1, z2; t)))||^2,  t ~ U(0, 1),
@@ -85,7 +85,7 @@ def perceptual_path_length(
     return jnp.sum(jnp.square((at(fraction + epsilon) - at(fraction)) / epsilon), axis=1)
 
 
-def trimmed_mean(distances: chex.Array, lower: float = 0.01, upper: float = 0.99) -> chex.Array:
+def trimmed_mean(distances: Array, lower: float = 0.01, upper: float = 0.99) -> jax.Array:
     """The mean without the smallest and the largest values.
 
     The mean of those from the `lower` to the `upper` quantile, both included, the first rounded

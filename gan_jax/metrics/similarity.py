@@ -15,10 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from gan_jax.arrays import Array
+
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
-def _pair(x: chex.Array, y: chex.Array, data_range: float) -> tuple[jax.Array, jax.Array]:
+def _pair(x: Array, y: Array, data_range: float) -> tuple[jax.Array, jax.Array]:
     chex.assert_equal_shape([x, y])
     if data_range <= 0:
         raise ValueError(f'data_range must be above 0, not {data_range}')
@@ -27,7 +29,7 @@ def _pair(x: chex.Array, y: chex.Array, data_range: float) -> tuple[jax.Array, j
     return x.astype(dtype), y.astype(dtype)
 
 
-def psnr(x: chex.Array, y: chex.Array, data_range: float = 2.0) -> chex.Array:
+def psnr(x: Array, y: Array, data_range: float = 2.0) -> jax.Array:
     """The peak signal-to-noise ratio.
 
     10 log10(data_range^2 / mean (x - y)^2), the mean over an image's pixels and channels.
@@ -97,15 +99,15 @@ def _check_size(x: jax.Array, least: int, what: str) -> None:
 
 
 def ssim(
-    x: chex.Array,
-    y: chex.Array,
+    x: Array,
+    y: Array,
     data_range: float = 2.0,
     *,
     window: int = 11,
     sigma: float = 1.5,
     k1: float = 0.01,
     k2: float = 0.03,
-) -> chex.Array:
+) -> jax.Array:
     """The structural similarity.
 
     mean (2 m_x m_y + c1) (2 s_xy + c2) / ((m_x^2 + m_y^2 + c1) (s_x^2 + s_y^2 + c2)),
@@ -150,8 +152,8 @@ def _halve(x: jax.Array) -> jax.Array:
 
 
 def ms_ssim(
-    x: chex.Array,
-    y: chex.Array,
+    x: Array,
+    y: Array,
     data_range: float = 2.0,
     *,
     weights: Sequence[float] = WEIGHTS,
@@ -159,7 +161,7 @@ def ms_ssim(
     sigma: float = 1.5,
     k1: float = 0.01,
     k2: float = 0.03,
-) -> chex.Array:
+) -> jax.Array:
     """The structural similarity over several scales.
 
     prod_{i < M} max(0, cs_i)^w_i · max(0, ssim_M)^w_M; cs is the second factor of `ssim`, averaged
@@ -208,8 +210,8 @@ def ms_ssim(
 
 
 def perceptual_distance(
-    real_features: Sequence[chex.Array], fake_features: Sequence[chex.Array]
-) -> chex.Array:
+    real_features: Sequence[Array], fake_features: Sequence[Array]
+) -> jax.Array:
     """The distance of two images in a network's features, layer by layer.
 
     mean over layers l of the mean over positions of |x_l / |x_l| - y_l / |y_l||^2, the norms
@@ -247,11 +249,11 @@ def perceptual_distance(
 
 
 def pair_similarity(
-    images: chex.Array,
-    rng: chex.PRNGKey,
+    images: Array,
+    rng: Array,
     num_pairs: int = 100,
-    similarity: Callable[[chex.Array, chex.Array], chex.Array] = ms_ssim,
-) -> chex.Array:
+    similarity: Callable[[Array, Array], Array] = ms_ssim,
+) -> jax.Array:
     """The mean similarity of random pairs of images: the higher, the less diverse they are.
 
     mean of similarity(x_i, x_j), i != j uniform. Compare it with that of as many real images: a

@@ -4,10 +4,12 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from gan_jax.arrays import Array
+
 
 def sliced_wasserstein(
-    real: chex.Array, fake: chex.Array, rng: chex.PRNGKey, num_projections: int = 256
-) -> chex.Array:
+    real: Array, fake: Array, rng: Array, num_projections: int = 256
+) -> jax.Array:
     """The mean Wasserstein-1 distance of two samples' projections on random directions.
 
     E_u [ 1/n sum_i |sort(X u)_i - sort(Y u)_i| ], u uniform on the unit sphere.

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.arrays import floats
+from gan_jax.arrays import Array, floats
 from gan_jax.spectra import LEAST, stft
 
 # The window, the hop and the transform of each resolution of `stft_distance`.
@@ -16,7 +16,7 @@ RESOLUTIONS = ((600, 120, 1024), (1200, 240, 2048), (240, 50, 512))
 
 
 def stft_distance(
-    one: chex.Array, other: chex.Array, resolutions: Sequence[Sequence[int]] = RESOLUTIONS
+    one: Array, other: Array, resolutions: Sequence[Sequence[int]] = RESOLUTIONS
 ) -> jax.Array:
     """The multi-resolution distance of spectra, the mean over the resolutions of
 
@@ -47,7 +47,7 @@ def stft_distance(
     return jnp.mean(jnp.stack(distances), axis=0)
 
 
-def mel_cepstral_distortion(one: chex.Array, other: chex.Array, order: int = 13) -> jax.Array:
+def mel_cepstral_distortion(one: Array, other: Array, order: int = 13) -> jax.Array:
     """The distance of mel cepstra, in decibels.
 
     (10 / ln 10) mean_f sqrt(2 sum_{k=1}^{order} (c_{f,k} - d_{f,k})^2), c and d the orthonormal

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import chex
 import numpy as np
 
+from gan_jax.arrays import Array
 
-def ks_complement(real: chex.Array, fake: chex.Array) -> float:
+
+def ks_complement(real: Array, fake: Array) -> float:
     """1 - sup_x |F(x) - G(x)|, F and G the empirical distribution functions of numbers.
 
     Source: An Introduction to the Theory of Nonparametric Statistics (Kolmogorov, 1933; Smirnov,
@@ -32,7 +34,7 @@ def ks_complement(real: chex.Array, fake: chex.Array) -> float:
     return float(1 - np.abs(above - below).max())
 
 
-def tv_complement(real: chex.Array, fake: chex.Array) -> float:
+def tv_complement(real: Array, fake: Array) -> float:
     """1 - sum_k |p_k - q_k| / 2, one minus the total variation distance of shares.
 
     Of counts of pairs it compares contingency tables.
@@ -56,7 +58,7 @@ def tv_complement(real: chex.Array, fake: chex.Array) -> float:
     return float(1 - np.abs(p - q).sum() / 2)
 
 
-def correlation_similarity(real: chex.Array, fake: chex.Array) -> float:
+def correlation_similarity(real: Array, fake: Array) -> float:
     """1 - |r - s| / 2, r and s Pearson's correlations of two columns in each table.
 
     Where a column is constant its correlation counts as 0.
@@ -85,7 +87,7 @@ def _correlation(pairs: np.ndarray) -> float:
     return float(centred.prod(axis=1).sum() / np.sqrt(squares.prod()))
 
 
-def contingency(first: chex.Array, second: chex.Array, sizes: Sequence[int]) -> np.ndarray:
+def contingency(first: Array, second: Array, sizes: Sequence[int]) -> np.ndarray:
     """How often each pair of places comes.
 
     Args:
@@ -105,7 +107,7 @@ def contingency(first: chex.Array, second: chex.Array, sizes: Sequence[int]) -> 
     return np.bincount(a * sizes[1] + b, minlength=sizes[0] * sizes[1]).reshape(sizes)
 
 
-def closest_share(near: chex.Array, far: chex.Array) -> float:
+def closest_share(near: Array, far: Array) -> float:
     """The share of rows that are nearer to a training record than to any held-out one.
 
     1/2 is what new rows have where there are as many records of each; more says that rows are
