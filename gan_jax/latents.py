@@ -6,10 +6,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from gan_jax.arrays import Array
 
-
-def normal(rng: Array, size: int, truncation: float | None = None) -> jax.Array:
+def normal(rng: jax.Array, size: int, truncation: float | None = None) -> jax.Array:
     """Draws z ~ N(0, I), each coordinate within +-truncation if that is given.
 
     Source of truncation: Large Scale GAN Training for High Fidelity Natural Image Synthesis
@@ -37,7 +35,7 @@ def normal(rng: Array, size: int, truncation: float | None = None) -> jax.Array:
     )
 
 
-def uniform(rng: Array, size: int) -> jax.Array:
+def uniform(rng: jax.Array, size: int) -> jax.Array:
     """Draws z ~ U(-1, 1)^size.
 
     Source: Unsupervised Representation Learning with Deep Convolutional GANs (Radford et al.,
@@ -57,7 +55,7 @@ def uniform(rng: Array, size: int) -> jax.Array:
     return jax.vmap(lambda key: jax.random.uniform(key, (size,), minval=-1.0))(rng)
 
 
-def labels(rng: Array, classes: int, shares: Sequence[float] | None = None) -> jax.Array:
+def labels(rng: jax.Array, classes: int, shares: Sequence[float] | None = None) -> jax.Array:
     """Draws classes, each as likely as the others or as its share says.
 
     Args:
@@ -78,7 +76,7 @@ def labels(rng: Array, classes: int, shares: Sequence[float] | None = None) -> j
     return jax.vmap(lambda key: jax.random.categorical(key, logits))(rng).astype(jnp.int32)
 
 
-def coded(rng: Array, size: int, categories: int, continuous: int) -> dict[str, Array]:
+def coded(rng: jax.Array, size: int, categories: int, continuous: int) -> dict[str, jax.Array]:
     """Draws noise, and codes that are to be read off of what is made of them.
 
     z ~ U(-1, 1)^size, c_1 one of k equally likely categories, c_2, c_3, ... ~ U(-1, 1). Each is
@@ -113,7 +111,7 @@ def coded(rng: Array, size: int, categories: int, continuous: int) -> dict[str, 
     }
 
 
-def slerp(start: Array, end: Array, fraction: Array | float) -> jax.Array:
+def slerp(start: jax.Array, end: jax.Array, fraction: jax.Array | float) -> jax.Array:
     """Spherical linear interpolation, which keeps the norms that a normal prior gives.
 
     sin((1 - t) w) / sin w * a + sin(t w) / sin w * b, w the angle between a and b; linear where

@@ -23,8 +23,6 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from gan_jax.arrays import Array
-
 WEIGHT = 'weight'  # 1 in the rows of a batch that hold an example, 0 in the others
 RDP, PLD = 'rdp', 'pld'
 CUT = 1e-3  # the share of delta that pays for batches that would have been larger than they may be
@@ -33,8 +31,8 @@ CUT = 1e-3  # the share of delta that pays for batches that would have been larg
 def clipped_sum(
     gradient: Callable[[Any, Any], Any],
     examples: Any,
-    rng: Array,
-    weights: Array,
+    rng: jax.Array,
+    weights: jax.Array,
     clip: float,
     chunk: int,
 ) -> Any:
@@ -81,12 +79,12 @@ def gradients(
     own: Any,
     aux: Any,
     batch: Any,
-    rng: Array,
+    rng: jax.Array,
     *,
     clip: float,
     chunk: int,
     padding: int,
-) -> tuple[Any, dict[str, Array], Any]:
+) -> tuple[Any, dict[str, jax.Array], Any]:
     """Of a part of a batch the clipped sum, as a `Turn.gradients`; no noise yet.
 
     Nothing is logged, since every figure would be one of real examples. Aux is what a row of zeros
@@ -108,7 +106,7 @@ def gradients(
     """
     rows = {name: x for name, x in batch.items() if name != WEIGHT}
 
-    def gradient(example: Any, key: Array) -> Any:
+    def gradient(example: Any, key: jax.Array) -> Any:
         one = jax.tree.map(lambda x: x[None], example)
         return jax.grad(loss, has_aux=True)(own, aux, one, key[None])[0]
 
@@ -118,7 +116,7 @@ def gradients(
     return left, {}, jax.tree.map(lambda x: x * (padding / len(rng)), total)
 
 
-def noisy(key: Array, means: Any, stddev: float) -> Any:
+def noisy(key: jax.Array, means: Any, stddev: float) -> Any:
     """Gaussian noise added to every number, as a `Turn.finish`.
 
     Args:

@@ -13,10 +13,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from gan_jax import keys
-from gan_jax.arrays import Array
 
 
-def pack(examples: Array, size: int) -> Array:
+def pack(examples: jax.Array, size: int) -> jax.Array:
     """Joins `size` consecutive examples into one, along their last axis.
 
     A discriminator that judges several independent samples at once sees that they are too alike.
@@ -45,7 +44,7 @@ def pack(examples: Array, size: int) -> Array:
     return packs.reshape(num // size, *middle, size * channels)
 
 
-def unpack(packs: Array, size: int) -> Array:
+def unpack(packs: jax.Array, size: int) -> jax.Array:
     """The examples of packs, in their order: the inverse of `pack`.
 
     Args:
@@ -69,7 +68,7 @@ def unpack(packs: Array, size: int) -> Array:
     return jnp.moveaxis(split, -2, 1).reshape(num * size, *middle, channels // size)
 
 
-def instance_noise(examples: Array, rng: Array, stddev: Array | float) -> Array:
+def instance_noise(examples: jax.Array, rng: jax.Array, stddev: jax.Array | float) -> jax.Array:
     """Adds noise N(0, stddev^2) to what the discriminator sees, real and generated alike.
 
     It widens both distributions until they overlap, which gives the generator a gradient. The
@@ -94,7 +93,7 @@ def instance_noise(examples: Array, rng: Array, stddev: Array | float) -> Array:
     return examples + jnp.asarray(stddev, examples.dtype) * noise
 
 
-def linear(step: Array, start: float, end: float, steps: int) -> jax.Array:
+def linear(step: jax.Array, start: float, end: float, steps: int) -> jax.Array:
     """A schedule: from `start` to `end` along a line of so many steps, then `end`.
 
     Args:
@@ -111,7 +110,7 @@ def linear(step: Array, start: float, end: float, steps: int) -> jax.Array:
 
 
 def flip_labels(
-    real_logits: Array, fake_logits: Array, rng: Array, probability: float
+    real_logits: jax.Array, fake_logits: jax.Array, rng: jax.Array, probability: float
 ) -> tuple[jax.Array, jax.Array]:
     """Exchanges real and generated logits of a random share of pairs: wrong labels now and then.
 
@@ -142,8 +141,8 @@ def flip_labels(
 
 
 def top_k(
-    losses: Array, logits: Array, share: Array | float, axis_name: str | None = None
-) -> Array:
+    losses: jax.Array, logits: jax.Array, share: jax.Array | float, axis_name: str | None = None
+) -> jax.Array:
     """Drops the generator's losses for the samples that the discriminator likes least.
 
     The gradient then comes from the k best samples only: samples between the modes, whose gradients

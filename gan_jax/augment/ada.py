@@ -19,7 +19,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax import keys
-from gan_jax.arrays import Array
 from gan_jax.augment import resampling
 
 # What the letters of a pipeline's name stand for.
@@ -55,13 +54,13 @@ def _shift(x: Any, y: Any) -> jax.Array:
     return _matrix([[1, 0, x], [0, 1, y], [0, 0, 1]])
 
 
-def _turn(angle: Array) -> jax.Array:
+def _turn(angle: jax.Array) -> jax.Array:
     """By an angle, from x to y: clockwise as images are shown."""
     sin, cos = jnp.sin(angle), jnp.cos(angle)
     return _matrix([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
 
 
-def _product(*matrices: Array) -> Array:
+def _product(*matrices: jax.Array) -> jax.Array:
     return functools.reduce(
         functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST), matrices
     )
@@ -76,8 +75,8 @@ class _Draws(NamedTuple):
       chosen: the names of those that are in use.
     """
 
-    rngs: Array
-    p: Array
+    rngs: jax.Array
+    p: jax.Array
     chosen: tuple[str, ...]
 
     def normal(self, name: str, shape: tuple[int, ...] = ()) -> jax.Array:
@@ -89,7 +88,7 @@ class _Draws(NamedTuple):
         )
 
     def some(
-        self, name: str, value: Array, neutral: float, p: Any = None, which: str = ''
+        self, name: str, value: jax.Array, neutral: float, p: Any = None, which: str = ''
     ) -> jax.Array:
         """The value with probability p, else what changes nothing, [n, ...]."""
         lot = self.uniform(f'{name}{which} or not')
@@ -97,7 +96,7 @@ class _Draws(NamedTuple):
         return jnp.where(happens.reshape(-1, *(1,) * (value.ndim - 1)), value, neutral)
 
 
-def _blitted(draws: _Draws, images: Array) -> jax.Array:
+def _blitted(draws: _Draws, images: jax.Array) -> jax.Array:
     _, height, width, _ = images.shape
     mirrored = draws.some('flip', jnp.floor(draws.uniform('flip', 0, 2)), 0)
     quarters = draws.some('quarter_turn', jnp.floor(draws.uniform('quarter_turn', 0, 4)), 0)
@@ -111,7 +110,7 @@ def _blitted(draws: _Draws, images: Array) -> jax.Array:
     return resampling.blit(images, mirrored, quarters, moved)
 
 
-def placing(draws: _Draws, height: int, width: int) -> Array:
+def placing(draws: _Draws, height: int, width: int) -> jax.Array:
     """M for `resampling.warp`: the inverse of what is done to the image."""
     half = 1 - jnp.sqrt(1 - draws.p)  # so that one of two rotations comes with probability p
     scale = draws.some('scale', jnp.exp2(SCALE * draws.normal('scale')), 1)
@@ -136,7 +135,7 @@ def placing(draws: _Draws, height: int, width: int) -> Array:
 # ---- Colour ------------------------------------------------------------------------------------
 
 
-def painting(draws: _Draws, grey: bool) -> Array:
+def painting(draws: _Draws, grey: bool) -> jax.Array:
     """M for `resampling.recolour`; hue and saturation are left out of grey images."""
     axis = jnp.asarray(GREY_AXIS, jnp.float32)
     along, identity = jnp.outer(axis, axis)[None], jnp.eye(4)[None]
@@ -155,7 +154,7 @@ def painting(draws: _Draws, grey: bool) -> Array:
     return _product(along + (identity - along) * s[:, None, None], _hue(angle), matrix)
 
 
-def _hue(angle: Array) -> jax.Array:
+def _hue(angle: jax.Array) -> jax.Array:
     """The rotation about the axis of greys (Rodrigues' formula)."""
     x, y, z, _ = GREY_AXIS
     cross = np.array([[0, -z, y, 0], [z, 0, -x, 0], [-y, x, 0, 0], [0, 0, 0, 0]])
@@ -179,14 +178,14 @@ def _gains(draws: _Draws) -> jax.Array:
     return gains
 
 
-def _noise(draws: _Draws, images: Array) -> Array:
+def _noise(draws: _Draws, images: jax.Array) -> jax.Array:
     """Adds N(0, s^2), s = |N(0, 0.1^2)| for each image."""
     deviation = draws.some('noise', jnp.abs(NOISE * draws.normal('noise')), 0)
     drawn = draws.normal('noise of pixels', images.shape[1:])
     return images + (drawn * deviation[:, None, None, None]).astype(images.dtype)
 
 
-def _cutout(draws: _Draws, images: Array) -> jax.Array:
+def _cutout(draws: _Draws, images: jax.Array) -> jax.Array:
     """Sets a rectangle of half of each side to zero, its centre anywhere in the image."""
     size = draws.some('cutout', jnp.full(images.shape[0], HOLE), 0)[:, None]
     hole = []
@@ -201,7 +200,7 @@ def _cutout(draws: _Draws, images: Array) -> jax.Array:
 # ---- The pipeline and its rate -----------------------------------------------------------------
 
 
-def make(pipeline: str) -> Callable[[Array, Array, Array], Array]:
+def make(pipeline: str) -> Callable[[jax.Array, jax.Array, jax.Array], jax.Array]:
     """The pipeline of these groups of transformations, always in the paper's order.
 
     Args:
@@ -219,7 +218,7 @@ def make(pipeline: str) -> Callable[[Array, Array, Array], Array]:
         raise ValueError(f'{pipeline!r} must be of the letters {"".join(LETTERS)}, such as bgc')
     chosen = tuple(name for letter in pipeline for name in LETTERS[letter])
 
-    def apply(rng: Array, images: Array, p: Array) -> jax.Array:
+    def apply(rng: jax.Array, images: jax.Array, p: jax.Array) -> jax.Array:
         resampling.check_images(images)
         num, height, width, channels = images.shape
         draws = _Draws(keys.per_example(rng, num), jnp.asarray(p, jnp.float32), chosen)
@@ -259,11 +258,11 @@ class Rate(NamedTuple):
     images: int = 500_000
     start: float = 0.0
 
-    def init(self) -> dict[str, Array]:
+    def init(self) -> dict[str, jax.Array]:
         """{'p', 'signs': the sum of mean signs, 'count': of updates since the last move}."""
         return {'p': jnp.float32(self.start), 'signs': jnp.zeros(()), 'count': jnp.zeros(())}
 
-    def p(self, state: dict[str, Array], batch: int) -> jax.Array:
+    def p(self, state: dict[str, jax.Array], batch: int) -> jax.Array:
         """What p is now: a move that is due is made when p is asked for.
 
         So the state's own update is linear in the logits, and micro-batches may be averaged.
@@ -273,7 +272,9 @@ class Rate(NamedTuple):
         moved = jnp.clip(state['p'] + step * over, 0, 1)
         return jnp.where(state['count'] >= self.interval, moved, state['p'])
 
-    def update(self, state: dict[str, Array], sign: Array, batch: int) -> dict[str, Array]:
+    def update(
+        self, state: dict[str, jax.Array], sign: jax.Array, batch: int
+    ) -> dict[str, jax.Array]:
         """The state after an update in which the mean sign of real images' logits was `sign`."""
         fresh = state['count'] >= self.interval
         signs, count = (jnp.where(fresh, 0.0, state[name]) for name in ('signs', 'count'))

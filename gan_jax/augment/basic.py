@@ -16,13 +16,12 @@ from jax import lax
 from jax.scipy.ndimage import map_coordinates
 
 from gan_jax import keys
-from gan_jax.arrays import Array
 
 # The largest strengths, by name.
 _LIMITS = {'horizontal_flip': 1, 'rotation': 180, 'translation': 1, 'scaling': 1, 'brightness': 2}
 
 
-def _check_images(images: Array) -> None:
+def _check_images(images: jax.Array) -> None:
     chex.assert_rank(images, 4)
     chex.assert_type(images, float)
 
@@ -32,14 +31,14 @@ def _check_strength(name: str, strength: float) -> None:
         raise ValueError(f'{name} must be from 0 to {_LIMITS[name]}, not {strength}')
 
 
-def _uniform(rng: Array, num: int, shape: tuple[int, ...], limit: float) -> jax.Array:
+def _uniform(rng: jax.Array, num: int, shape: tuple[int, ...], limit: float) -> jax.Array:
     """U(-limit, limit), [num, *shape], each example's from its own key."""
     return jax.vmap(lambda key: jax.random.uniform(key, shape, minval=-limit, maxval=limit))(
         keys.per_example(rng, num)
     )
 
 
-def warp(images: Array, matrices: Array, shifts: Array) -> jax.Array:
+def warp(images: jax.Array, matrices: jax.Array, shifts: jax.Array) -> jax.Array:
     """Resamples bilinearly: output(p) = input(A (p - c) + c - t), c the image's centre.
 
     Outside the image the nearest pixel of its border is repeated.
@@ -62,7 +61,7 @@ def warp(images: Array, matrices: Array, shifts: Array) -> jax.Array:
     rows = jnp.arange(height, dtype=jnp.float32)[:, None] - centre[0]
     columns = jnp.arange(width, dtype=jnp.float32)[None, :] - centre[1]
 
-    def one(image: Array, matrix: Array, shift: Array) -> jax.Array:
+    def one(image: jax.Array, matrix: jax.Array, shift: jax.Array) -> jax.Array:
         # Written out, since a matrix product may run at less than float32's precision.
         places = [
             matrix[i, 0] * rows + matrix[i, 1] * columns + centre[i] - shift[i] for i in (0, 1)
@@ -78,7 +77,7 @@ def _identities(num: int) -> jax.Array:
     return jnp.tile(jnp.eye(2)[None], (num, 1, 1))
 
 
-def horizontal_flip(rng: Array, images: Array) -> jax.Array:
+def horizontal_flip(rng: jax.Array, images: jax.Array) -> jax.Array:
     """Mirrors left to right with probability 1/2.
 
     Args:
@@ -96,7 +95,7 @@ def horizontal_flip(rng: Array, images: Array) -> jax.Array:
     return jnp.where(flips[:, None, None, None], images[:, :, ::-1], images)
 
 
-def rotation(rng: Array, images: Array, degrees: float) -> jax.Array:
+def rotation(rng: jax.Array, images: jax.Array, degrees: float) -> jax.Array:
     """Rotates about the centre by an angle ~ U(-degrees, degrees), bilinear.
 
     Args:
@@ -119,7 +118,7 @@ def rotation(rng: Array, images: Array, degrees: float) -> jax.Array:
     return warp(images, matrices, jnp.zeros((images.shape[0], 2)))
 
 
-def translation(rng: Array, images: Array, fraction: float) -> jax.Array:
+def translation(rng: jax.Array, images: jax.Array, fraction: float) -> jax.Array:
     """Moves by (dy, dx) ~ U(-fraction, fraction) * (h, w) pixels, bilinear.
 
     Args:
@@ -141,7 +140,7 @@ def translation(rng: Array, images: Array, fraction: float) -> jax.Array:
     return warp(images, _identities(num), shifts)
 
 
-def scaling(rng: Array, images: Array, fraction: float) -> jax.Array:
+def scaling(rng: jax.Array, images: jax.Array, fraction: float) -> jax.Array:
     """Scales about the centre by a factor 2^u, u ~ U(-log2(1 + fraction), log2(1 + fraction)).
 
     So growing by 1 + fraction is as likely as shrinking by it.
@@ -165,7 +164,7 @@ def scaling(rng: Array, images: Array, fraction: float) -> jax.Array:
     return warp(images, _identities(num) / factors[:, None, None], jnp.zeros((num, 2)))
 
 
-def brightness(rng: Array, images: Array, strength: float) -> jax.Array:
+def brightness(rng: jax.Array, images: jax.Array, strength: float) -> jax.Array:
     """clip(x + b, -1, 1), one b ~ U(-strength, strength) for each image.
 
     Args:
@@ -186,7 +185,7 @@ def brightness(rng: Array, images: Array, strength: float) -> jax.Array:
     return jnp.clip(images + offsets.astype(images.dtype), -1, 1)
 
 
-def random_crop(rng: Array, images: Array, size: int) -> jax.Array:
+def random_crop(rng: jax.Array, images: jax.Array, size: int) -> jax.Array:
     """Cuts out a square, its top uniform on {0, ..., h - size}, its left on {0, ..., w - size}.
 
     Images of equal height and width are cut at the same places with the same keys.
@@ -208,7 +207,7 @@ def random_crop(rng: Array, images: Array, size: int) -> jax.Array:
     if not 1 <= size <= min(height, width):
         raise ValueError(f'size must be from 1 to {min(height, width)}, not {size}')
 
-    def one(key: Array, image: Array) -> jax.Array:
+    def one(key: jax.Array, image: jax.Array) -> jax.Array:
         ends = jnp.array([height - size + 1, width - size + 1])
         top, left = jax.random.randint(key, (2,), jnp.zeros_like(ends), ends, ends.dtype)
         start = (top, left, jnp.zeros_like(top))
@@ -218,7 +217,7 @@ def random_crop(rng: Array, images: Array, size: int) -> jax.Array:
 
 
 # The order in which compose applies them.
-_AUGMENTATIONS: dict[str, Callable[..., Array]] = {
+_AUGMENTATIONS: dict[str, Callable[..., jax.Array]] = {
     'horizontal_flip': lambda rng, images, _: horizontal_flip(rng, images),
     'rotation': rotation,
     'translation': translation,
@@ -229,7 +228,7 @@ _AUGMENTATIONS: dict[str, Callable[..., Array]] = {
 
 def compose(
     settings: Mapping[str, float | bool],
-) -> Callable[[Array, Array], Array]:
+) -> Callable[[jax.Array, jax.Array], jax.Array]:
     """The augmentations of non-zero strength, one after the other.
 
     Always in this order: horizontal_flip, rotation, translation, scaling, brightness; each with
@@ -252,7 +251,7 @@ def compose(
         _check_strength(name, settings[name])
     chosen = [(name, settings[name]) for name in _AUGMENTATIONS if settings.get(name)]
 
-    def apply(rng: Array, images: Array) -> Array:
+    def apply(rng: jax.Array, images: jax.Array) -> jax.Array:
         _check_images(images)
         rngs = keys.per_example(rng, images.shape[0])
         for name, strength in chosen:

@@ -12,29 +12,28 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax import keys
-from gan_jax.arrays import Array
 
 SHIFT, HOLE = 1 / 8, 1 / 2  # shares of the image's sides
 
 
-def _check_images(images: Array) -> None:
+def _check_images(images: jax.Array) -> None:
     chex.assert_rank(images, 4)
     chex.assert_type(images, float)
 
 
-def _uniform(rng: Array, name: str, num: int) -> jax.Array:
+def _uniform(rng: jax.Array, name: str, num: int) -> jax.Array:
     """U(0, 1), [n, 1, 1, 1], each example's from its own key."""
     drawn = jax.vmap(jax.random.uniform)(keys.of_name(keys.per_example(rng, num), name))
     return drawn[:, None, None, None]
 
 
-def _whole(rng: Array, name: str, num: int, least: int, most: int) -> jax.Array:
+def _whole(rng: jax.Array, name: str, num: int, least: int, most: int) -> jax.Array:
     """Whole numbers, uniform on {least, ..., most}, [n]."""
     drawn = keys.of_name(keys.per_example(rng, num), name)
     return jax.vmap(lambda key: jax.random.randint(key, (), least, most + 1))(drawn)
 
 
-def color(rng: Array, images: Array) -> Array:
+def color(rng: jax.Array, images: jax.Array) -> jax.Array:
     """Brightness, saturation and contrast, in this order, with u ~ U(0, 1) drawn anew for each.
 
     x + u - 1/2; then 2 u (x - m) + m, m the mean over channels; then (u + 1/2) (x - m) + m, m the
@@ -59,7 +58,7 @@ def color(rng: Array, images: Array) -> Array:
     return (x - mean) * (_uniform(rng, 'contrast', num) + 0.5).astype(dtype) + mean
 
 
-def translation(rng: Array, images: Array) -> Array:
+def translation(rng: jax.Array, images: jax.Array) -> jax.Array:
     """Moves by whole pixels, uniform up to 1/8 of each side either way; zeros come in.
 
     Args:
@@ -86,7 +85,7 @@ def translation(rng: Array, images: Array) -> Array:
     return images
 
 
-def cutout(rng: Array, images: Array) -> jax.Array:
+def cutout(rng: jax.Array, images: jax.Array) -> jax.Array:
     """Sets a rectangle of half of each side to zero, about a pixel that is drawn uniformly.
 
     What of the rectangle lies outside the image is lost, so that the hole is smaller there.
@@ -116,14 +115,14 @@ def cutout(rng: Array, images: Array) -> jax.Array:
     return jnp.where(hole, jnp.zeros_like(images), images)
 
 
-_POLICIES: dict[str, Callable[..., Array]] = {
+_POLICIES: dict[str, Callable[..., jax.Array]] = {
     'color': color,
     'translation': translation,
     'cutout': cutout,
 }
 
 
-def compose(policy: Sequence[str]) -> Callable[[Array, Array], Array]:
+def compose(policy: Sequence[str]) -> Callable[[jax.Array, jax.Array], jax.Array]:
     """The named augmentations, one after the other: color, translation, cutout.
 
     Args:
@@ -142,7 +141,7 @@ def compose(policy: Sequence[str]) -> Callable[[Array, Array], Array]:
     if not chosen:
         raise ValueError(f'give one of {", ".join(_POLICIES)}')
 
-    def apply(rng: Array, images: Array) -> Array:
+    def apply(rng: jax.Array, images: jax.Array) -> jax.Array:
         rngs = keys.per_example(rng, images.shape[0])
         for name in chosen:
             images = _POLICIES[name](keys.of_name(rngs, name), images)

@@ -14,8 +14,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.arrays import Array
-
 # Daubechies' least asymmetric wavelet of six and of two vanishing moments, low-pass filters.
 SYM6 = np.array([
     0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633,
@@ -28,7 +26,7 @@ SYM2 = np.array([
 MARGIN = 6  # samples of twice the resolution that the last filter needs beyond each border
 
 
-def check_images(images: Array) -> None:
+def check_images(images: jax.Array) -> None:
     """Raises AssertionError or ValueError unless they are such images, of two pixels or more."""
     chex.assert_rank(images, 4)
     chex.assert_type(images, float)
@@ -38,7 +36,7 @@ def check_images(images: Array) -> None:
         raise ValueError(f'images have 1 or 3 channels here, not {images.shape[3]}')
 
 
-def _periodic(x: Array, axis: int) -> jax.Array:
+def _periodic(x: jax.Array, axis: int) -> jax.Array:
     """One period of an axis that is mirrored at its ends again and again, at twice the resolution.
 
     Sample 2 i of the result is about x[i].
@@ -54,7 +52,7 @@ def _periodic(x: Array, axis: int) -> jax.Array:
     return both.reshape(shape)
 
 
-def _reduced(x: Array, axis: int) -> jax.Array:
+def _reduced(x: jax.Array, axis: int) -> jax.Array:
     """Every second sample of an axis after the mirrored filter: undoes `_periodic`."""
     taps = SYM6 / math.sqrt(2)
     length = (x.shape[axis] - 2 * MARGIN) // 2
@@ -65,7 +63,7 @@ def _reduced(x: Array, axis: int) -> jax.Array:
     return sum(others, first)
 
 
-def _bilinear(image: Array, rows: Array, columns: Array) -> jax.Array:
+def _bilinear(image: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
     """image [h, w, c] at rows and columns [...], which wrap around."""
     height, width, _ = image.shape
     top, left = jnp.floor(rows), jnp.floor(columns)
@@ -77,7 +75,7 @@ def _bilinear(image: Array, rows: Array, columns: Array) -> jax.Array:
     return above * (1 - down) + below * down
 
 
-def warp(images: Array, matrices: Array) -> jax.Array:
+def warp(images: jax.Array, matrices: jax.Array) -> jax.Array:
     """The image at the places that a matrix says, resampled without visible aliasing.
 
     Output pixel p shows the image at M p: both in pixels from the centre, (x, y, 1). The image goes
@@ -106,7 +104,7 @@ def warp(images: Array, matrices: Array) -> jax.Array:
         for n, shape in zip(sides, ((-1, 1), (1, -1)), strict=True)
     )
 
-    def one(image: Array, m: Array) -> jax.Array:
+    def one(image: jax.Array, m: jax.Array) -> jax.Array:
         # Written out, since a matrix product may run at less than float32's precision.
         x, y = (m[i, 0] * u + m[i, 1] * v + m[i, 2] for i in (0, 1))
         return _bilinear(image, 2 * y - 1 + height, 2 * x - 1 + width)
@@ -114,7 +112,9 @@ def warp(images: Array, matrices: Array) -> jax.Array:
     return _reduced(_reduced(jax.vmap(one)(large, matrices), 1), 2).astype(images.dtype)
 
 
-def blit(images: Array, mirrored: Array, quarters: Array, moved: Array) -> jax.Array:
+def blit(
+    images: jax.Array, mirrored: jax.Array, quarters: jax.Array, moved: jax.Array
+) -> jax.Array:
     """Mirrors left to right, turns by quarters, moves by whole pixels: no value is changed.
 
     The image goes on mirrored beyond its borders.
@@ -135,7 +135,7 @@ def blit(images: Array, mirrored: Array, quarters: Array, moved: Array) -> jax.A
     num, height, width, _ = images.shape
     chex.assert_shape((mirrored, quarters, moved), [(num,), (num,), (num, 2)])
 
-    def where(condition: Array, one: Array, other: Array) -> jax.Array:
+    def where(condition: jax.Array, one: jax.Array, other: jax.Array) -> jax.Array:
         return jnp.where(condition[:, None, None, None], one, other)
 
     x = where(mirrored > 0, images[:, :, ::-1], images)
@@ -155,7 +155,7 @@ def _mirrored(places: Any, side: int) -> Any:
     return abs((places + side - 1) % (2 * side - 2) - (side - 1))
 
 
-def recolour(images: Array, matrices: Array) -> Array:
+def recolour(images: jax.Array, matrices: jax.Array) -> jax.Array:
     """M (r, g, b, 1) of every pixel; of a grey one the mean of what its three would become.
 
     Args:
@@ -200,7 +200,7 @@ def bands() -> np.ndarray:
     return bank
 
 
-def equalize(images: Array, gains: Array) -> Array:
+def equalize(images: jax.Array, gains: jax.Array) -> jax.Array:
     """Multiplies the four bands of frequencies of each axis by gains; borders are mirrored.
 
     Args:

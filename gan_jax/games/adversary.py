@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax import keys, stabilization
-from gan_jax.arrays import Array
 from gan_jax.games import pools
 from gan_jax.networks import verdict
 from gan_jax.networks.verdict import Verdict
@@ -249,7 +248,7 @@ class Adversary(NamedTuple):
         on_fake, _ = self._augmented(judge, aux, rng, 'fake')(aux, fake)
         found = verdict.of(on_real), verdict.of(on_fake)
 
-        def losses(real: jax.Array, fake: jax.Array) -> Array:
+        def losses(real: jax.Array, fake: jax.Array) -> Any:
             each = self.objective.generator(real, fake)
             if self.top_k is None:
                 return each
