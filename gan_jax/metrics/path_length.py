@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from gan_jax import keys
 from gan_jax.arrays import Array, floats
 
-Interpolation = Callable[[Array, Array, Array], Array]
+Interpolation = Callable[..., jax.Array]
 
 
 def perceptual_path_length(
