@@ -5,7 +5,9 @@ import contextlib
 import io
 import re
 import shlex
+import textwrap
 
+import jax
 import methods
 import numpy as np
 import pytest
@@ -232,6 +234,22 @@ def prepare(page, folder):
     return []
 
 
+def indented(page):
+    """The Python that a page has indented."""
+    text = (DOCS / f'{page}.md').read_text()
+    found = re.findall(r'(?:^ {4}.*\n|^\n(?= {4}))+', text, re.MULTILINE)
+    (block,) = [x.strip('\n') for x in found if x.lstrip().startswith('import ')]
+    return block
+
+
+def in_python(block):
+    """What a block defines, run as a user runs it, without strict promotion."""
+    names = {}
+    with jax.numpy_dtype_promotion('standard'), jax.numpy_rank_promotion('allow'):
+        exec(compile(block, 'docs', 'exec'), names)
+    return names
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('page', RUN)
 def test_the_commands_of_a_page_do_what_it_says(page, folder, server):
@@ -249,3 +267,9 @@ def test_the_commands_of_a_page_do_what_it_says(page, folder, server):
     if page == 'tutorial':
         assert (folder / 'runs' / 'compare.html').exists()
         assert (folder / 'runs' / 'shapes' / 'report.html').exists()
+        names = in_python((folder / 'other.py').read_text())
+        assert (names['images'].shape, names['images'].dtype) == ((64, 32, 32, 3), np.uint8)
+    if page == 'styles':
+        names = in_python(textwrap.dedent(indented('styles')))
+        assert names['styles'].shape[0] == names['images'].shape[0] == 8
+        assert names['images'].shape[1:] == (32, 32, 1)
