@@ -24,7 +24,7 @@ BLOCKS = {
     'README.md': ['here', 'here'],
     'conditional.md': ['test_contributing.py', 'test_contributing.py', 'names'],
     'design.md': ['here'],
-    'elsewhere.md': ['test_elsewhere.py'] * 3,
+    'elsewhere.md': ['test_elsewhere_programs.py'] * 3,
     'gan_loss_elsewhere.md': ['test_gan_loss_elsewhere.py'] * 2,
     'methods.md': ['here'] * 3,
     'own_parts.md': ['test_own_parts.py'] * 3,
