@@ -103,12 +103,12 @@ def folder(tmp_path, monkeypatch):
     """A folder with the files that pages have as blocks; one device, as pages take for granted."""
     (tmp_path / 'configs').symlink_to(methods.ROOT / 'configs')
     for page, names in (
-        ('tutorial', ('pictures.py', None, 'my_losses.py')),
-        ('own_parts', ('parts.py', 'discs.py', None)),
+        ('tutorial', ('pictures.py', 'load.py', 'my_losses.py')),
+        ('own_parts', ('parts.py', 'discs.py', 'train.py')),
     ):
         blocks = re.findall(r'```python\n(.*?)```', (DOCS / f'{page}.md').read_text(), re.DOTALL)
         for name, block in zip(names, blocks, strict=True):
-            (tmp_path / (name or 'other.py')).write_text(block)
+            (tmp_path / name).write_text(block)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(parallel, 'num_devices', lambda: 1)
@@ -267,7 +267,7 @@ def test_the_commands_of_a_page_do_what_it_says(page, folder, server):
     if page == 'tutorial':
         assert (folder / 'runs' / 'compare.html').exists()
         assert (folder / 'runs' / 'shapes' / 'report.html').exists()
-        names = in_python((folder / 'other.py').read_text())
+        names = in_python((folder / 'load.py').read_text())
         assert (names['images'].shape, names['images'].dtype) == ((64, 32, 32, 3), np.uint8)
     if page == 'styles':
         names = in_python(textwrap.dedent(indented('styles')))
