@@ -1,0 +1,275 @@
+"""The commands of docs/: what each says is checked, and those of some pages are run, shortened."""
+
+import ast
+import contextlib
+import io
+import re
+import shlex
+import textwrap
+
+import jax
+import methods
+import numpy as np
+import pytest
+import test_readme
+from absl.testing import flagsaver
+from PIL import Image
+
+from gan_jax.commands import main as program
+from gan_jax.config import defaults, experiment, overrides, validate
+from gan_jax.runtime import parallel
+from gan_jax.sweeps import engines
+
+DOCS = methods.ROOT / 'docs'
+# What stands before a command: where it runs, or how.
+BEFORE = re.compile(r'^((nohup|srun|--\S+|[A-Z_]+=\S+|~/\S+/python) )+')
+NO_COMMANDS = {
+    'gan-jax': 'a word',
+    'launch.py': 'a word',
+    'launch.py the start from a clone; gan-jax and python -m gan_jax are the same': 'a drawing',
+    'gan-jax --config=dcgan ... the same, installed; python -m gan_jax, too': 'a table',
+    'gan-jax --list, gan-jax --version': 'a table',
+    'python -m venv .venv': 'what runs this has one',
+    'python launch.py --config=... --config.init_from=runs/x/export': 'whichever config',
+}
+# Pages whose commands are run here, in their order and shortened.
+RUN = ('codes_and_few_labels', 'styles', 'tutorial', 'weights')
+# Why those of the others are not: they are checked only.
+NOT_RUN = {
+    'anomaly': 'two trainings of thousands of steps: README, and tests/commands/test_score.py',
+    'augmentation': 'a measurement of hours',
+    'conditional': 'tests/test_contributing.py has its parts; BigGAN is in the conformance tests',
+    'design': 'a table of the command line; README and tests/test_cli.py have each line',
+    'evaluation': 'measurements, some with PyTorch',
+    'methods': 'measurements of hours',
+    'modalities': 'TimeGAN is compiled for minutes; rcgan is in README; stocks need a download',
+    'own_parts': 'tests/test_own_parts.py runs them',
+    'playground': 'a server: tests/playground; the benchmark needs a browser and minutes',
+    'privacy': 'per-example gradients are compiled for minutes: tests/test_private_run.py',
+    'scaling': 'a measurement of minutes',
+    'sound': "recordings are those of Debian's packages",
+    'tables': 'the census is a download: tests/modalities has small tables',
+    'text': "words are those of Debian's packages; SeqGAN pre-trains for minutes",
+    'tpu': 'a cloud, and clusters: tests/sweeps has stand-ins of them',
+    'translation': 'runs of days: README has the small ones',
+}
+LEFT_OUT = {  # of the pages that are run
+    'network.pkl': 'official weights: tests/config/test_adopted.py has a pickle of its own',
+    '--film=mp4': 'the extra film',
+    'benchmarks.': 'a measurement',
+}
+
+
+def code(text):
+    """What stands in blocks that are not Python's, and between backticks."""
+    fences = re.findall(r'^```(\w*)\n(.*?)^```', text, re.DOTALL | re.MULTILINE)
+    yield from (block for language, block in fences if language not in ('python', 'math'))
+    rest = re.sub(r'^```.*?^```', '', text, flags=re.DOTALL | re.MULTILINE)
+    yield from re.findall(r'(?:^ {4}.*\n)+', rest, re.MULTILINE)
+    yield from re.findall(r'`([^`]+)`', re.sub(r'^ {4}.*$', '', rest, flags=re.MULTILINE))
+
+
+def commands(page):
+    """Those of gan_jax that a page has, without what a # says of them and with optional words."""
+    lines = []
+    for block in code((DOCS / f'{page}.md').read_text()):
+        for line in block.replace('\\\n', ' ').splitlines():
+            for part in line.split(' && '):
+                words = ' '.join(re.split(r'\s#|\s>\s', part)[0].split())
+                words = re.sub(r'^.*python launch\.py', 'python launch.py', BEFORE.sub('', words))
+                own = re.match(r'(python )?launch\.py|gan-jax|python ', words)
+                lines += [re.sub(r'[\[\]](?=[\s-]|$)', '', words)] if own else []
+    return [x for x in dict.fromkeys(lines) if x not in NO_COMMANDS]
+
+
+PAGES = sorted(x.stem for x in DOCS.glob('*.md') if commands(x.stem))
+ALL = [(page, command) for page in PAGES for command in commands(page)]
+
+
+def arguments(command):
+    """Of launch.py, or None if it is another's."""
+    words = shlex.split(command.removesuffix(' ...').replace(' ... ', ' '))
+    start = next((n for n in (['python', 'launch.py'], ['launch.py'], ['gan-jax'])
+                  if words[: len(n)] == n), None)  # fmt: skip
+    return None if start is None else words[len(start) :]
+
+
+OURS = [(page, command) for page, command in ALL if arguments(command) is not None]
+OTHERS = [(page, command) for page, command in ALL if arguments(command) is None]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with the files that pages have as blocks; one device, as pages take for granted."""
+    (tmp_path / 'configs').symlink_to(methods.ROOT / 'configs')
+    for page, names in (
+        ('tutorial', ('pictures.py', 'load.py', 'my_losses.py')),
+        ('own_parts', ('parts.py', 'discs.py', 'train.py')),
+    ):
+        blocks = re.findall(r'```python\n(.*?)```', (DOCS / f'{page}.md').read_text(), re.DOTALL)
+        for name, block in zip(names, blocks, strict=True):
+            (tmp_path / name).write_text(block)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(parallel, 'num_devices', lambda: 1)
+    return tmp_path
+
+
+def test_every_page_with_commands_is_run_or_says_why_not():
+    assert {*PAGES} == {*RUN, *NOT_RUN}
+    assert not {*RUN} & {*NOT_RUN}
+    assert len(OURS) > 80
+    assert len(OTHERS) > 20
+    everything = ' '.join(' '.join(code(x.read_text())) for x in DOCS.glob('*.md'))
+    words = ' '.join(everything.replace('\\\n', ' ').split())
+    assert [x for x in NO_COMMANDS if x not in words] == []
+
+
+@contextlib.contextmanager
+def flags(words):
+    """The flags as they stand on the command line."""
+    with flagsaver.flagsaver():
+        program.parse(['launch.py', *words])
+        yield
+
+
+@pytest.mark.parametrize(('page', 'command'), OURS)
+def test_what_a_command_says_can_be_said(page, command, folder):
+    """Flags that the mode reads; a config that passes all that is checked before data are read."""
+    words = [x for x in arguments(command) if x not in ('--list', '--version')]
+    words = [x for x in words if x != '--config.KEY=VALUE']
+    with flags(words):
+        mode, name = program.MODE.value, program.CONFIG.value
+        program.check_flags(mode)
+        if program.METRICS.value:
+            validate.check_metrics('--metrics', program.METRICS.value)
+        if program.SWEEP.value:
+            assert program.SWEEP.value in engines.names()
+            assert overrides.load_sweep(name)
+        changes = [tuple(x.split('=', 1)) for x in program.CHANGES.value]
+        if name and name != 'configs/by_hand.py':  # which the page has one write
+            config = overrides.apply(overrides.load(name), changes)
+            experiment.check(defaults.renewed(config))
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_what_is_looked_at_was_trained(page):
+    """A work directory is that of a config, or of a training on the page."""
+    trained = {f'runs/{name}' for name in methods.CONFIGS} | {'runs/x', 'runs/by_hand', 'runs'}
+    for words in filter(None, map(arguments, commands(page))):
+        named = dict(x.removeprefix('--').partition('=')[::2] for x in words)
+        where = named.get('workdir', 'runs')
+        if 'mode' not in named:
+            trained.add(where)
+        elif 'init_from' not in named and where.startswith('runs/'):
+            assert where in trained, words
+
+
+def said_in(module):
+    """The flags that a benchmark reads, and how many other words it needs."""
+    tree = ast.parse((methods.ROOT / 'benchmarks' / f'{module}.py').read_text())
+    first = [
+        node.args[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and re.search(r'add_argument$|DEFINE_\w+$', ast.unparse(node.func))
+    ]
+    defined = 'DEFINE_' in ast.unparse(tree)
+    options = {x.removeprefix('--') for x in first if defined or x.startswith('--')}
+    return options, 0 if defined else sum(not x.startswith('-') for x in first)
+
+
+@pytest.mark.parametrize(('page', 'command'), OTHERS)
+def test_what_measures_reads_what_it_is_told(page, command):
+    _, *words = shlex.split(command)
+    if words == ['pictures.py']:  # of the tutorial, run below
+        return
+    assert words[0] == '-m'
+    package, module = words[1].split('.')
+    assert package == 'benchmarks'
+    options, count = said_in(module)
+    rest = words[2:]
+    assert {x[2:].partition('=')[0] for x in rest if x.startswith('--')} <= options
+    begun = next((i for i, x in enumerate(rest) if x.startswith('--')), len(rest))
+    assert begun == count
+
+
+def shortened(words, folder):
+    """The same, for seconds."""
+    if any(x.startswith('--config=') for x in words):
+        short = test_readme.SHORT | {'eval_every': 5}
+        name = next(x.partition('=')[2] for x in words if x.startswith('--config='))
+        config = overrides.load(name)
+        small = {'width': 4, 'channel_max': 4, 'hidden': 8}
+        for player in ('generator', 'discriminator'):
+            short |= {f'{player}.{x}': v for x, v in small.items() if x in config[player]}
+        short['steps_per_dispatch'] = 5
+        keys = {f'--config.{key}': value for key, value in short.items()}
+        words = [x for x in words if x.split('=')[0] not in keys]
+        words += [f'{key}={value}' for key, value in keys.items()]
+        if '--config.dataset=mnist' in words:
+            words.append(f'--config.data.data_dir={folder / "tensorflow_datasets"}')
+    words = [re.sub(r'^--num=\d{2,}$', '--num=32', x) for x in words]
+    return [*words, '--steps=3'] if '--mode=project' in words else words
+
+
+def picture(pixels):
+    stream = io.BytesIO()
+    Image.fromarray(pixels[..., 0]).save(stream, 'png')
+    return stream.getvalue()
+
+
+def prepare(page, folder):
+    """What a page takes for granted."""
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 1), np.uint8)
+    (folder / 'photos').mkdir()
+    for i, x in enumerate(pixels):
+        (folder / 'photos' / f'{i}.png').write_bytes(picture(x))
+    if page == 'codes_and_few_labels':
+        test_readme.prepare('mnist', *test_readme.PREPARED['mnist'], folder / 'tensorflow_datasets')
+    if page == 'weights':
+        pytest.importorskip('safetensors')
+        pytest.importorskip('flatbuffers')
+        return [['--config=gan', '--workdir=runs/x', '--config.num_replicas=3']]
+    return []
+
+
+def indented(page):
+    """The Python that a page has indented."""
+    text = (DOCS / f'{page}.md').read_text()
+    found = re.findall(r'(?:^ {4}.*\n|^\n(?= {4}))+', text, re.MULTILINE)
+    (block,) = [x.strip('\n') for x in found if x.lstrip().startswith('import ')]
+    return block
+
+
+def in_python(block):
+    """What a block defines, run as a user runs it, without strict promotion."""
+    names = {}
+    with jax.numpy_dtype_promotion('standard'), jax.numpy_rank_promotion('allow'):
+        exec(compile(block, 'docs', 'exec'), names)
+    return names
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('page', RUN)
+def test_the_commands_of_a_page_do_what_it_says(page, folder, server):
+    first = prepare(page, folder)
+    lines = [x for x in commands(page) if not any(word in x for word in LEFT_OUT)]
+    if page == 'tutorial':
+        exec(compile((folder / 'pictures.py').read_text(), 'pictures.py', 'exec'), {})
+        assert len([*(folder / 'pictures').rglob('*.png')]) == 600
+    for words in [*first, *map(arguments, lines)]:
+        if words is None or words[0] in ('--list', '--version'):
+            continue  # tests/test_core.py
+        ran = shortened(words, folder)
+        code, printed = server.run(*ran, cwd=folder, HOME=str(folder))
+        assert code == 0, f'{words}\n{ran}\n{printed}'
+    if page == 'tutorial':
+        assert (folder / 'runs' / 'compare.html').exists()
+        assert (folder / 'runs' / 'shapes' / 'report.html').exists()
+        names = in_python((folder / 'load.py').read_text())
+        assert (names['images'].shape, names['images'].dtype) == ((64, 32, 32, 3), np.uint8)
+    if page == 'styles':
+        names = in_python(textwrap.dedent(indented('styles')))
+        assert names['styles'].shape[0] == names['images'].shape[0] == 8
+        assert names['images'].shape[1:] == (32, 32, 1)
