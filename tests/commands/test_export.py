@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import methods
 import numpy as np
 import pytest
+from jax import lax
+from jax.extend.core import jaxpr_as_fun
 
-from gan_jax.commands import export, programs
+from gan_jax.commands import export, onnx_programs, programs
 from gan_jax.config import experiment
 from gan_jax.errors import UserError
 from gan_jax.loop import train
@@ -50,6 +52,119 @@ def test_every_generator_is_exported_for_any_number_of_examples(name):
         made, want = again.call(inputs), jax.jit(program.apply)(inputs)
         np.testing.assert_allclose(made, want, atol=1e-5 * max(1, float(jnp.abs(want).max())))
         assert again.platforms == ('cpu', 'cuda', 'tpu')
+
+
+# What ONNX lacks: draws from keys that are inputs, and complex numbers.
+REFUSED = {'ctgan_census': 'random_wrap', 'vocoder': 'complex'}
+
+
+def assert_the_same_in_onnxruntime(program):
+    import onnxruntime
+
+    model = onnx_programs.encoded(program)
+    session = onnxruntime.InferenceSession(model, providers=['CPUExecutionProvider'])
+    (output,) = session.get_outputs()
+    assert output.name == 'examples'
+    assert {x.name for x in session.get_inputs()} == {*program.shapes()}
+    assert {x.shape[0] for x in (output, *session.get_inputs())} == {'n'}
+    for num in (1, 2, 5):
+        inputs = jax.tree.map(lambda x, num=num: np.repeat(x, 3, axis=0)[:num], program.inputs)
+        named = inputs if isinstance(inputs, dict) else {'x': inputs}
+        (made,) = session.run(['examples'], named)
+        want = np.asarray(jax.jit(program.apply)(inputs))
+        np.testing.assert_allclose(made, want, rtol=0, atol=1e-5 * np.abs(want).max())
+
+
+def test_a_generator_is_the_same_in_onnxruntime():
+    pytest.importorskip('jax2onnx', reason='the extra named onnx is not here')
+    (program,) = program_of('dcgan')
+    assert_the_same_in_onnxruntime(program)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', EACH + ('words',))
+def test_every_generator_is_the_same_in_onnxruntime_or_refused(name):
+    pytest.importorskip('jax2onnx', reason='the extra named onnx is not here')
+    for program in program_of(name):
+        if name in REFUSED:
+            lacking = f'^{program.name}: .* lacks an operation, {REFUSED[name]}; .*=stablehlo$'
+            with pytest.raises(UserError, match=lacking):
+                onnx_programs.encoded(program)
+        else:
+            assert_the_same_in_onnxruntime(program)
+
+
+def operations(graph):
+    return [x.primitive.name for x in onnx_programs._equations(graph.jaxpr)]
+
+
+@pytest.mark.parametrize('name', ['dcgan', 'stylegan2_digits'])
+def test_a_program_is_restated_in_jaxs_own_operations(name):
+    """Convolutions native, kernels in the order that jax2onnx knows, no calls."""
+    (program,) = program_of(name)
+    inputs, tree = jax.tree.flatten(program.inputs)
+    graph = onnx_programs.restated(lambda *xs: program.apply(jax.tree.unflatten(tree, xs)), inputs)
+    ours = {'convolution', 'convolution_input_gradient', 'resampling'}
+    assert not {*operations(graph)} & (ours | {*onnx_programs.CALLS, *onnx_programs.RULES}) - {
+        'conv_general_dilated'
+    }
+    kernels = [
+        x.params['dimension_numbers'].rhs_spec
+        for x in graph.jaxpr.eqns
+        if x.primitive.name == 'conv_general_dilated'
+    ]
+    assert {*kernels} == {(3, 2, 0, 1)}
+    (made,), want = jax.jit(jaxpr_as_fun(graph))(*inputs), jax.jit(program.apply)(program.inputs)
+    np.testing.assert_allclose(made, want, rtol=0, atol=1e-5 * np.abs(want).max())
+
+
+def test_what_is_known_is_computed_unless_it_is_large():
+    kernel = jnp.arange(1.0, 7.0).reshape(2, 3)
+
+    def function(x):
+        return x @ (kernel / jnp.sqrt(jnp.sum(kernel**2))) + jnp.zeros((1000, 3))
+
+    graph = onnx_programs.restated(function, [jax.ShapeDtypeStruct((1000, 2), jnp.float32)])
+    assert operations(graph) == ['broadcast_in_dim', 'dot_general', 'add'] or (
+        operations(graph) == ['dot_general', 'broadcast_in_dim', 'add']
+    )
+
+
+def test_what_nobody_takes_is_left_out():
+    @jax.jit
+    def both(x):
+        return jnp.sin(x), jnp.cos(x)
+
+    graph = onnx_programs.restated(lambda x: both(x)[1], [jax.ShapeDtypeStruct((2,), jnp.float32)])
+    assert operations(graph) == ['cos']
+
+
+def test_a_clamp_is_a_minimum_of_a_maximum():
+    x = jnp.array([[-2.0, 0.5, 3.0]])
+    graph = onnx_programs.restated(lambda x: lax.clamp(jnp.float32(-1), x, jnp.float32(1)), [x])
+    assert 'clamp' not in operations(graph)
+    np.testing.assert_array_equal(jaxpr_as_fun(graph)(x)[0], [[-1, 0.5, 1]])
+
+
+def test_an_operation_that_onnx_lacks_is_named():
+    pytest.importorskip('jax2onnx', reason='the extra named onnx is not here')
+
+    def noise(key):
+        return jax.random.normal(jax.random.wrap_key_data(key), (3,))
+
+    program = programs.Program('sample', jax.vmap(noise), np.zeros((2, 2), np.uint32))
+    with pytest.raises(
+        UserError, match=r'^sample: the export to ONNX lacks an operation, random_\w+; use --f'
+    ):
+        onnx_programs.encoded(program)
+
+
+@pytest.mark.parametrize('package', ['jax2onnx', 'onnxruntime'])
+def test_a_missing_package_is_a_line(package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    program = programs.Program('sample', lambda x: x, np.zeros((2, 3), np.float32))
+    with pytest.raises(UserError, match=r"^--format=onnx needs .*: pip install 'gan_jax\[onnx\]'$"):
+        onnx_programs.encoded(program)
 
 
 @pytest.fixture(scope='module')
@@ -120,6 +235,17 @@ def test_another_program_is_not_let_out():
     with pytest.raises(UserError, match='sample: what was exported makes examples that differ'):
         programs.check(program, lambda inputs: program.apply(inputs) + 1e-4)
     programs.check(program, program.apply)
+
+
+def test_a_card_of_onnx_says_how_to_call_onnxruntime():
+    config = {'game': 'gan', 'modality': {'name': 'images'}, 'dataset': 'digits'}
+    shapes = {'sample': {'latent': 'float32 [n, 8]'}, 'a_to_b': {'x': 'float32 [n, 4]'}}
+    files = ['sample.onnx', 'a_to_b.onnx', 'config.json']
+    text = card.render(card.Contents('x', config, 3, files, shapes, 'uint8'))
+    assert "    session = onnxruntime.InferenceSession('sample.onnx')" in text.splitlines()
+    assert "session.run(['examples'], {'latent': latent})" in text
+    assert "session.run(['examples'], {'x': x})" in text
+    assert 'stablehlo' not in text
 
 
 def test_an_unknown_format_names_the_nearest(tmp_path):
