@@ -144,7 +144,8 @@ def _restated_within(parameter: Any) -> Any:
 
 
 def _clamp(low, x, high):
-    return lax.min(lax.max(x, lax.full_like(x, 1) * low), lax.full_like(x, 1) * high)
+    low, high = (jnp.broadcast_to(bound, x.shape) for bound in (low, high))
+    return lax.min(lax.max(x, low), high)
 
 
 def _convolution(x, kernel, *, dimension_numbers, **params):
@@ -156,26 +157,13 @@ def _convolution(x, kernel, *, dimension_numbers, **params):
     return lax.conv_general_dilated_p.bind(x, kernel, dimension_numbers=numbers, **params)
 
 
-def _pad(x, value, *, padding_config):
-    for axis, (low, high, between) in enumerate(padding_config):
-        if between:
-            return lax.pad_p.bind(x, value, padding_config=padding_config)
-        x = lax.slice_in_dim(x, max(-low, 0), x.shape[axis] - max(-high, 0), axis=axis)
-        around = [
-            lax.broadcast(value, (*x.shape[:axis], max(more, 0), *x.shape[axis + 1 :]))
-            for more in (low, high)
-        ]
-        x = lax.concatenate([around[0], x, around[1]], axis)
-    return x
-
-
 def _stack(*operands, axis):
     return lax.concatenate([lax.expand_dims(x, (axis,)) for x in operands], axis)
 
 
-# jax2onnx 0.13 knows no stack, and of a symbolic number of examples neither clamp nor pad.
+# jax2onnx 0.13 knows no stack, and no clamp of a symbolic number of examples.
 RULES: dict[str, Callable] = {
-    'clamp': _clamp, 'conv_general_dilated': _convolution, 'pad': _pad, 'stack': _stack,
+    'clamp': _clamp, 'conv_general_dilated': _convolution, 'stack': _stack
 }  # fmt: skip
 
 
@@ -183,7 +171,7 @@ def _check_known(program: programs.Program, graph: ClosedJaxpr) -> None:
     from jax2onnx.plugins import plugin_system
 
     plugin_system.import_all_plugins()
-    _stride_transposed_convolutions()
+    _correct()
     for equation in _equations(graph.jaxpr):
         name = equation.primitive.name
         known = name in plugin_system.PLUGIN_REGISTRY and not name.startswith(DRAWS)
@@ -194,9 +182,14 @@ def _check_known(program: programs.Program, graph: ClosedJaxpr) -> None:
             )
 
 
-def _stride_transposed_convolutions() -> None:
-    """jax2onnx 0.13 gives a ConvTranspose the strides of the convolution, which are 1."""
-    from jax2onnx.plugins.jax.lax import conv
+def _correct() -> None:
+    """Puts nodes that are right in place of two of jax2onnx 0.13's.
+
+    It strides a ConvTranspose by the convolution's strides, which are 1, and makes no Pad of a
+    symbolic number of examples.
+    """
+    import onnx_ir
+    from jax2onnx.plugins.jax.lax import conv, pad
     from jax2onnx.plugins.plugin_system import register_primitive
 
     class Convolution(conv.ConvGeneralDilatedPlugin):
@@ -206,7 +199,28 @@ def _stride_transposed_convolutions() -> None:
                 eqn = eqn.replace(params=eqn.params | strides)
             super().lower(ctx, eqn)
 
+    class Pad(pad.PadPlugin):
+        def lower(self, ctx, eqn):
+            x, value = eqn.invars
+            (result,) = eqn.outvars
+            config = np.array(eqn.params['padding_config'])
+            if not x.aval.shape or config[:, 2].any():
+                return super().lower(ctx, eqn)
+            images = ctx.get_value_for_var(x)
+            value = ctx.get_value_for_var(value, prefer_np_dtype=np.dtype(x.aval.dtype))
+            sides = ctx.builder.add_initializer_from_array(
+                name=ctx.fresh_name('pads'), array=config[:, :2].T.reshape(-1)
+            )
+            padded = ctx.builder.Pad(
+                images, sides, value, mode='constant', _outputs=[ctx.fresh_name('padded')]
+            )
+            padded.type = images.type
+            sizes = [size if isinstance(size, int) else str(size) for size in result.aval.shape]
+            padded.shape = onnx_ir.Shape(sizes)
+            ctx.bind_value_for_var(result, padded)
+
     register_primitive(jaxpr_primitive=lax.conv_general_dilated_p.name)(Convolution)
+    register_primitive(jaxpr_primitive=lax.pad_p.name)(Pad)
 
 
 def _complex(variable: Any) -> bool:

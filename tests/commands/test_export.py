@@ -17,6 +17,7 @@ from gan_jax.commands import export, onnx_programs, programs
 from gan_jax.config import experiment
 from gan_jax.errors import UserError
 from gan_jax.loop import train
+from gan_jax.networks.layers import upfirdn
 from gan_jax.report import card
 
 pytest.importorskip('flatbuffers', reason='the extra named export is not here')
@@ -28,6 +29,15 @@ program = export.deserialize(bytearray(open(sys.argv[1], 'rb').read()))
 inputs = dict(np.load(sys.argv[2]))
 np.save(sys.argv[3], program.call(inputs))
 print([x for x in sys.modules if x.split('.')[0] in ('flax', 'gan_jax', 'optax', 'orbax')])
+"""
+IN_ONNXRUNTIME = """
+import sys
+import numpy as np
+import onnxruntime
+session = onnxruntime.InferenceSession(sys.argv[1])
+(examples,) = session.run(['examples'], dict(np.load(sys.argv[2])))
+np.save(sys.argv[3], examples)
+print([x for x in sys.modules if x.split('.')[0] in ('jax', 'jax2onnx', 'flax', 'gan_jax')])
 """
 # One of each family of networks that the README names, and each of the functions that make.
 EACH = (
@@ -98,7 +108,9 @@ def operations(graph):
     return [x.primitive.name for x in onnx_programs._equations(graph.jaxpr)]
 
 
-@pytest.mark.parametrize('name', ['dcgan', 'stylegan2_digits'])
+@pytest.mark.parametrize(
+    'name', ['dcgan', pytest.param('stylegan2_digits', marks=pytest.mark.slow)]
+)
 def test_a_program_is_restated_in_jaxs_own_operations(name):
     """Convolutions native, kernels in the order that jax2onnx knows, no calls."""
     (program,) = program_of(name)
@@ -116,6 +128,25 @@ def test_a_program_is_restated_in_jaxs_own_operations(name):
     assert {*kernels} == {(3, 2, 0, 1)}
     (made,), want = jax.jit(jaxpr_as_fun(graph))(*inputs), jax.jit(program.apply)(program.inputs)
     np.testing.assert_allclose(made, want, rtol=0, atol=1e-5 * np.abs(want).max())
+
+
+def test_a_resampling_is_restated_too():
+    x = jnp.arange(16.0).reshape(1, 4, 4, 1)
+    taps = upfirdn.setup_filter([1, 3, 3, 1])
+    graph = onnx_programs.restated(lambda x: upfirdn.upsample(x, taps), [x])
+    assert not {'resampling', 'stack'} & {*operations(graph)}
+    (made,) = jaxpr_as_fun(graph)(x)
+    np.testing.assert_allclose(made, upfirdn.upsample(x, taps), rtol=1e-6)
+
+
+def test_a_loops_body_is_restated_too():
+    def body(x, _):
+        return lax.clamp(jnp.float32(0), 2 * x, jnp.float32(4)), None
+
+    graph = onnx_programs.restated(lambda x: lax.scan(body, x, length=3)[0], [jnp.arange(3.0)])
+    assert 'scan' in operations(graph)
+    assert 'clamp' not in operations(graph)
+    np.testing.assert_array_equal(jaxpr_as_fun(graph)(jnp.arange(3.0))[0], [0, 4, 4])
 
 
 def test_what_is_known_is_computed_unless_it_is_large():
@@ -176,15 +207,18 @@ def run(tmp_path_factory):
     return folder
 
 
-def test_a_program_runs_without_flax_and_makes_what_the_run_makes(run, tmp_path):
-    written = export.export(run, format='stablehlo')
-    assert [x.name for x in written] == ['sample.stablehlo', 'config.json', 'README.md']
+@pytest.mark.parametrize(('format', 'alone'), [('stablehlo', ALONE), ('onnx', IN_ONNXRUNTIME)])
+def test_a_program_runs_alone_and_makes_what_the_run_makes(run, tmp_path, format, alone):
+    if format == 'onnx':
+        pytest.importorskip('jax2onnx', reason='the extra named onnx is not here')
+    written = export.export(run, format=format)
+    assert [x.name for x in written] == [f'sample.{format}', 'config.json', 'README.md']
     restored = experiment.restore(run)
     (program,) = programs.of_run(restored.experiment, restored.variables(0))
     np.savez(tmp_path / 'inputs.npz', **program.inputs)
     files = [str(written[0]), str(tmp_path / 'inputs.npz'), str(tmp_path / 'made.npy')]
     done = subprocess.run(
-        [sys.executable, '-c', ALONE, *files], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, '-c', alone, *files], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == '[]'
