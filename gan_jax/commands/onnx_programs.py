@@ -30,6 +30,7 @@ CALLS = {
 }  # fmt: skip
 # jax2onnx makes ONNX's own draws of these, of other numbers.
 DRAWS = ('random_', 'threefry')
+AS_TRACED = contextlib.nullcontext()
 SMALL = 256  # elements that may be written as a constant whatever they are made of
 
 
@@ -85,6 +86,7 @@ def restated(function: Callable, inputs: Sequence[Any]) -> ClosedJaxpr:
 
 
 def _evaluated(closed: ClosedJaxpr, *inputs: Any) -> list[Any]:
+    """A jaxpr's outputs, each operation restated; when it is traced that makes the new jaxpr."""
     jaxpr = closed.jaxpr
     values = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*closed.consts, *inputs), strict=True))
 
@@ -93,21 +95,23 @@ def _evaluated(closed: ClosedJaxpr, *inputs: Any) -> list[Any]:
 
     for equation in _needed(jaxpr):
         operands = [read(x) for x in equation.invars]
-        with jax.ensure_compile_time_eval() if _known(equation, operands) else _as_traced():
+        with jax.ensure_compile_time_eval() if _known(equation, operands) else AS_TRACED:
             outputs = _outputs(equation, operands)
         values |= zip(equation.outvars, outputs, strict=True)
     return [read(x) for x in jaxpr.outvars]
 
 
-_as_traced = contextlib.nullcontext
-
-
 def _needed(jaxpr: Jaxpr) -> list[JaxprEqn]:
-    wanted, needed = set(jaxpr.outvars) - {None}, []
+    """The equations that the outputs depend on."""
+
+    def variables(atoms):
+        return {x for x in atoms if not isinstance(x, Literal)}
+
+    wanted, needed = variables(jaxpr.outvars), []
     for equation in reversed(jaxpr.eqns):
         if not wanted.isdisjoint(equation.outvars):
             needed.append(equation)
-            wanted.update(x for x in equation.invars if not isinstance(x, Literal))
+            wanted |= variables(equation.invars)
     return needed[::-1]
 
 
@@ -239,6 +243,7 @@ def _equations(jaxpr: Jaxpr) -> Iterator[JaxprEqn]:
 
 @contextlib.contextmanager
 def _naming_what_fails(program: programs.Program) -> Iterator[None]:
+    """One line of what jax2onnx and onnxruntime raise, with the operation that it was at."""
     try:
         yield
     except Exception as error:  # another library's: anything may be raised
