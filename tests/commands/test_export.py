@@ -190,6 +190,15 @@ def test_an_operation_that_onnx_lacks_is_named():
         onnx_programs.encoded(program)
 
 
+def test_a_graph_that_makes_others_is_not_let_out(monkeypatch):
+    pytest.importorskip('jax2onnx', reason='the extra named onnx is not here')
+    run = onnx_programs._run
+    monkeypatch.setattr(onnx_programs, '_run', lambda *inputs: run(*inputs) + 1e-4)
+    program = programs.Program('sample', jnp.tanh, np.ones((2, 3), np.float32))
+    with pytest.raises(UserError, match=r'^sample: .* examples that differ .*--format=stablehlo$'):
+        onnx_programs.encoded(program)
+
+
 @pytest.mark.parametrize('package', ['jax2onnx', 'onnxruntime'])
 def test_a_missing_package_is_a_line(package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
