@@ -7,7 +7,7 @@ from typing import Any
 import jax
 from absl import logging
 
-from gan_jax.commands import programs, report
+from gan_jax.commands import onnx_programs, programs, report
 from gan_jax.config import experiment as experiment_lib
 from gan_jax.config import saved, trained
 from gan_jax.config.checks import check_name
@@ -16,7 +16,8 @@ from gan_jax.runtime import files, processes, tensor_files
 
 FOLDER = 'export'
 CARD = 'README.md'
-FORMATS = ('safetensors', 'stablehlo')
+PROGRAMS = {'stablehlo': programs.stablehlo, 'onnx': onnx_programs.encoded}
+FORMATS = ('safetensors', *PROGRAMS)
 
 
 def export(
@@ -25,22 +26,22 @@ def export(
     """Writes the players of a run under it, from running averages where it keeps them.
 
     As safetensors, a file <player>.safetensors holds a player's parameters, params/<path>, and what
-    else belongs to it, such as batch statistics and buffers, aux/<collection>/<path>. As stablehlo,
-    <function>.stablehlo is a program with its players in it (`programs.stablehlo`) for each of the
-    game's functions that make examples.
+    else belongs to it, such as batch statistics and buffers, aux/<collection>/<path>. Otherwise
+    <function>.<format> is a program with its players in it (`programs.stablehlo`,
+    `onnx_programs.encoded`) for each of the game's functions that make examples.
 
     Args:
       workdir: a run's work directory.
       best: from the best checkpoint by the evaluated metric, not the newest.
       replica: which of the run's seeds, counted from 0.
-      format: 'safetensors', or 'stablehlo'.
+      format: 'safetensors', 'stablehlo' or 'onnx'.
 
     Returns:
       The files: those, export/config.json and export/README.md, the card.
 
     Raises:
-      UserError: if there is no run, it has no checkpoint, a library is not installed, or a program
-        does not make what the run makes.
+      UserError: if there is no run, it has no checkpoint, a library is not installed, ONNX lacks an
+        operation, or a program does not make what the run makes.
     """
     check_name('--format', format, FORMATS)
     run = experiment_lib.restore(workdir, best)
@@ -58,7 +59,7 @@ def export(
             contents[trained.file_of(workdir, player).name] = tensor_files.encoded(arrays)
     else:
         for program in programs.of_run(run.experiment, variables):
-            contents[f'{program.name}.{format}'] = programs.stablehlo(program)
+            contents[f'{program.name}.{format}'] = PROGRAMS[format](program)
             shapes[program.name] = program.shapes()
     about = card.Contents(
         workdir.name, config, run.step, [*contents, saved.CONFIG], shapes,

@@ -81,8 +81,16 @@ def stablehlo(program: Program) -> bytes:
     return bytes(written)
 
 
-def check(program: Program, other: Callable[[Any], Any]) -> None:
-    """Raises UserError if another way to run a program makes other examples, of one or of two."""
+def check(
+    program: Program, other: Callable[[Any], Any], instead: str = '--format=safetensors'
+) -> None:
+    """Raises UserError if another way to run a program makes other examples, of one or of two.
+
+    Args:
+      program: what is right.
+      other: inputs -> examples.
+      instead: what the error says to use.
+    """
     apply = jax.jit(program.apply)
     for num in (1, 2):
         inputs = jax.tree.map(lambda x, num=num: jnp.asarray(x[:num]), program.inputs)
@@ -92,5 +100,5 @@ def check(program: Program, other: Callable[[Any], Any]) -> None:
             raise UserError(
                 f'{program.name}: what was exported makes examples that differ by {error:.1e} of '
                 f"their range from the run's; export with the versions of jax that it was trained "
-                f'with, or --format=safetensors'
+                f'with, or {instead}'
             )

@@ -98,16 +98,33 @@ def _use(contents: Contents) -> str:
         ]  # fmt: skip
     for name, inputs in contents.shapes.items():
         given = ', '.join(f'`{key}` {words}' for key, words in inputs.items())
-        alone = [*inputs] == ['x']
-        call = 'x' if alone else '{' + ', '.join(f"'{x}': {x}" for x in inputs) + '}'
+        call = _onnx_call if f'{name}.onnx' in contents.files else _stablehlo_call
         lines += [
-            'With jax alone:', '', '    from jax import export',
-            f"    program = export.deserialize(bytearray(open('{name}.stablehlo', 'rb').read()))",
-            f'    examples = program.call({call})', '',
+            *call(name, list(inputs)), '',
             f'Inputs of `{name}`: {given}. Examples come as networks see them, as floats; '
             f'stored, they are {contents.made}.', '',
         ]  # fmt: skip
     return '\n'.join(lines)
+
+
+def _stablehlo_call(name: str, inputs: Sequence[str]) -> list[str]:
+    return [
+        'With jax alone:', '', '    from jax import export',
+        f"    program = export.deserialize(bytearray(open('{name}.stablehlo', 'rb').read()))",
+        f'    examples = program.call({"x" if inputs == ["x"] else _by_name(inputs)})',
+    ]  # fmt: skip
+
+
+def _onnx_call(name: str, inputs: Sequence[str]) -> list[str]:
+    return [
+        'With onnxruntime alone, inputs being arrays of NumPy:', '', '    import onnxruntime',
+        f"    session = onnxruntime.InferenceSession('{name}.onnx')",
+        f"    (examples,) = session.run(['examples'], {_by_name(inputs)})",
+    ]  # fmt: skip
+
+
+def _by_name(inputs: Sequence[str]) -> str:
+    return '{' + ', '.join(f"'{x}': {x}" for x in inputs) + '}'
 
 
 def _values(judged: Mapping[str, Any]) -> list[tuple[str, float, float | None]]:

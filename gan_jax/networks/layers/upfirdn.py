@@ -18,8 +18,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
+
+from gan_jax.networks.layers.portable import Portable
 
 NEGLIGIBLE = 1e-12  # a singular value, of the largest, that is a rounding error
 
@@ -191,7 +192,8 @@ def _batched(operands, axes, **params):
     return y.reshape(*x.shape[:2], *y.shape[1:]), 0
 
 
-resampling_p = Primitive('resampling')
+resampling_p = Portable('resampling')
+resampling_p.native = _resample
 resampling_p.def_impl(lambda x, **params: _compiled(tuple(params.items()))(x))
 resampling_p.def_abstract_eval(
     lambda x, **params: x.update(shape=_shape(x.shape, **params), weak_type=False)

@@ -36,6 +36,7 @@ from jax.interpreters import ad, batching, mlir
 
 from gan_jax.networks.layers.convolution import matmul
 from gan_jax.networks.layers.convolution.matmul import Size, output_size, transposed
+from gan_jax.networks.layers.portable import Portable
 
 LAYOUT = ('NHWC', 'HWIO', 'NHWC')
 
@@ -94,12 +95,13 @@ def _primitive(name: str, shape: Callable, native: Callable, cpu: Callable, fold
       cpu: what it is on a CPU.
       folds: whether a batch of the first operand alone is a larger batch.
     """
-    primitive = Primitive(name)
+    primitive = Portable(name)
 
     def abstract(a, b, **params):
         return a.update(shape=shape(a.shape, b.shape, **params), weak_type=False)
 
     native, cpu = _leading(native), _leading(cpu)
+    primitive.native = native
 
     @functools.cache
     def compiled(params):
