@@ -20,6 +20,7 @@ import numpy as np
 
 from gan_jax import metrics
 from gan_jax.config import experiment as experiment_lib
+from gan_jax.config import features
 from gan_jax.sampling import sampler
 
 
@@ -33,7 +34,7 @@ def figures(workdir, num):
     run = experiment_lib.restore(workdir)
     experiment = run.experiment
     game, dataset = experiment.game, experiment.dataset
-    network = experiment_lib.load_network(
+    network = features.load(
         'classifier', experiment.modality, dataset, experiment.held_out, None
     )
     inputs = sampler.draw_inputs(game, 0, num)

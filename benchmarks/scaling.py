@@ -19,7 +19,7 @@ import argparse
 import os
 import re
 import sys
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -282,7 +282,7 @@ def compiled(game, state, image, devices):
         'real': np.zeros((1, CHECK_BATCH, *image), np.float32),
         'label': np.zeros((1, CHECK_BATCH), np.int32),
     }
-    update = parallel.pmap_steps(step, used)
+    update: Any = parallel.pmap_steps(step, used)
     lowered = update.lower(parallel.replicate(state, used), parallel.shard(batch, devices))
     return lowered.compile().as_text()
 
