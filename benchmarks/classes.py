@@ -34,9 +34,7 @@ def figures(workdir, num):
     run = experiment_lib.restore(workdir)
     experiment = run.experiment
     game, dataset = experiment.game, experiment.dataset
-    network = features.load(
-        'classifier', experiment.modality, dataset, experiment.held_out, None
-    )
+    network = features.load('classifier', experiment.modality, dataset, experiment.held_out, None)
     inputs = sampler.draw_inputs(game, 0, num)
     samples = sampler.make_sampler(game, experiment.modality)(*run.variables(0), inputs)
     batch = dataset.batch(np.arange(len(dataset)))
