@@ -146,10 +146,8 @@ def test_killed_at_five_points_it_ends_bit_for_bit_the_same(uninterrupted, serve
     assert_goes_on(server, uninterrupted, tmp_path)
 
 
-@pytest.mark.parametrize(
-    'damage',
-    ['flip', *(pytest.param(x, marks=pytest.mark.slow) for x in ('delete', 'empty'))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('damage', ['flip', 'delete', 'empty'])
 def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_used(
     uninterrupted, half, server, tmp_path, damage
 ):

@@ -34,6 +34,7 @@ def test_there_are_three_programs():
     assert [*PROGRAMS] == ['Plain JAX', 'flax nnx', 'equinox']
 
 
+@pytest.mark.slow
 def test_each_takes_a_step_with_the_core_alone():
     for modes, share in trained(1).values():
         assert 0 <= modes <= 8

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
+pytestmark = pytest.mark.slow
+
 PAGE = (methods.ROOT / 'docs' / 'gan_loss_elsewhere.md').read_text()
 EXAMPLE, USE = re.findall(r'```python\n(.*?)```', PAGE, re.DOTALL)
 RNG = np.random.default_rng(0)

@@ -54,6 +54,7 @@ def held_out(pairs, i):
     return np.stack([np.asarray(x, float)[2:18, 2:18] for x in large])
 
 
+@pytest.mark.slow
 def test_pix2pix(pairs, tmp_path):
     workdir = tmp_path / 'run'
     config = methods.shrunk('pix2pix', dataset=f'paired:{pairs}', **EVERY)

@@ -7,6 +7,8 @@ import methods
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PAGE = (methods.ROOT / 'docs' / 'own_parts.md').read_text()
 PARTS, CONFIG, IN_PYTHON = re.findall(r'```python\n(.*?)```', PAGE, re.DOTALL)
 SHORT = [

@@ -261,6 +261,7 @@ def play(name, pair, steps, devices, state=None):
     return parallel.to_host(state), parallel.to_host(metrics)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('name', 'pair'),
     [

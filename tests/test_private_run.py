@@ -14,6 +14,8 @@ from gan_jax.commands import evaluate, export, report
 from gan_jax.config import experiment
 from gan_jax.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip('dp_accounting', reason='the extra named privacy is not here')
 
 NUM = 24

@@ -7,6 +7,7 @@ import os
 import pkgutil
 import re
 import sys
+import sysconfig
 from typing import Any
 
 from gan_jax.errors import UserError, nearest, one_line
@@ -73,10 +74,16 @@ def _see_current_folder() -> None:
             sys.path.append(os.getcwd())
 
 
+def _own_folders() -> list[str]:
+    """Those on the path where somebody's own modules may lie: not where packages are installed."""
+    installed = {sysconfig.get_path(x) for x in ('stdlib', 'platstdlib', 'purelib', 'platlib')}
+    return [x for x in sys.path if not any(x.startswith(y) for y in installed)]
+
+
 def _no_module(missing: str, name: str) -> str:
     """What to do about a module that there is not, a part of the way to a name."""
     package, _, last = missing.rpartition('.')
-    folders = list(sys.modules[package].__path__) if package in sys.modules else sys.path
+    folders = list(sys.modules[package].__path__) if package in sys.modules else _own_folders()
     others = [x.name for x in pkgutil.iter_modules(folders)]
     near = difflib.get_close_matches(last, others, 1, 0.75)
     rest = name.removeprefix(missing)

@@ -91,6 +91,7 @@ def test_what_is_no_data_set_is_refused_before_a_folder_is_made(tmp_path, datase
     assert not (tmp_path / 'run').exists()
 
 
+@pytest.mark.slow
 def test_translations_are_those_that_the_command_writes(tmp_path):
     config = methods.shrunk('colorization', steps=1, eval_every=0, dataset='given', **SHORT)
     colours = RNG.integers(0, 256, (20, methods.SIZE, methods.SIZE, 3), np.uint8)

@@ -103,6 +103,7 @@ def test_figures_are_means_over_the_repeats():
     assert found['x/stderr'] == pytest.approx(math.sqrt(0.75 * 0.25 / 4))
 
 
+@pytest.mark.slow
 def test_the_seed_decides():
     pair = series(0, 40), series(1, 40)
     for name in (*KINDS, 'predictive_score'):

@@ -45,6 +45,7 @@ def players(game, scale=0.7):
     return grown, aux
 
 
+@pytest.mark.slow
 def test_the_policy_gradient_is_that_of_the_expected_reward():
     """grad of sum_y p(y) sigmoid(D(y)), by all 27 texts."""
     game = made(roll_outs=2)

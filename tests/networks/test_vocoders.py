@@ -88,6 +88,7 @@ def test_a_period_sees_every_p_th_sample_alone():
     np.testing.assert_array_equal(differs, [False, False, True, False, False])
 
 
+@pytest.mark.slow
 def test_features_are_of_every_convolution_but_the_last():
     sound = jnp.zeros((2, 256, 1))
     for network, sides, layer in (

@@ -44,6 +44,7 @@ def test_three_seeds_together_equal_each_alone(row):
             np.testing.assert_allclose(values[..., i], own[name], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_eight_devices_share_the_batches_of_three_seeds():
     config = methods.sgd(methods.method('gan-lazy', penalties=methods.R1))
     one, _ = play(config, SEEDS)
