@@ -197,6 +197,7 @@ def test_a_burst_state_is_not_saved(pictures, tmp_path, monkeypatch):
     assert not list((tmp_path / 'checkpoints').glob('[0-9]*'))
 
 
+@pytest.mark.slow
 def test_samples_depend_on_their_seed_and_place_only(pictures, tmp_path):
     loop.train(small('dcgan', pictures, steps=2), tmp_path)
     files = sample.sample(tmp_path, num=12, seed=5)
@@ -216,6 +217,7 @@ def test_samples_depend_on_their_seed_and_place_only(pictures, tmp_path):
     assert strip.shape == (8 * (5 * 16 + 2) + 2, 10 * (5 * 16 + 2) + 2)
 
 
+@pytest.mark.slow
 def test_samples_come_from_the_running_average(pictures, tmp_path):
     fast = {'name': 'adam', 'learning_rate': 0.05}
     optimizers = {'generator': fast, 'discriminator': fast}

@@ -10,6 +10,7 @@ IMAGES = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 1)), jnp.
 RNGS = keys.per_example(jax.random.key(0), 4)
 
 
+@pytest.mark.slow
 def test_ada_follows_the_signs_of_logits():
     ada = augmentations.ada(batch_size=100, channels=1, interval=1, images=1000)
     state = ada.init()

@@ -117,6 +117,7 @@ def test_nothing_of_real_examples_is_logged():
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_vectors_of_spectral_norms_move_though_aux_sees_no_example():
     config = methods.sgd(
         methods.shrunk(

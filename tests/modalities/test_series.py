@@ -83,6 +83,7 @@ def test_series_are_written_step_by_step_in_the_datas_units(workdir, prices):
     assert (drawn <= high + 1e-3).all()
 
 
+@pytest.mark.slow
 def test_a_run_is_logged_evaluated_and_reported(workdir, monkeypatch):
     monkeypatch.setattr(judges, 'STEPS', 3)
     monkeypatch.setattr(judges, 'PREDICTOR_STEPS', 3)

@@ -212,6 +212,7 @@ def test_noise_comes_before_the_bias_and_the_activation():
     np.testing.assert_allclose(layered(given, 1.0), np.sqrt(2) * given, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_noise_of_all_kinds_reaches_the_layers():
     network, variables, z = made(num=2)
     w = network.apply(variables, z, method='map')
