@@ -69,8 +69,8 @@ def test_an_archive_has_labels_as_stylegans_tools_read_them(tmp_path):
     assert [x for _, x in labels] == [0] * 4 + [1] * 3
 
 
-def test_classes_keep_their_places_whatever_their_names(tmp_path):
-    names = 'T-shirt/top', 'Bag', '.hidden'
+@pytest.mark.parametrize('names', [('T-shirt/top', 'Bag', '.hidden'), ('b', 'a', 'c')])
+def test_classes_keep_their_places_whatever_their_names(tmp_path, names):
     labels = np.arange(7) % 3
     source = data.sources.from_arrays('clothes', PIXELS[:, :, :20], labels, names)
     dataset = data.load(source, image_size=None)
