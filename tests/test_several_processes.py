@@ -22,7 +22,9 @@ from gan_jax.errors import UserError
 from gan_jax.runtime import metric_writer
 
 pytestmark = pytest.mark.slow
-STEPS = 20
+# Of cyclegan few more than fill the pools: its gradients, of norm 16, make ten times as much of a
+# rounding every few steps, and processors add in orders of their own.
+STEPS = {'dcgan': 20, 'cyclegan_emoji': 6}
 ROUNDING = 1e-5  # relative, of all parameters as one vector
 # Of some 1,000 logits the share on the right side of 0, which a rounding of one of them changes.
 SHARES = ('real_accuracy', 'fake_accuracy')
@@ -37,8 +39,9 @@ def features(images):
 
 
 def config_of(name, pictures, **changes):
-    common = {'steps': STEPS, 'log_every': 10}
-    common |= {'sample_every': 10, 'checkpoint_every': 10, 'eval_every': 10}
+    half = STEPS[name] // 2
+    common = {'steps': 2 * half, 'log_every': half}
+    common |= {'sample_every': half, 'checkpoint_every': half, 'eval_every': half}
     common |= {'evaluation': methods.load_config(name).to_dict()['evaluation']}
     if name == 'cyclegan_emoji':
         own = {'metrics': ('sliced_wasserstein', 'cycle_error'), 'dataset': None}
@@ -74,13 +77,13 @@ def go_on(folder, name, pictures):
     loop.train(config_of(name, pictures, eval_every=0), pathlib.Path(folder))
 
 
-def state_of(folder):
+def state_of(folder, name='dcgan'):
     run = restore(folder)
-    assert run.step == STEPS
+    assert run.step == STEPS[name]
     return jax.tree.leaves(run.state)
 
 
-def assert_same_run(one, other):
+def assert_same_run(one, other, name='dcgan'):
     """The same files and, up to rounding, the same in them."""
     names = [
         sorted(str(x.relative_to(y)) for x in y.rglob('*') if 'checkpoints/' not in str(x))
@@ -90,7 +93,7 @@ def assert_same_run(one, other):
     assert without_time[0] == without_time[1]
     assert [len(x) - len(y) for x, y in zip(names, without_time, strict=True)] == [1, 1]
     steps = [sorted(os.listdir(x / 'checkpoints')) for x in (one, other)]
-    assert steps[0] == steps[1] == ['10', '20']
+    assert steps[0] == steps[1] == [str(STEPS[name] // 2), str(STEPS[name])]
     assert (one / 'config.json').read_bytes() == (other / 'config.json').read_bytes()
     texts = [(x / 'metrics.jsonl').read_text().splitlines() for x in (one, other)]
     for line, other_line in zip(*texts, strict=True):
@@ -102,7 +105,7 @@ def assert_same_run(one, other):
     for file in (x for x in without_time[0] if x.endswith('.png')):
         pixels = [np.asarray(Image.open(x / file)).astype(int) for x in (one, other)]
         assert np.abs(pixels[0] - pixels[1]).max() <= 2, file
-    assert methods.relative_error(state_of(one), state_of(other)) < ROUNDING
+    assert methods.relative_error(state_of(one, name), state_of(other, name)) < ROUNDING
 
 
 @pytest.fixture(scope='module')
@@ -157,4 +160,4 @@ def test_two_processes_translate_as_one_and_share_the_pools(pictures, tmp_path):
     name = 'cyclegan_emoji'
     several.play(play, tmp_path / 'two', name, pictures)
     play(tmp_path / 'one', name, pictures)
-    assert_same_run(tmp_path / 'one', tmp_path / 'two')
+    assert_same_run(tmp_path / 'one', tmp_path / 'two', name)
