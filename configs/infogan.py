@@ -14,8 +14,8 @@ program.
 Score: on MNIST's 60,000 training images, after 2,500 steps, the category names the digit of 85.7,
 80.1, 74.1, 86.8 and 83.7% of the 10,000 test images (seeds 0 to 4; median 83.7), where the paper
 claims 95%; the bound is 2.294 of at most 2.303. In the grid of codes most categories are one digit,
-7 and 9 share two, and the two numbers slant and widen (docs/codes_and_few_labels.md has it). At
-half the width, without R1 and with weights of 1 as the paper has them one seed came to 64.4% after
+7 and 9 share two, and the two numbers slant and widen (docs/codes_and_few_labels.md has it). At a
+quarter of the paper's width, without R1 and with its weights of 1, one seed came to 64.4% after
 5,000 steps.
 
 Deviations: DCGAN's networks at half the paper's width, a leaky ReLU's slope of 0.2, R1; the bounds

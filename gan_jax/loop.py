@@ -292,7 +292,7 @@ def _restore(
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """What others are shown of a config: who knows a private run's seed can take its noise away."""
-    return {k: x for k, x in names.flat(config).items() if k != 'seed' or not config['privacy']}
+    return {k: x for k, x in saved.flat(config).items() if k != 'seed' or not config['privacy']}
 
 
 def _describe(config: Mapping[str, Any], dataset: data.Dataset, state: game_lib.State) -> None:

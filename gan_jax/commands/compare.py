@@ -362,7 +362,7 @@ def _pictures(ranked: Ranked, places: Sequence[int]) -> list[tuple[str, bytes]]:
 
 def _common(ranked: Ranked) -> Mapping[str, Any]:
     """What all configs have in common."""
-    configs = [names.flat(x.config) for x in ranked.runs if x.config is not None]
+    configs = [saved.flat(x.config) for x in ranked.runs if x.config is not None]
     first, *others = configs or [{}]
     return {key: x for key, x in first.items() if all(y.get(key, ...) == x for y in others)}
 

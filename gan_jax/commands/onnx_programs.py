@@ -186,6 +186,7 @@ def _check_known(program: programs.Program, graph: ClosedJaxpr) -> None:
             )
 
 
+@functools.cache
 def _correct() -> None:
     """Puts nodes that are right in place of two of jax2onnx 0.13's.
 

@@ -1,21 +1,23 @@
 """--mode=prepare: pictures of any size, cropped and resized once, in one file to train on."""
 
 import collections
+import functools
 import itertools
 import json
 import os
 import pathlib
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from absl import logging
 
-from gan_jax.data import archives, loading, pictures, sources
+from gan_jax import metrics
+from gan_jax.data import archives, loading, sources
 from gan_jax.data.dataset import Dataset
 from gan_jax.errors import UserError
 from gan_jax.modalities import images
-from gan_jax.runtime import files, processes
+from gan_jax.runtime import files
 
 ALL_BAD = 1.0  # the share of unusable pictures that is borne: they are named, and left out
 SHOWN = 64  # of the pictures
@@ -28,7 +30,6 @@ def prepare(
     output: str,
     size: int | None = None,
     channels: int | None = None,
-    max_pixels: int = pictures.MAX_PIXELS,
 ) -> list[pathlib.Path]:
     """Writes a set of images as one file: turned as EXIF says, the centre square, resized.
 
@@ -42,7 +43,6 @@ def prepare(
       output: the file, .npz or .zip. Beside it go <name>.json, a summary, and <name>.png, pictures.
       size: the side in pixels; None is their own if all are squares of one size, else 64.
       channels: 1 or 3; None is 1 if all are grey, else 3.
-      max_pixels: the most pixels of a picture that is read.
 
     Returns:
       The three files.
@@ -54,13 +54,12 @@ def prepare(
     file = pathlib.Path(os.path.expanduser(output))
     written = [file, file.with_suffix('.json'), file.with_suffix('.png')]
     name = input if input.startswith(loading.PREFIXES) else f'folder:{input}'
-    processes.on_first(lambda: _check_output(output, written, name))
-    pictures.permit(max_pixels)
+    _check_output(output, written, name)
     dataset = loading.load(
         loading.single_images('--input', name), image_size=size, channels=channels,
-        max_bad=ALL_BAD, min_size=1, max_pixels=max_pixels,
+        max_bad=ALL_BAD, min_size=1,
     )  # fmt: skip
-    return processes.on_first(lambda: _write(dataset, written))
+    return _write(dataset, written)
 
 
 def _check_output(output: str, written: list[pathlib.Path], name: str) -> None:
@@ -81,10 +80,12 @@ def _check_output(output: str, written: list[pathlib.Path], name: str) -> None:
 
 def _write(dataset: Dataset, written: list[pathlib.Path]) -> list[pathlib.Path]:
     file, about, grid = written
-    files.replace(file, lambda temporary: WRITERS[file.suffix](temporary, dataset))
+    colours: list[metrics.Moments] = []
+    chunks = _watched(dataset, colours)
+    files.replace(file, lambda temporary: WRITERS[file.suffix](temporary, dataset, chunks))
     few = dataset.fetch(np.linspace(0, len(dataset) - 1, min(SHOWN, len(dataset))).astype(int))
     files.write_png(grid, images.picture(few))
-    files.write_bytes(about, (files.json_text(summary(dataset), indent=2) + '\n').encode())
+    files.write_bytes(about, (files.json_text(summary(dataset, colours), indent=2) + '\n').encode())
     logging.info(
         '%d images of %s, %d classes, %d left out: wrote %s', len(dataset), dataset.shape,
         len(dataset.class_names), len(dataset.bad), ', '.join(map(str, written)),
@@ -94,14 +95,16 @@ def _write(dataset: Dataset, written: list[pathlib.Path]) -> list[pathlib.Path]:
     return written
 
 
-def summary(dataset: Dataset) -> dict:
-    """What a prepared set holds: counts of classes, means and deviations in [0, 1], what is not."""
-    total, squares, count = np.zeros(dataset.shape[-1]), np.zeros(dataset.shape[-1]), 0
+def _watched(dataset: Dataset, colours: list[metrics.Moments]) -> Iterator[np.ndarray]:
+    """Images, a few at a time, whose pixels are counted as they pass: each is decoded once."""
     for chunk in dataset.chunks():
-        pixels = chunk.reshape(-1, dataset.shape[-1]) / 255
-        total, squares = total + pixels.sum(0), squares + np.square(pixels).sum(0)
-        count += len(pixels)
-    mean = total / count
+        colours.append(metrics.moments(chunk.reshape(-1, dataset.shape[-1]) / 255))
+        yield chunk
+
+
+def summary(dataset: Dataset, colours: Sequence[metrics.Moments]) -> dict:
+    """What a prepared set holds: counts of classes, means and deviations in [0, 1], what is not."""
+    count, mean, scatter = functools.reduce(metrics.add_moments, colours)
     counts = np.bincount(dataset.labels, minlength=len(dataset.class_names))
     return {
         'from': dataset.name,
@@ -109,13 +112,13 @@ def summary(dataset: Dataset) -> dict:
         'shape': list(dataset.shape),
         'classes': dict(zip(dataset.class_names, counts.tolist(), strict=True)),
         'mean': mean.round(4).tolist(),
-        'stddev': np.sqrt(np.maximum(squares / count - mean**2, 0)).round(4).tolist(),
+        'stddev': np.sqrt(scatter.diagonal() / count).round(4).tolist(),
         'left_out': dict(dataset.bad),
         'left_out_for': dict(collections.Counter(reason for _, reason in dataset.bad)),
     }
 
 
-def _npz(file: pathlib.Path, dataset: Dataset) -> None:
+def _npz(file: pathlib.Path, dataset: Dataset, chunks: Iterable[np.ndarray]) -> None:
     """An array at a time, the images a few at a time: all of them may be more than the memory."""
     shape = len(dataset), *dataset.shape
     labels, names = dataset.labels.astype(np.int64), np.array(dataset.class_names)
@@ -123,17 +126,17 @@ def _npz(file: pathlib.Path, dataset: Dataset) -> None:
         with archive.open('images.npy', 'w', force_zip64=True) as stream:
             header = {'descr': '|u1', 'fortran_order': False, 'shape': shape}
             np.lib.format.write_array_header_1_0(stream, header)
-            for chunk in dataset.chunks():
+            for chunk in chunks:
                 stream.write(np.ascontiguousarray(chunk).tobytes())
         for name, array in (('labels', labels), ('classes', names)):
             with archive.open(f'{name}.npy', 'w') as stream:
                 np.lib.format.write_array(stream, array, allow_pickle=False)
 
 
-def _zip(file: pathlib.Path, dataset: Dataset) -> None:
+def _zip(file: pathlib.Path, dataset: Dataset, chunks: Iterable[np.ndarray]) -> None:
     labels, of_classes = dataset.labels.tolist(), _folders(dataset.class_names)
     names = [f'{of_classes[x]}img{i:08d}.png' for i, x in enumerate(labels)]
-    each = itertools.chain.from_iterable(dataset.chunks())
+    each = itertools.chain.from_iterable(chunks)
     with zipfile.ZipFile(file, 'w', zipfile.ZIP_STORED) as archive:
         for name, image in zip(names, each, strict=True):
             archive.writestr(name, files.png(image))
@@ -149,4 +152,7 @@ def _folders(class_names: Sequence[str]) -> list[str]:
     return [f'{i:06d}/' for i in range(len(class_names))]
 
 
-WRITERS: dict[str, Callable[[pathlib.Path, Dataset], None]] = {'.npz': _npz, '.zip': _zip}
+WRITERS: dict[str, Callable[[pathlib.Path, Dataset, Iterable[np.ndarray]], None]] = {
+    '.npz': _npz,
+    '.zip': _zip,
+}

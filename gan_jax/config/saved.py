@@ -74,19 +74,21 @@ def _completed(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def _flatten(tree: Any, prefix: str = 'config') -> dict[str, Any]:
-    if not isinstance(tree, Mapping):
-        return {prefix: tree}
-    flat = {}
+def flat(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
+    """Nested dicts as {'optimizers.generator.learning_rate': 0.0002}; empty ones hold nothing."""
+    leaves: dict[str, Any] = {}
     for key, value in tree.items():
-        flat.update(_flatten(value, f'{prefix}.{key}'))
-    return flat
+        if isinstance(value, Mapping):
+            leaves |= flat(value, f'{prefix}{key}.')
+        else:
+            leaves[f'{prefix}{key}'] = value
+    return leaves
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], more: Sequence[str]) -> list[str]:
     left_out = (*NOT_COMPARED, *(f'config.{key}' for key in more))
     free = {f'config.{key}' for key in MAY_CHANGE}
-    before, after = _flatten(old), _flatten(new)
+    before, after = flat(old, 'config.'), flat(new, 'config.')
     return [
         f'{key}: {before.get(key)!r} there, {after.get(key)!r} now'
         for key in sorted({*before, *after} - free)
@@ -117,7 +119,7 @@ def prepare(workdir: pathlib.Path, config: Mapping[str, Any], free: Sequence[str
       UserError: if it cannot be written, or was made by another config.
       OSError: if there is no space for it, or the disk fails.
     """
-    for key, value in _flatten(config).items():
+    for key, value in flat(config, 'config.').items():
         try:
             json.dumps(value, allow_nan=False)
         except ValueError:

@@ -37,9 +37,8 @@ def arrays(path: str, split: str = 'train') -> sources.Source:
     Args:
       path: a file with arrays 'images' and perhaps 'labels' and 'classes', the names of what these
         are, which are the split 'train'; or for each split 'x_train' and perhaps 'y_train', as
-        Keras writes them. Images are
-        [n, h, w, 1 or 3] or [n, h, w], uint8 or floats in [-1, 1]; labels integers from 0. ~ is the
-        home.
+        Keras writes them. Images are [n, h, w, 1 or 3] or [n, h, w], uint8 or floats in [-1, 1];
+        labels integers from 0. ~ is the home.
       split: which of them.
 
     Raises:

@@ -326,7 +326,7 @@ class Log:
         """Writes metrics under a step; those that are not finite as null, with the reasons."""
         record = {'step': step, **metrics, files.MISSING: missing}
         self._lines.write(f'{files.json_text(record)}\n'.encode())
-        finite = {x: metrics[x] for x in metrics if math.isfinite(metrics[x])}
+        finite = {name: metrics[name] for name in metrics.keys() - not_finite(metrics)}
         for name, value in finite.items():
             self._events.scalar(step, name, value)
         if self._mirror is not None:

@@ -1,8 +1,9 @@
 """What metrics.jsonl has, shown at Weights & Biases too: a copy, which no run needs."""
 
+import contextlib
 import pathlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from absl import logging
@@ -29,24 +30,28 @@ class Mirror:
           settings: {key: value}, for the record.
         """
         self._run: Any = None
-        self._run = self._tried(lambda: _begun(project, workdir, settings))
+        with self._guarded():
+            self._run = _begun(project, workdir, settings)
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
         """Shows finite metrics of a step."""
-        if self._run is not None and not self._tried(lambda: (self._run.log(metrics, step),)):
-            self._run = None
+        with self._guarded():
+            if self._run is not None:
+                self._run.log(metrics, step)
 
     def close(self) -> None:
         """Has all be shown."""
-        if self._run is not None:
-            self._tried(lambda: self._run.finish())
+        with self._guarded():
+            if self._run is not None:
+                self._run.finish()
 
-    def _tried(self, do: Callable[[], Any]) -> Any:
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
         try:
-            return do()
+            yield
         except Exception as error:  # another program's, on another machine
             logging.warning('%s shows nothing more: %s', PACKAGE, one_line(error))
-            return None
+            self._run = None
 
 
 def _begun(project: str, workdir: pathlib.Path, settings: Mapping[str, Any]) -> Any:

@@ -1,8 +1,7 @@
 """The names of figures: made and read here, a value with fields everywhere else."""
 
 import re
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 EVALUATION = 'eval'  # the turn of what evaluations find
 
@@ -55,14 +54,3 @@ def parse(text: str) -> Name:
         None if seed is None else int(seed),
         match['stderr'] is not None,
     )
-
-
-def flat(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
-    """Nested dicts as {'optimizers.generator.learning_rate': 0.0002}; empty ones hold nothing."""
-    leaves: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            leaves |= flat(value, f'{prefix}{key}.')
-        else:
-            leaves[f'{prefix}{key}'] = value
-    return leaves

@@ -251,7 +251,7 @@ def differing(runs: Sequence[Run], besides: Sequence[str] = ()) -> dict[str, lis
       runs: the runs; those without a config are passed over.
       besides: keys that are none, beside the seeds and what changes nothing.
     """
-    configs = [names.flat(run.config) for run in runs if run.config is not None]
+    configs = [saved.flat(run.config) for run in runs if run.config is not None]
     apart = {*NO_SETTINGS, *besides}
     together: dict[tuple[str, ...], list[str]] = {}
     for key in dict.fromkeys(key for config in configs for key in config):
@@ -338,7 +338,7 @@ def ranked(groups: Iterable[Group], figure: Figure) -> list[Group]:
 def _values(run: Run, settings: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     if run.config is None:
         return {}
-    config = names.flat(run.config)
+    config = saved.flat(run.config)
     return {name: config.get(keys[0], NOT_THERE) for name, keys in settings.items()}
 
 

@@ -50,6 +50,8 @@ def test_the_current_folder_comes_last(folder):
         ('pieces_her:soft', 'there is no module pieces_her in the current folder or on the path; '
          'did you mean pieces_here:soft? If not, put the folder that holds pieces_her.py on it: '
          'PYTHONPATH=FOLDER'),
+        ('nunpy:array', 'there is no module nunpy in the current folder or on the path; put the '
+         'folder that holds nunpy.py on it: PYTHONPATH=FOLDER'),  # not what is installed
         ('zzyzx.a:b', 'there is no module zzyzx in the current folder or on the path; put the '
          'folder that holds zzyzx/ on it: PYTHONPATH=FOLDER'),
         ('box_here.iner:soft', 'box_here has no module iner; did you mean box_here.inner:soft? If '
