@@ -2,6 +2,7 @@
 
 import json
 
+import command_line
 import methods
 import numpy as np
 import pytest
@@ -41,7 +42,8 @@ def test_it_runs(tmp_path, monkeypatch):
     for cell in notebook.cells:
         for old, new in SHORT.items():
             cell.source = cell.source.replace(old, new)
-    monkeypatch.setenv('JAX_PLATFORMS', 'cpu')
+    for name in ('JAX_PLATFORMS', 'XLA_FLAGS'):  # of one device, as Colab's
+        monkeypatch.setenv(name, command_line.ENVIRONMENT[name])
     resources = {'metadata': {'path': str(tmp_path)}}
     nbclient.NotebookClient(notebook, timeout=900, resources=resources).execute()
     outputs = [x.get('outputs', []) for x in notebook.cells if x.cell_type == 'code']
