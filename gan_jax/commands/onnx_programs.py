@@ -181,6 +181,13 @@ def _stack(*operands, axis):
     return lax.concatenate([lax.expand_dims(x, (axis,)) for x in operands], axis)
 
 
+def _sum(x, *, axes, **params):
+    """An axis at a time: onnxruntime adds a sum's numbers one by one and rounds each time."""
+    for axis in sorted(axes, reverse=True):
+        x = lax.reduce_sum_p.bind(x, axes=(axis,), **params)
+    return x
+
+
 def _whole(x):
     return lax.complex(*x) if isinstance(x, Complex) else x
 
@@ -198,7 +205,7 @@ def _fft(x, *, fft_type, fft_lengths):
 # its own nodes make of complex numbers.
 RULES: dict[str, Callable] = {
     'clamp': _clamp, 'complex': Complex, 'conv_general_dilated': _convolution, 'fft': _fft,
-    'stack': _stack,
+    'reduce_sum': _sum, 'stack': _stack,
 }  # fmt: skip
 
 

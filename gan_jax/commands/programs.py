@@ -13,7 +13,9 @@ from gan_jax.sampling import sampler
 
 NAMES = ('sample', 'a_to_b', 'b_to_a', 'reconstruct')  # of a game's functions
 PLATFORMS = ('cpu', 'cuda', 'tpu')
-CLOSE = 1e-5  # how far from the run's own examples a program's may be, of their range
+# How far from the run's own examples a program's may be, of their range. In CycleGAN's generator of
+# 256 pixels rounding alone is 1.2e-5 of it.
+CLOSE = 1e-4
 
 
 class Program(NamedTuple):
