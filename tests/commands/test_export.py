@@ -109,8 +109,8 @@ def test_a_program_is_restated_in_jaxs_own_operations(name):
     graph = onnx_programs.restated(lambda *xs: program.apply(jax.tree.unflatten(tree, xs)), inputs)
     ours = {'convolution', 'convolution_input_gradient', 'resampling'}
     assert not {*operations(graph)} & (ours | {*onnx_programs.CALLS, *onnx_programs.RULES}) - {
-        'conv_general_dilated'
-    }
+        'conv_general_dilated', 'reduce_sum',
+    }  # fmt: skip
     kernels = [
         x.params['dimension_numbers'].rhs_spec
         for x in graph.jaxpr.eqns
@@ -185,6 +185,13 @@ def test_what_nobody_takes_is_left_out():
 
     graph = onnx_programs.restated(lambda x: both(x)[1:], [jax.ShapeDtypeStruct((2,), jnp.float32)])
     assert operations(graph) == ['cos']
+
+
+def test_a_sum_is_made_an_axis_at_a_time():
+    x = np.arange(24.0, dtype=np.float32).reshape(2, 3, 4)
+    graph = onnx_programs.restated(lambda x: jnp.sum(x, (0, 2)), [x])
+    assert operations(graph) == ['reduce_sum', 'reduce_sum']
+    np.testing.assert_array_equal(jaxpr_as_fun(graph)(x)[0], x.sum((0, 2)))
 
 
 def test_a_clamp_is_a_minimum_of_a_maximum():
