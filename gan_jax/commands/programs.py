@@ -50,6 +50,7 @@ class Program(NamedTuple):
 def of_run(experiment: Experiment, variables: tuple[Any, Any]) -> list[Program]:
     """The programs of a run's players."""
     functions = experiment.game.functions
+    variables = jax.device_put(variables)  # where one is indexed by an input, NumPy's will not do
     found = []
     for name in NAMES:
         if name not in functions:
