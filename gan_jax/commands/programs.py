@@ -97,7 +97,7 @@ def check(
       other: inputs -> examples.
       instead: what the error says to use.
     """
-    # Variables are arguments: XLA takes minutes to fold large ones that are constants.
+    # Variables are arguments: large ones that are constants XLA takes long to fold.
     examples = jax.jit(program.function)(*program.variables, program.inputs)
     for num in (1, 2):
         inputs = jax.tree.map(lambda x, num=num: jnp.asarray(x[:num]), program.inputs)
