@@ -10,7 +10,7 @@ import functools
 import logging
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -32,6 +32,13 @@ CALLS = {
 DRAWS = ('random_', 'threefry')
 AS_TRACED = contextlib.nullcontext()
 SMALL = 256  # elements that may be written as a constant whatever they are made of
+
+
+class Complex(NamedTuple):
+    """A complex array as two real ones, between what makes it and what takes it apart."""
+
+    real: Any
+    imaginary: Any
 
 
 def encoded(program: programs.Program) -> bytes:
@@ -81,8 +88,12 @@ def restated(function: Callable, inputs: Sequence[Any]) -> ClosedJaxpr:
     """A function's jaxpr without calls, of jax's own operations that jax2onnx makes nodes of."""
     traced = jax.make_jaxpr(function)(*inputs)
     for _ in range(2):  # what a call made and nobody takes is seen once it is written out
-        traced = jax.make_jaxpr(functools.partial(_evaluated, traced))(*inputs)
+        traced = jax.make_jaxpr(functools.partial(_restated, traced))(*inputs)
     return traced
+
+
+def _restated(closed: ClosedJaxpr, *inputs: Any) -> list[Any]:
+    return [_whole(x) for x in _evaluated(closed, *inputs)]
 
 
 def _evaluated(closed: ClosedJaxpr, *inputs: Any) -> list[Any]:
@@ -118,6 +129,7 @@ def _needed(jaxpr: Jaxpr) -> list[JaxprEqn]:
 def _known(equation: JaxprEqn, operands: list[Any]) -> bool:
     """Whether its outputs depend on no input, and are no larger than what they are made of."""
     shapes = [getattr(x.aval, 'shape', ()) for x in equation.outvars]
+    operands = jax.tree.leaves(operands)
     if any(isinstance(x, jax.core.Tracer) for x in operands) or equation.primitive.name in CALLS:
         return False
     if not all(isinstance(size, int) for shape in shapes for size in shape):
@@ -132,6 +144,10 @@ def _outputs(equation: JaxprEqn, operands: list[Any]) -> list[Any]:
         inner = params[CALLS[primitive.name]]
         inner = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
         return _evaluated(inner, *operands)
+    if primitive is lax.pad_p and not np.any(params['padding_config']):
+        return operands[:1]  # jnp.fft pads spectra so
+    if primitive is not lax.fft_p:
+        operands = [_whole(x) for x in operands]
     if hasattr(primitive, 'native'):
         native = functools.partial(primitive.native, **params)
         return _evaluated(jax.make_jaxpr(native)(*operands), *operands)
@@ -165,9 +181,31 @@ def _stack(*operands, axis):
     return lax.concatenate([lax.expand_dims(x, (axis,)) for x in operands], axis)
 
 
-# jax2onnx 0.13 knows no stack, and no clamp of a symbolic number of examples.
+def _sum(x, *, axes, **params):
+    """An axis at a time: of tens of thousands of numbers onnxruntime's sums round less so."""
+    for axis in sorted(axes, reverse=True):
+        x = lax.reduce_sum_p.bind(x, axes=(axis,), **params)
+    return x
+
+
+def _whole(x):
+    return lax.complex(*x) if isinstance(x, Complex) else x
+
+
+def _fft(x, *, fft_type, fft_lengths):
+    """An inverse transform to real numbers as a sum of waves, of real and of imaginary parts."""
+    if not isinstance(x, Complex) or fft_type != lax.FftType.IRFFT or len(fft_lengths) > 1:
+        return lax.fft_p.bind(_whole(x), fft_type=fft_type, fft_lengths=fft_lengths)
+    ones = np.eye(x.real.shape[-1])
+    cosines, sines = (np.fft.irfft(unit * ones, *fft_lengths) for unit in (1, 1j))
+    return x.real @ cosines.astype(x.real.dtype) + x.imaginary @ sines.astype(x.real.dtype)
+
+
+# jax2onnx 0.13 knows no stack, no clamp of a symbolic number of examples, and no transform of what
+# its own nodes make of complex numbers.
 RULES: dict[str, Callable] = {
-    'clamp': _clamp, 'conv_general_dilated': _convolution, 'stack': _stack
+    'clamp': _clamp, 'complex': Complex, 'conv_general_dilated': _convolution, 'fft': _fft,
+    'reduce_sum': _sum, 'stack': _stack,
 }  # fmt: skip
 
 

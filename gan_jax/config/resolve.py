@@ -61,7 +61,7 @@ NO_FAMILIES = (
     'features',
     'torch_files',
 )  # packages of networks that hold none to be named
-LABEL, CONDITION, KEY = 'label', 'condition', 'key'
+LABEL, CONDITION, NOISE = 'label', 'condition', 'noise'
 PATH_LENGTH = {'weight': real(), 'every': whole(1), 'decay': SHARE, 'shrink': whole(1, HUGE)}
 
 
@@ -130,8 +130,10 @@ def _prior(what: str, value: Any) -> Later:
             if CONDITION in built_in['asked']:
                 told = len(shares), shares
                 inputs[CONDITION] = latents.labels(keys.of_name(rng, CONDITION), *told)[:, None]
-            if KEY in built_in['asked']:
-                inputs[KEY] = jax.random.key_data(keys.of_name(rng, KEY))
+            if NOISE in built_in['asked']:
+                own = keys.of_name(rng, 'key')  # as it was named, so that a seed's samples stay
+                draw = functools.partial(jax.random.gumbel, shape=built_in['shape'])
+                inputs[NOISE] = jax.vmap(draw)(own)
             return inputs
 
         return prior

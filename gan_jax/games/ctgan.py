@@ -35,12 +35,12 @@ def make(
     """Builds the game.
 
     Args:
-      generator: (latents, train, key, condition) -> rows, with a method `with_logits` that gives
+      generator: (latents, train, noise, condition) -> rows, with a method `with_logits` that gives
         the logits of its heads, too.
       discriminator: (packs of rows, train, condition) -> logits.
       adversary: the losses of both, with penalties and cures.
-      prior: keys [batch] -> {'latent', 'key', 'condition'}, the last by the frequency of categories
-        in the data.
+      prior: keys [batch] -> {'latent', 'noise', 'condition'}, the last by the frequency of
+        categories in the data.
       condition_weight: the factor of the cross-entropy.
       generator_every: the generator plays at multiples of this step.
       simultaneous: whether the generator meets the discriminator as it was before the step.

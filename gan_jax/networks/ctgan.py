@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from gan_jax.networks import layers
 
 NUMBER, MODE, CATEGORY = 'number', 'mode', 'category'
-CONDITION, KEY = 'condition', 'key'
+CONDITION, NOISE = 'condition', 'noise'
 Heads = Sequence[tuple[str, int]]
 
 
@@ -35,19 +35,18 @@ def _asks(heads: Heads | None, *more: str) -> frozenset[str]:
     return frozenset(more) | ({CONDITION} if heads is None or conditions(heads) else set())
 
 
-def activated(logits: chex.Array, heads: Heads, rng: chex.PRNGKey, temperature: float) -> jax.Array:
+def activated(logits: chex.Array, heads: Heads, noise: chex.Array, temperature: float) -> jax.Array:
     """A row of the heads' answers.
 
     Args:
       logits: [batch, width].
       heads: what each part of a row is, with its size.
-      rng: keys [batch], of the Gumbel noise.
+      noise: Gumbel's, -ln(-ln u), u ~ U(0, 1), [batch, width]; that of numbers is not used.
       temperature: of the softmax.
 
     Returns:
       [batch, width]: numbers in [-1, 1], and for each mode and category positive entries of sum 1.
     """
-    noise = jax.vmap(lambda key: jax.random.gumbel(key, logits.shape[1:], logits.dtype))(rng)
     parts, start = [], 0
     for kind, size in heads:
         own = slice(start, start + size)
@@ -76,14 +75,14 @@ class Generator(nn.Module):
 
     @property
     def asks(self) -> frozenset[str]:
-        """A condition, if there are categories; and what the noise of the heads is drawn from."""
-        return _asks(self.heads, KEY)
+        """A condition, if there are categories; and the noise of the heads."""
+        return _asks(self.heads, NOISE)
 
     def __call__(
         self,
         latent: chex.Array,
         train: bool,
-        key: chex.Array,
+        noise: chex.Array,
         condition: chex.Array | None = None,
     ) -> jax.Array:
         """Maps latents [batch, size] to rows [batch, width].
@@ -91,20 +90,20 @@ class Generator(nn.Module):
         Args:
           latent: the latents.
           train: whether batch statistics are the batch's own.
-          key: uint32 [batch, 2], the data of keys.
+          noise: Gumbel's, [batch, width].
           condition: int32 [batch, 1], places among the categories of all columns.
 
         Raises:
           ValueError: if the data are no table.
         """
-        return self.with_logits(latent, train, key, condition)[0]
+        return self.with_logits(latent, train, noise, condition)[0]
 
     @nn.compact
     def with_logits(
         self,
         latent: chex.Array,
         train: bool,
-        key: chex.Array,
+        noise: chex.Array,
         condition: chex.Array | None = None,
     ) -> tuple[jax.Array, jax.Array]:
         """The same, and the heads' logits [batch, width] before tanh, noise and softmax."""
@@ -117,8 +116,7 @@ class Generator(nn.Module):
             h = layers.BatchNorm(use_running_average=not train, axis_name=self.axis_name)(h)
             x = jnp.concatenate([x, nn.relu(h)], axis=1)
         logits = layers.Dense(sum(size for _, size in heads))(x)
-        rng = jax.random.wrap_key_data(key)
-        return activated(logits, heads, rng, self.temperature), logits
+        return activated(logits, heads, noise, self.temperature), logits
 
 
 class Discriminator(nn.Module):

@@ -20,6 +20,16 @@ hold for what was trained on them.
 """
 
 
+# What inputs are that the card's reader draws, beside latents.
+DRAWN = {
+    'category': 'a code',
+    'continuous': 'codes, uniform in [-1, 1)',
+    'label': 'a class',
+    'condition': 'a place among the categories of all columns, in the order of `config.json`',
+    'noise': 'as `numpy.random.Generator.gumbel` draws it',
+}
+
+
 class Contents(NamedTuple):
     """What a card says.
 
@@ -96,8 +106,13 @@ def _use(contents: Contents) -> str:
             'With gan_jax, in the folder above this one:', '',
             '    python launch.py --init_from=export --mode=sample', '',
         ]  # fmt: skip
+    prior = contents.config.get('latent', {}).get('name')
+    drawn = DRAWN | ({'latent': f'of the prior `{prior}`'} if prior else {})
     for name, inputs in contents.shapes.items():
-        given = ', '.join(f'`{key}` {words}' for key, words in inputs.items())
+        given = ', '.join(
+            f'`{key}` {words}' + (f' ({drawn[key]})' if key in drawn else '')
+            for key, words in inputs.items()
+        )
         call = _onnx_call if f'{name}.onnx' in contents.files else _stablehlo_call
         lines += [
             *call(name, list(inputs)), '',

@@ -46,7 +46,7 @@ def logits_of(run, params, aux, batch):
         variables,
         inputs['latent'],
         True,
-        inputs['key'],
+        inputs['noise'],
         inputs['condition'],
         method='with_logits',
         mutable=['batch_stats'],
@@ -93,7 +93,10 @@ def test_samples_conditions_come_as_in_the_data(built):
     run, *_ = built
     drawn = sampler.draw_inputs(run.game, 0, 20_000)
     assert drawn['condition'].shape == (20_000, 1)
-    assert drawn['key'].shape == (20_000, 2)
+    assert drawn['noise'].shape == (20_000, *run.modality.shape)
+    # Gumbel's mean is Euler's constant, its variance pi^2 / 6.
+    np.testing.assert_allclose(drawn['noise'].mean(), 0.5772, atol=0.01)
+    np.testing.assert_allclose(drawn['noise'].var(), np.pi**2 / 6, rtol=0.02)
     shares = np.bincount(drawn['condition'][:, 0]) / 20_000
     np.testing.assert_allclose(shares, [0.25, 0.15, 0.1, 0.375, 0.125], atol=0.01)
 
@@ -118,7 +121,7 @@ def test_a_table_without_categories_is_one_without_conditions():
         params, aux, {'real': np.zeros((16, 8), np.float32)}, RNG
     )
     assert 'condition_loss' not in metrics
-    assert {*run.game.functions['prior'](RNG)} == {'latent', 'key'}
+    assert {*run.game.functions['prior'](RNG)} == {'latent', 'noise'}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from gan_jax.networks import ctgan
 HEADS = (('number', 1), ('mode', 3), ('category', 3), ('category', 2))
 KEY = jax.random.key(0)
 RNG = keys.per_example(KEY, 6)
-DRAWS = jax.random.key_data(RNG)
+NOISE = jax.random.gumbel(KEY, (6, 9))
 Z = jax.random.normal(KEY, (6, 128))
 CONDITION = jnp.array([[0], [1], [2], [3], [4], [0]], jnp.int32)
 GENERATOR, DISCRIMINATOR = ctgan.Generator(HEADS), ctgan.Discriminator(HEADS)
@@ -25,9 +25,9 @@ def generated(generator=GENERATOR):
     """Variables, and rows with their logits, in training."""
 
     def make():
-        variables = generator.init(KEY, Z, True, DRAWS, CONDITION)
+        variables = generator.init(KEY, Z, True, NOISE, CONDITION)
         made = generator.apply(
-            variables, Z, True, DRAWS, CONDITION, method='with_logits', mutable=['batch_stats']
+            variables, Z, True, NOISE, CONDITION, method='with_logits', mutable=['batch_stats']
         )
         return variables, *made[0]
 
@@ -55,9 +55,8 @@ def test_the_discriminators_layers_are_of_a_pack_and_its_conditions():
 def test_heads_are_tanh_and_softmax_with_gumbel_noise():
     _, rows, logits = generated()
     np.testing.assert_allclose(rows[:, 0], np.tanh(logits[:, 0]), rtol=1e-5)
-    noise = np.stack([jax.random.gumbel(key, (9,)) for key in RNG])
     for part in (slice(1, 4), slice(4, 7), slice(7, 9)):
-        powers = np.exp((np.float64(logits[:, part]) + noise[:, part]) / 0.2)
+        powers = np.exp((np.float64(logits[:, part]) + NOISE[:, part]) / 0.2)
         want = powers / powers.sum(axis=1, keepdims=True)
         np.testing.assert_allclose(rows[:, part], want, rtol=1e-3, atol=1e-6)
 
@@ -65,7 +64,8 @@ def test_heads_are_tanh_and_softmax_with_gumbel_noise():
 def test_categories_come_as_often_as_their_logits_say():
     """The largest of logits with Gumbel noise is a draw from their softmax."""
     logits = jnp.tile(jnp.log(jnp.array([[0.6, 0.3, 0.1]])), (20_000, 1))
-    rows = ctgan.activated(logits, (('category', 3),), keys.per_example(KEY, 20_000), 0.2)
+    noise = jax.random.gumbel(KEY, (20_000, 3))
+    rows = ctgan.activated(logits, (('category', 3),), noise, 0.2)
     shares = np.bincount(np.argmax(rows, axis=1)) / 20_000
     np.testing.assert_allclose(shares, [0.6, 0.3, 0.1], atol=0.015)
 
@@ -104,10 +104,10 @@ def test_dropout_is_of_keys_and_in_training_only():
 
 
 def test_a_column_of_categories_makes_a_condition_and_a_table_is_needed():
-    assert GENERATOR.asks == {'condition', 'key'}
+    assert GENERATOR.asks == {'condition', 'noise'}
     assert DISCRIMINATOR.asks == {'condition'}
     numbers = (('number', 1), ('mode', 3))
-    assert ctgan.Generator(numbers).asks == {'key'}
+    assert ctgan.Generator(numbers).asks == {'noise'}
     assert ctgan.Discriminator(numbers).asks == frozenset()
     with pytest.raises(ValueError, match='are for tables'):
         ctgan.Discriminator(None).init(KEY, Z, True)
