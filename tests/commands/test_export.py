@@ -297,11 +297,15 @@ def test_a_cards_data_set_is_named_without_its_place():
     assert '--init_from=export' in text
 
 
-def test_another_program_is_not_let_out():
+def test_what_differs_is_said_and_another_program_is_not_let_out(caplog):
     (program,) = program_of('ring8')
     with pytest.raises(UserError, match='sample: what was exported makes examples that differ'):
         programs.check(program, lambda inputs: program.apply(inputs) + 1e-3)
     programs.check(program, program.apply)
+    assert not caplog.messages
+    programs.check(program, lambda inputs: program.apply(inputs) + 3e-5)
+    assert len(caplog.messages) == 2  # of one example and of two
+    assert 'sample: what was exported makes examples that differ by 3.0e-05' in caplog.text
 
 
 def test_a_card_of_onnx_says_how_to_call_onnxruntime():
