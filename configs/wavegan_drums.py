@@ -12,6 +12,11 @@ Any folder of .wav and .flac files will do; its first folders are classes. Files
 channel and brought to 16,000 samples a second, and the first 16,384 samples are taken. Samples are
 written as .npz and as .wav.
 
+Hardware and time: two CPU cores that other work shared, one hour.
+Score, one run: of 1,000 samples a classifier of real hits (python -m benchmarks.drum_classes) names
+75% hihat, 17% snare, 5% cymbal and 2% kick, 15% of them with confidence; of real hits it did not
+see 57%. Hits begin, fade and differ in length as real ones do; most are no one kind of drum yet.
+
 Deviations: an eighth of the width, so that a CPU can do it; each example of a batch is shifted by a
 number of samples of its own; samples come from running averages of the generator.
 """

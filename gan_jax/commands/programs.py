@@ -14,8 +14,8 @@ from gan_jax.sampling import sampler
 
 NAMES = ('sample', 'a_to_b', 'b_to_a', 'reconstruct')  # of a game's functions
 PLATFORMS = ('cpu', 'cuda', 'tpu')
-# How far from the run's own examples a program's are, of their range: what is said, what is refused.
-# In CycleGAN's generator of 256 pixels rounding alone, the run's own too, is 1.2e-5 of it.
+# How far a program's examples are from the run's own, of their range: what is said, what is
+# refused. In CycleGAN's generator of 256 pixels rounding alone is 1.2e-5 of it.
 CLOSE, FAR = 1e-5, 1e-4
 
 
