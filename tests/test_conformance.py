@@ -33,6 +33,8 @@ SLOW = (
     'gan-ada',
     'ganomaly',
     'infogan',
+    'pix2pix',
+    'rcgan',
     'reacgan',
     'semi_supervised',
     'seqgan',

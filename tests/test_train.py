@@ -240,6 +240,7 @@ def test_sampling_without_a_run_says_what_to_do(tmp_path, pictures):
         sample.sample(tmp_path, num=1, seed=0)
 
 
+@pytest.mark.slow
 def test_a_uniform_prior_cannot_be_truncated(pictures, tmp_path):
     loop.train(small('gan', pictures, steps=2, latent={'name': 'uniform', 'size': 4}), tmp_path)
     with pytest.raises(UserError, match='cannot be drawn so'):

@@ -145,6 +145,7 @@ def test_resampling_a_constant_changes_it_at_the_border_only():
     np.testing.assert_allclose(down[0, 1:-1], 0.875, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_before_any_block_has_learned_the_generator_is_linear_and_keeps_the_scale():
     """A basis times a linear function of the latent; no bias and no tanh."""
     network = r3gan.Generator((16, 16, 3), 16, 64, 1)

@@ -31,7 +31,8 @@ def play(config, seeds, devices=1):
     return parallel.to_host(state), parallel.to_host(metrics)
 
 
-@pytest.mark.parametrize('row', ['gan-lazy', pytest.param('ring8', marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize('row', ['gan-lazy', 'ring8'])
 def test_three_seeds_together_equal_each_alone(row):
     config = methods.sgd(methods.method(row))
     together, metrics = play(config, SEEDS)

@@ -87,6 +87,7 @@ WANT = [
 ]
 
 
+@pytest.mark.slow
 def test_features_and_logits_are_torch_fidelitys():
     """Version 0.4.0, `inception-v3-compat`, PyTorch 2.13, with these random weights."""
     row, column, channel = np.meshgrid(*map(np.arange, (20, 24, 3)), indexing='ij')
