@@ -81,7 +81,6 @@ def test_a_service_that_fails_leaves_a_warning_and_the_run(service, broken, tmp_
     assert len(metric_writer.read_metrics(tmp_path / 'metrics.jsonl')[0]) == 2
 
 
-@pytest.mark.slow
 def test_a_run_shows_what_its_file_has(service, tmp_path):
     config = methods.shrunk('ring8', steps=2, log_every=1, wandb='points')
     loop.train({**config, 'dataset': 'ring8', 'modality': {}}, tmp_path / 'run')
