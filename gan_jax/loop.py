@@ -147,7 +147,7 @@ def train(
             lambda: metric_writer.Log(workdir, step, steps, config['batch_size'])
         )
         stack.callback(log.close)
-        log.settings(_settings(config), shown, config['wandb'])
+        log.settings(saved.flat(saved.shown(config)), shown, config['wandb'])
         with log.compiling():
             show.real()
         pending: list[tuple[int, Any]] = []
@@ -288,11 +288,6 @@ def _restore(
                 'so the run will not end bit for bit where it would have', step, cores, now,
             )  # fmt: skip
     return step, state, progress
-
-
-def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What others are shown of a config: who knows a private run's seed can take its noise away."""
-    return {k: x for k, x in saved.flat(config).items() if k != 'seed' or not config['privacy']}
 
 
 def _describe(config: Mapping[str, Any], dataset: data.Dataset, state: game_lib.State) -> None:

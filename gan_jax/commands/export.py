@@ -47,9 +47,7 @@ def export(
     run = experiment_lib.restore(workdir, best)
     variables = jax.device_get(run.variables(replica))
     config = {**run.experiment.config, 'num_replicas': 1}
-    config['seed'] = run.experiment.seeds[replica]
-    if config['privacy']:  # who knows the seed can take the noise away
-        config['seed'] = 0
+    config = saved.shown({**config, 'seed': run.experiment.seeds[replica]})
     shapes: dict[str, Any] = {}
     contents: dict[str, bytes] = {}
     if format == 'safetensors':
@@ -72,6 +70,13 @@ def export(
 
 def _write(folder: pathlib.Path, contents: dict[str, bytes], step: int) -> list[pathlib.Path]:
     files.check_writable(folder, 'make it writable', contents)
+    there = [x.name for x in folder.iterdir()] if folder.exists() else []
+    others = sorted(x for x in there if x.endswith(FORMATS) and x not in contents)
     written = [files.write_bytes(folder / name, x) for name, x in contents.items()]
+    if others:
+        logging.warning(
+            '%s holds %s of an earlier export; the card and %s are of this one: move them away if '
+            'they are of another step or seed', folder, ', '.join(others), saved.CONFIG,
+        )  # fmt: skip
     logging.info('step %d: wrote %s', step, ', '.join(map(str, written)))
     return written

@@ -62,19 +62,16 @@ def encoded(program: programs.Program) -> bytes:
         jax.tree.map(lambda x: jax.ShapeDtypeStruct((num, *x.shape[1:]), x.dtype), program.inputs)
     )
     names = sorted(program.shapes())  # as jax flattens a dict
-    with _quiet():
+    with _quiet(), _naming_what_fails(program):
         graph = restated(lambda *xs: program.apply(jax.tree.unflatten(tree, xs)), inputs)
         _check_known(program, graph)
-        with _naming_what_fails(program):
-            model = jax2onnx.to_onnx(
-                lambda *xs: jaxpr_as_fun(graph)(*xs)[0], inputs, model_name=program.name,
-                opset=OPSET, input_names=names, output_names=[OUTPUT],
-            ).SerializeToString()  # fmt: skip
-            options = onnxruntime.SessionOptions()
-            options.log_severity_level = 3  # errors
-            session = onnxruntime.InferenceSession(
-                model, options, providers=['CPUExecutionProvider']
-            )
+        model = jax2onnx.to_onnx(
+            lambda *xs: jaxpr_as_fun(graph)(*xs)[0], inputs, model_name=program.name,
+            opset=OPSET, input_names=names, output_names=[OUTPUT],
+        ).SerializeToString()  # fmt: skip
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors
+        session = onnxruntime.InferenceSession(model, options, providers=['CPUExecutionProvider'])
     programs.check(program, functools.partial(_run, session, names), '--format=stablehlo')
     return model
 
@@ -285,6 +282,8 @@ def _naming_what_fails(program: programs.Program) -> Iterator[None]:
     """One line of what jax2onnx and onnxruntime raise, with the operation that it was at."""
     try:
         yield
+    except UserError:
+        raise
     except Exception as error:  # another library's: anything may be raised
         frames = [x.f_locals for x, _ in traceback.walk_tb(error.__traceback__)]
         equations = [x['eqn'] for x in frames if isinstance(x.get('eqn'), JaxprEqn)]

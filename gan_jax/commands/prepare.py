@@ -39,7 +39,7 @@ def prepare(
 
     Args:
       input: a folder of pictures, the first folder on the way to one being its class; or a data set
-        of images as `config.dataset` names it, such as zip:PATH.
+        of images as `config.dataset` names it, with its prefix: zip:PATH, npz:PATH.
       output: the file, .npz or .zip. Beside it go <name>.json, a summary, and <name>.png, pictures.
       size: the side in pixels; None is their own if all are squares of one size, else 64.
       channels: 1 or 3; None is 1 if all are grey, else 3.
@@ -65,6 +65,8 @@ def prepare(
 def _check_output(output: str, written: list[pathlib.Path], name: str) -> None:
     file = written[0]
     root = os.path.realpath(os.path.expanduser(name.removeprefix(sources.FOLDER)))
+    if '://' in output:
+        raise UserError(f'--output={output} is no file of this machine; copy one there that is')
     if file.suffix not in WRITERS:
         raise UserError(f'--output={output} is a file that ends in {" or ".join(WRITERS)}')
     for one in written:
@@ -135,6 +137,12 @@ def _npz(file: pathlib.Path, dataset: Dataset, chunks: Iterable[np.ndarray]) -> 
 
 def _zip(file: pathlib.Path, dataset: Dataset, chunks: Iterable[np.ndarray]) -> None:
     labels, of_classes = dataset.labels.tolist(), _folders(dataset.class_names)
+    empty = [name for i, name in enumerate(dataset.class_names) if i not in {*labels}]
+    if empty:  # its folder would not be there, and the later classes would have other numbers
+        raise UserError(
+            f'a .zip has no classes without images, and none of {", ".join(empty)} can be used; give '
+            f'--output a name that ends in .npz, or take them away'
+        )
     names = [f'{of_classes[x]}img{i:08d}.png' for i, x in enumerate(labels)]
     each = itertools.chain.from_iterable(chunks)
     with zipfile.ZipFile(file, 'w', zipfile.ZIP_STORED) as archive:

@@ -85,6 +85,16 @@ def flat(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
     return leaves
 
 
+def shown(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config as others may see it: who knows a private run's seed can take its noise away.
+
+    0 stands in its place, and in that of a private run whose players the run began with.
+    """
+    begun = config.get('init_config')
+    plain = {**config} | ({'init_config': shown(begun)} if begun else {})
+    return plain | ({'seed': 0} if plain.get('privacy') else {})
+
+
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], more: Sequence[str]) -> list[str]:
     left_out = (*NOT_COMPARED, *(f'config.{key}' for key in more))
     free = {f'config.{key}' for key in MAY_CHANGE}

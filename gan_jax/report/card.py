@@ -69,7 +69,8 @@ def _header(contents: Contents) -> str:
     if contents.judged:
         lines += ['model-index:', f'- name: {json.dumps(contents.name)}', '  results:']
         lines += ['  - task:', '      type: generation', '    dataset:']
-        compared = json.dumps(contents.judged['settings'].get('real', _data(config)))
+        real = contents.judged['settings'].get('real', config['dataset'])
+        compared = json.dumps(_data({'dataset': real}))
         lines += [f'      name: {compared}', f'      type: {compared}', '    metrics:']
         for name, value, _ in _values(contents.judged):
             lines += [f'    - type: {json.dumps(name)}', f'      value: {json.dumps(value)}']

@@ -295,17 +295,34 @@ def test_a_cards_data_set_is_named_without_its_place():
     assert 'folder:secret' in text
     assert '/home' not in text
     assert '--init_from=export' in text
+    judged = {**JUDGED, 'settings': JUDGED['settings'] | {'real': 'folder:/home/me/secret'}}
+    text = card.render(card.Contents('x', config, 3, ['a.safetensors'], {}, 'uint8', judged))
+    assert text.count('"folder:secret"') == 3
+    assert '/home' not in text
 
 
 def test_what_differs_is_said_and_another_program_is_not_let_out(caplog):
     (program,) = program_of('ring8')
     with pytest.raises(UserError, match='sample: what was exported makes examples that differ'):
         programs.check(program, lambda inputs: program.apply(inputs) + 1e-3)
+    with pytest.raises(UserError, match='differ by inf'):
+        programs.check(program, lambda inputs: program.apply(inputs)[:1, :1])
     programs.check(program, program.apply)
     assert not caplog.messages
-    programs.check(program, lambda inputs: program.apply(inputs) + 3e-5)
-    assert len(caplog.messages) == 2  # of one example and of two
+    programs.check(program, lambda inputs: program.apply(inputs) * (1 + 3e-5))
     assert 'sample: what was exported makes examples that differ by 3.0e-05' in caplog.text
+
+
+@pytest.mark.parametrize('write', [programs.stablehlo, onnx_programs.encoded])
+def test_what_asks_how_many_examples_there_are_is_refused_in_a_line(write):
+    (program,) = program_of('ring8')
+
+    def asking(params, aux, inputs):
+        made = program.function(params, aux, inputs)
+        return made if made.shape[0] > 1 else -made
+
+    with pytest.raises(UserError, match=r'^sample[^\n]*use --format=[a-z]+$'):
+        write(program._replace(function=asking))
 
 
 def test_a_card_of_onnx_says_how_to_call_onnxruntime():

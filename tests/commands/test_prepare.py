@@ -83,6 +83,24 @@ def test_classes_keep_their_places_whatever_their_names(tmp_path, names):
     np.testing.assert_array_equal(got.labels, labels)
 
 
+def test_a_class_of_which_nothing_is_left_keeps_its_place_or_is_named(tmp_path):
+    source = data.sources.from_arrays(
+        'clothes', PIXELS[:, :, :20], np.arange(7) % 2 * 2, tuple('abc')
+    )
+    dataset = data.load(source, image_size=None)
+    with pytest.raises(UserError, match='classes without images, and none of b can be used'):
+        prepare._write(dataset, [tmp_path / f'a.{x}' for x in ('zip', 'json', 'png')])
+    assert [*tmp_path.iterdir()] == []
+    prepare._write(dataset, [tmp_path / f'a.{x}' for x in ('npz', 'json', 'png')])
+    got, _ = everything(f'npz:{tmp_path}/a.npz')
+    np.testing.assert_array_equal(got.labels, np.arange(7) % 2 * 2)
+
+
+def test_a_bucket_is_no_file(tmp_path):
+    with pytest.raises(UserError, match='is no file of this machine'):
+        prepare.prepare(input=str(folder(tmp_path)), output='gs://bucket/a.npz', size=8)
+
+
 def test_pictures_without_classes_stay_without(tmp_path):
     given = folder(tmp_path, ('.',))
     for ending in ('npz', 'zip'):

@@ -7,6 +7,7 @@ import methods
 import pytest
 
 from gan_jax import loop
+from gan_jax.config import saved
 from gan_jax.errors import UserError
 from gan_jax.runtime import metric_writer, mirror
 
@@ -102,5 +103,9 @@ def test_without_the_package_it_is_one_line_before_anything(tmp_path, monkeypatc
 
 def test_a_private_runs_seed_is_not_shown():
     config = {'seed': 7, 'privacy': {'epsilon': 1.0}, 'steps': 3}
-    assert loop._settings(config) == {'privacy.epsilon': 1.0, 'steps': 3}
-    assert loop._settings({**config, 'privacy': {}})['seed'] == 7
+    assert saved.shown(config) == {**config, 'seed': 0}
+    plain = {**config, 'privacy': {}}
+    assert saved.shown(plain) == plain
+    later = {**plain, 'init_config': {**plain, 'init_config': config}}
+    assert saved.shown(later)['seed'] == saved.shown(later)['init_config']['seed'] == 7
+    assert saved.shown(later)['init_config']['init_config']['seed'] == 0
