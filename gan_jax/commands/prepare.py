@@ -140,8 +140,8 @@ def _zip(file: pathlib.Path, dataset: Dataset, chunks: Iterable[np.ndarray]) -> 
     empty = [name for i, name in enumerate(dataset.class_names) if i not in {*labels}]
     if empty:  # its folder would not be there, and the later classes would have other numbers
         raise UserError(
-            f'a .zip has no classes without images, and none of {", ".join(empty)} can be used; give '
-            f'--output a name that ends in .npz, or take them away'
+            f'a .zip has no classes without images, and none of {", ".join(empty)} can be used; '
+            f'give --output a name that ends in .npz, or take them away'
         )
     names = [f'{of_classes[x]}img{i:08d}.png' for i, x in enumerate(labels)]
     each = itertools.chain.from_iterable(chunks)
