@@ -137,7 +137,8 @@ def _npz(file: pathlib.Path, dataset: Dataset, chunks: Iterable[np.ndarray]) -> 
 
 def _zip(file: pathlib.Path, dataset: Dataset, chunks: Iterable[np.ndarray]) -> None:
     labels, of_classes = dataset.labels.tolist(), _folders(dataset.class_names)
-    empty = [name for i, name in enumerate(dataset.class_names) if i not in {*labels}]
+    there = {*labels}
+    empty = [name for i, name in enumerate(dataset.class_names) if i not in there]
     if empty:  # its folder would not be there, and the later classes would have other numbers
         raise UserError(
             f'a .zip has no classes without images, and none of {", ".join(empty)} can be used; '

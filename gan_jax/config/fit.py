@@ -201,8 +201,13 @@ def check_packages(names: Sequence[str]) -> None:
             raise UserError(f"the metric {name} needs: pip install 'gan_jax[{extra}]'")
 
 
-def check_mirror(project: str) -> None:
-    """Raises UserError if the package that shows what is logged is asked for and not installed."""
+def check_mirror(project: str, private: bool) -> None:
+    """Raises UserError if what is logged cannot be shown: no package, or a private run."""
+    if project and private:
+        raise UserError(
+            f'config.wandb={project} tells others the command line, and who knows the seed of a '
+            f'private run can take its noise away; leave config.wandb empty'
+        )
     if project and importlib.util.find_spec(mirror.PACKAGE) is None:
         raise UserError(
             f"config.wandb={project} needs: pip install 'gan_jax[wandb]'; or leave it empty"

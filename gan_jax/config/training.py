@@ -18,7 +18,7 @@ def check(experiment: Any, devices: int) -> None:
         metric cannot be had.
     """
     settings, example = experiment.config, experiment.example
-    fit.check_mirror(settings['wandb'])
+    fit.check_mirror(settings['wandb'], bool(settings['privacy']))
     part = settings['batch_size'] // (settings['micro_batches'] * devices)
     if part * devices <= settings['cures']['packing']:
         fit.check_statistics(experiment.game, example, part, devices)

@@ -357,10 +357,10 @@ class Log:
     def close(self) -> None:
         """Flushes all."""
         with contextlib.ExitStack() as stack:  # each, though another fails
+            if self._mirror is not None:
+                stack.callback(self._mirror.close)  # last: it may wait for the network
             stack.callback(self._events.close)
             stack.callback(self._lines.close)
-            if self._mirror is not None:
-                stack.callback(self._mirror.close)
             if self._bar is not None:
                 self._bar.close()
 

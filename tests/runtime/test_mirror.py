@@ -7,7 +7,7 @@ import methods
 import pytest
 
 from gan_jax import loop
-from gan_jax.config import saved
+from gan_jax.config import fit, saved
 from gan_jax.errors import UserError
 from gan_jax.runtime import metric_writer, mirror
 
@@ -109,3 +109,9 @@ def test_a_private_runs_seed_is_not_shown():
     later = {**plain, 'init_config': {**plain, 'init_config': config}}
     assert saved.shown(later)['seed'] == saved.shown(later)['init_config']['seed'] == 7
     assert saved.shown(later)['init_config']['init_config']['seed'] == 0
+
+
+def test_a_private_run_is_not_shown_elsewhere():
+    with pytest.raises(UserError, match=r'config\.wandb=mine tells others the command line'):
+        fit.check_mirror('mine', private=True)
+    fit.check_mirror('', private=True)
