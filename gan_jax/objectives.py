@@ -22,9 +22,7 @@ from gan_jax.arrays import Array, floats
 class LogitLoss(Protocol):
     """A loss per logit."""
 
-    def __call__(
-        self, real_logits: Array, fake_logits: Array, *args: Any, **options: Any
-    ) -> jax.Array:
+    def __call__(self, real_logits: Any, fake_logits: Any, *args: Any, **options: Any) -> jax.Array:
         """Returns unreduced losses [batch, ...] from logits [batch, ...]."""
 
 

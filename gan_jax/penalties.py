@@ -20,6 +20,7 @@ the sum has cross terms: it is not strictly one per example.
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import chex
 import jax
@@ -29,8 +30,9 @@ from jax import lax
 from gan_jax import keys
 from gan_jax.arrays import Array, floats
 
-Critic = Callable[[Array], Array]
-Transform = Callable[[Array, Array], Array]
+# Of others' functions: what they take is theirs to say, jax's arrays alone, say.
+Critic = Callable[[Any], Array]
+Transform = Callable[[Any, Any], Array]
 
 
 def _images(*images: Array) -> tuple[jax.Array, ...]:
@@ -329,7 +331,7 @@ def balanced_consistency(
 
 
 def path_length(
-    synthesize: Callable[[Array], Array],
+    synthesize: Callable[[Any], Array],
     styles: Array,
     rng: Array,
     mean: Array,

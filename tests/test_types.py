@@ -24,6 +24,18 @@ reveal_type(penalties.r1(lambda x: x.sum(axis=1), jnp.zeros((3, 2))))
 reveal_type(metrics.sliced_wasserstein(jnp.zeros((3, 2)), jnp.zeros((3, 2)), jax.random.key(0)))
 run.sample('three')
 losses.mean_square('three')
+
+
+def critic(x: jax.Array) -> jax.Array:
+    return x.sum(axis=1)
+
+
+def own(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
+    return fake_logits - real_logits
+
+
+penalties.r2(critic, jnp.zeros((3, 2)))
+objectives.Objective(own, own)
 """
 ARRAY = '"jax._src.basearray.Array"'
 FOUND = [
