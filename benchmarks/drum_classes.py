@@ -85,7 +85,8 @@ def main():
     made = np.load(args.samples)['waveforms']
     noise = np.random.default_rng(0).normal(0, 32768 * loudness(real).mean(), made.shape)
     show('real', unseen['hits'], names, real)
-    for name, waves in (('samples', made), ('noise', noise.astype(np.int16))):
+    noise = np.clip(noise, -32768, 32767).astype(np.int16)
+    for name, waves in (('samples', made), ('noise', noise)):
         show(name, judge.predict_proba(features(waves)), names, waves)
 
 

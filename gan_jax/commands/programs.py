@@ -14,8 +14,8 @@ from gan_jax.sampling import sampler
 
 NAMES = ('sample', 'a_to_b', 'b_to_a', 'reconstruct')  # of a game's functions
 PLATFORMS = ('cpu', 'cuda', 'tpu')
-# How far a program's examples are from the run's own, of their range: what is said, what is
-# refused. In CycleGAN's generator of 256 pixels rounding alone is 1.2e-5 of it.
+# How far a program's examples are from the run's own, of the largest number in them: what
+# is said, what is refused. In CycleGAN's generator of 256 pixels rounding alone is 1.2e-5 of it.
 CLOSE, FAR, TINY = 1e-5, 1e-4, 1e-20
 
 
@@ -115,12 +115,12 @@ def check(
             error = np.abs(got - want).max() / max(TINY, np.abs(want).max())
         if CLOSE < error <= FAR:
             logging.warning(
-                '%s: what was exported makes examples that differ by %.1e of their range from the '
+                '%s: what was exported makes examples that differ by %.1e of the largest from the '
                 "run's, as rounding may", program.name, error,
             )  # fmt: skip
         if not error <= FAR:
             raise UserError(
                 f'{program.name}: what was exported makes examples that differ by {error:.1e} of '
-                f"their range from the run's; export with the versions of jax that it was trained "
+                f"the largest from the run's; export with the versions of jax that it was trained "
                 f'with, or {instead}'
             )

@@ -259,6 +259,14 @@ def test_a_program_runs_alone_and_makes_what_the_run_makes(run, tmp_path, format
     np.testing.assert_allclose(np.load(files[2]), want, atol=1e-5)
 
 
+def test_what_an_earlier_export_left_is_named(tmp_path, caplog):
+    export._write(tmp_path / 'export', {'generator.safetensors': b'1', 'config.json': b'1'}, 1)
+    export._write(tmp_path / 'export', {'generator.safetensors': b'2', 'config.json': b'2'}, 2)
+    assert 'of an earlier export' not in caplog.text
+    export._write(tmp_path / 'export', {'sample.onnx': b'3', 'config.json': b'3'}, 3)
+    assert 'holds generator.safetensors of an earlier export' in caplog.text
+
+
 def test_a_card_has_a_header_and_says_how_to_call(run):
     (run / 'evaluation.json').write_text(json.dumps(JUDGED))
     try:

@@ -80,7 +80,6 @@ def test_initialisation_is_the_papers():
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_ranges_and_batch_statistics():
     network = sngan.Generator((16, 16, 1), 4)
     latent = jax.random.normal(KEY, (8, 10))

@@ -213,7 +213,6 @@ def test_noise_comes_before_the_bias_and_the_activation():
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_noise_of_all_kinds_reaches_the_layers():
     network, variables, z = made(num=2)
     w = network.apply(variables, z, method='map')
