@@ -5,10 +5,12 @@ Origin of another are refused, and what changes something must be JSON, which a 
 send.
 """
 
+import contextlib
 import functools
 import http
 import importlib.resources
 import json
+import socket
 import sys
 import threading
 import time
@@ -184,8 +186,7 @@ class Server(server.ThreadingHTTPServer):
       places: MOST of them, one to a request.
     """
 
-    daemon_threads = True
-    block_on_close = False
+    daemon_threads = False  # one that lets go of arrays while Python ends would abort it
 
     def __init__(self, port: int, live: Live):
         """Binds; port 0 is any that is free.
@@ -194,12 +195,30 @@ class Server(server.ThreadingHTTPServer):
           UserError: if the port is taken or may not be used.
         """
         self.live, self.places = live, threading.BoundedSemaphore(MOST)
+        self._open: set[socket.socket] = set()
         try:
             super().__init__((ADDRESS, port), Handler)
         except OSError as error:
             raise UserError(
                 f'--port={port}: {error.strerror}; give another one, such as --port={port + 1}'
             ) from error
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answers in a thread."""
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Lets go of a connection."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """Ends every connection, those that wait for a browser too, and their threads."""
+        for request in tuple(self._open):
+            with contextlib.suppress(OSError):  # it may be gone
+                request.shutdown(socket.SHUT_RDWR)
+        super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Says nothing of browsers that go away, and all of mistakes."""
@@ -221,9 +240,11 @@ def serve(base: Mapping[str, Any], port: int) -> None:
     page = Server(port, live)
     with Interrupt() as interrupt, page:
         live.start()
-        threading.Thread(target=page.serve_forever, daemon=True).start()
+        listener = threading.Thread(target=page.serve_forever, daemon=True)
+        listener.start()
         logging.info('open http://%s:%d/ in a browser; Ctrl-C ends it', ADDRESS, page.server_port)
         while interrupt.name is None:
             time.sleep(0.2)
         page.shutdown()
+        listener.join()
         live.close()

@@ -42,7 +42,8 @@ def url():
         assert f'open http://127.0.0.1:{port}/ in a browser' in line
         yield f'http://127.0.0.1:{port}/'
         server.terminate()
-        assert server.wait(30) == 0
+        said = server.communicate(timeout=30)[1]
+        assert server.returncode == 0, said
 
 
 @pytest.fixture(scope='module')

@@ -3,7 +3,9 @@
 import contextlib
 import http.client
 import json
+import socket
 import threading
+import time
 
 import pytest
 
@@ -150,3 +152,22 @@ def test_a_port_that_is_taken_names_another(page):
     port = page.server_port
     with pytest.raises(UserError, match=f'--port={port}: .*; give another one, such as --port='):
         server.Server(port, page.live)
+
+
+def test_its_end_is_the_end_of_silent_connections_and_of_all_threads():
+    before, begun = {*threading.enumerate()}, time.monotonic()
+    with server.Server(0, Still()) as made:
+        listener = threading.Thread(target=made.serve_forever, args=(0.01,))
+        listener.start()
+        place = ('127.0.0.1', made.server_port)
+        with socket.create_connection(place), socket.create_connection(place) as kept:
+            kept.sendall(b'GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n' % made.server_port)
+            assert kept.recv(12) == b'HTTP/1.1 200'
+            while len({*threading.enumerate()} - before) < 3:
+                assert time.monotonic() < begun + 10
+                time.sleep(0.01)
+            made.shutdown()
+            listener.join()
+            made.server_close()
+            assert {*threading.enumerate()} == before
+    assert time.monotonic() < begun + server.PATIENCE
