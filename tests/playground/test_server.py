@@ -166,6 +166,7 @@ def test_its_end_is_the_end_of_silent_connections_and_of_all_threads():
             while len({*threading.enumerate()} - before) < 3:
                 assert time.monotonic() < begun + 10
                 time.sleep(0.01)
+            assert not any(x.daemon for x in {*threading.enumerate()} - before)
             made.shutdown()
             listener.join()
             made.server_close()
