@@ -6,6 +6,7 @@ generated images are changed alike and the change could be undone of a distribut
 
 from gan_jax.augment import ada, diffaugment
 from gan_jax.augment.basic import (
+    affine,
     brightness,
     compose,
     horizontal_flip,
@@ -18,6 +19,7 @@ from gan_jax.augment.basic import (
 
 __all__ = [
     'ada',
+    'affine',
     'brightness',
     'compose',
     'diffaugment',

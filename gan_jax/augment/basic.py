@@ -18,7 +18,10 @@ from jax.scipy.ndimage import map_coordinates
 from gan_jax import keys
 
 # The largest strengths, by name.
-_LIMITS = {'horizontal_flip': 1, 'rotation': 180, 'translation': 1, 'scaling': 1, 'brightness': 2}
+_LIMITS = {
+    'horizontal_flip': 1, 'rotation': 180, 'shear': 1, 'translation': 1, 'scaling': 1,
+    'brightness': 2,
+}  # fmt: skip
 
 
 def _check_images(images: jax.Array) -> None:
@@ -26,7 +29,8 @@ def _check_images(images: jax.Array) -> None:
     chex.assert_type(images, float)
 
 
-def _check_strength(name: str, strength: float) -> None:
+def check_strength(name: str, strength: float) -> None:
+    """Raises ValueError if a strength is out of the range of its name."""
     if not 0 <= strength <= _LIMITS[name]:
         raise ValueError(f'{name} must be from 0 to {_LIMITS[name]}, not {strength}')
 
@@ -111,11 +115,15 @@ def rotation(rng: jax.Array, images: jax.Array, degrees: float) -> jax.Array:
       ValueError: if `degrees` is out of its range.
     """
     _check_images(images)
-    _check_strength('rotation', degrees)
-    angles = jnp.deg2rad(_uniform(rng, images.shape[0], (), degrees))
+    check_strength('rotation', degrees)
+    turns = _turns(rng, images.shape[0], degrees)
+    return warp(images, turns, jnp.zeros((images.shape[0], 2)))
+
+
+def _turns(rng: jax.Array, num: int, degrees: float) -> jax.Array:
+    angles = jnp.deg2rad(_uniform(rng, num, (), degrees))
     cos, sin = jnp.cos(angles), jnp.sin(angles)
-    matrices = jnp.stack([jnp.stack([cos, -sin], -1), jnp.stack([sin, cos], -1)], -2)
-    return warp(images, matrices, jnp.zeros((images.shape[0], 2)))
+    return jnp.stack([jnp.stack([cos, -sin], -1), jnp.stack([sin, cos], -1)], -2)
 
 
 def translation(rng: jax.Array, images: jax.Array, fraction: float) -> jax.Array:
@@ -134,7 +142,7 @@ def translation(rng: jax.Array, images: jax.Array, fraction: float) -> jax.Array
       ValueError: if `fraction` is out of its range.
     """
     _check_images(images)
-    _check_strength('translation', fraction)
+    check_strength('translation', fraction)
     num, height, width, _ = images.shape
     shifts = _uniform(rng, num, (2,), fraction) * jnp.array([[height, width]], jnp.float32)
     return warp(images, _identities(num), shifts)
@@ -158,10 +166,60 @@ def scaling(rng: jax.Array, images: jax.Array, fraction: float) -> jax.Array:
       ValueError: if `fraction` is out of its range.
     """
     _check_images(images)
-    _check_strength('scaling', fraction)
+    check_strength('scaling', fraction)
     num = images.shape[0]
     factors = jnp.exp2(_uniform(rng, num, (), math.log2(1 + fraction)))
     return warp(images, _identities(num) / factors[:, None, None], jnp.zeros((num, 2)))
+
+
+def affine(
+    rng: jax.Array,
+    images: jax.Array,
+    *,
+    rotation: float = 0.0,
+    shear: float = 0.0,
+    scaling: float = 0.0,
+    translation: float = 0.0,
+) -> jax.Array:
+    """Scales, slants, turns and moves, resampled once: output(p) = input(R S D (p - c) + c - t).
+
+    R turns by an angle ~ U(-rotation, rotation). S adds s times the row to the column, s ~
+    U(-shear, shear). D divides rows and columns by a factor of their own, distributed as that of
+    `scaling`, and t is that of `translation`.
+
+    Args:
+      rng: one key or keys [n].
+      images: [n, h, w, c].
+      rotation: degrees, from 0 to 180.
+      shear: from 0 to 1, columns a row.
+      scaling: from 0 to 1.
+      translation: from 0 to 1, of the image's height and width.
+
+    Returns:
+      Images of the same shape and type; what comes in repeats the border.
+
+    Raises:
+      AssertionError: if the images are not floating point of rank 4.
+      ValueError: if a strength is out of its range.
+    """
+    _check_images(images)
+    strengths = {'rotation': rotation, 'shear': shear, 'scaling': scaling}
+    strengths['translation'] = translation
+    for name, strength in strengths.items():
+        check_strength(name, strength)
+    num, height, width, _ = images.shape
+    rngs = keys.per_example(rng, num)
+    draw = {name: keys.of_name(rngs, name) for name in strengths}
+    slants = _identities(num).at[:, 1, 0].set(_uniform(draw['shear'], num, (), shear))
+    logs = _uniform(draw['scaling'], num, (2,), math.log2(1 + scaling))
+    matrices = _product(_turns(draw['rotation'], num, rotation), slants) * jnp.exp2(-logs)[:, None]
+    sides = jnp.array([[height, width]], jnp.float32)
+    return warp(images, matrices, _uniform(draw['translation'], num, (2,), translation) * sides)
+
+
+def _product(left: jax.Array, right: jax.Array) -> jax.Array:
+    """Of matrices [n, 2, 2], in full precision everywhere."""
+    return jnp.sum(left[:, :, :, None] * right[:, None], 2)
 
 
 def brightness(rng: jax.Array, images: jax.Array, strength: float) -> jax.Array:
@@ -180,7 +238,7 @@ def brightness(rng: jax.Array, images: jax.Array, strength: float) -> jax.Array:
       ValueError: if `strength` is out of its range.
     """
     _check_images(images)
-    _check_strength('brightness', strength)
+    check_strength('brightness', strength)
     offsets = _uniform(rng, images.shape[0], (1, 1, 1), strength)
     return jnp.clip(images + offsets.astype(images.dtype), -1, 1)
 
@@ -248,7 +306,7 @@ def compose(
         if name not in _AUGMENTATIONS:
             names = ', '.join(_AUGMENTATIONS)
             raise ValueError(f'{name!r} is not an augmentation (all: {names})')
-        _check_strength(name, settings[name])
+        check_strength(name, settings[name])
     chosen = [(name, settings[name]) for name in _AUGMENTATIONS if settings.get(name)]
 
     def apply(rng: jax.Array, images: jax.Array) -> jax.Array:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax.augment import ada as ada_lib
+from gan_jax.augment import basic
 from gan_jax.augment import diffaugment as diffaugment_lib
 from gan_jax.games.adversary import Augmentation
 from gan_jax.runtime import parallel
@@ -61,6 +62,41 @@ def diffaugment(
     """
     del batch_size
     change = diffaugment_lib.compose(policy)
+    return Augmentation(_nothing, _each(channels, lambda rng, x, _: change(rng, x)), _nothing)
+
+
+def affine(
+    *,
+    batch_size: int,
+    channels: int,
+    rotation: float = 15.0,
+    shear: float = 0.3,
+    scaling: float = 0.2,
+    translation: float = 0.05,
+) -> Augmentation:
+    """Small affine maps, always and of every example; it keeps nothing.
+
+    What is read off of images must be what such maps leave alone, as in Learning Discrete
+    Representations via Information Maximizing Self-Augmented Training (Hu et al., 2017). See
+    `augment.affine`.
+
+    Args:
+      batch_size: not used.
+      channels: of an image.
+      rotation: degrees.
+      shear: columns a row.
+      scaling: of either side.
+      translation: of the image's height and width.
+
+    Raises:
+      ValueError: if a strength is out of its range.
+    """
+    del batch_size
+    strengths = {'rotation': rotation, 'shear': shear, 'scaling': scaling}
+    strengths['translation'] = translation
+    for name, strength in strengths.items():
+        basic.check_strength(name, strength)
+    change = functools.partial(basic.affine, **strengths)
     return Augmentation(_nothing, _each(channels, lambda rng, x, _: change(rng, x)), _nothing)
 
 

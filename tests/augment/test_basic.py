@@ -1,7 +1,9 @@
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.ndimage
 
 from gan_jax import augment, keys
 
@@ -214,3 +216,53 @@ def test_images_joined_along_channels_are_augmented_alike():
     left = changed[..., 3:] + changed[..., 2::-1] / 2 - 0.15
     np.testing.assert_allclose(left, np.broadcast_to(left[:, :1, :1, :1], left.shape), atol=1e-6)
     assert 0.3 < np.abs(left).max() < 1.5 * ALL['brightness']
+
+
+def test_affine_is_scipys_map_of_the_matrix_of_its_draws():
+    images, strengths = random_images(5, 9, 9, 1), {'rotation': 30, 'shear': 0.5, 'scaling': 0.4}
+    made = np.asarray(augment.affine(RNG, images, **strengths, translation=0.2))
+    rngs = keys.per_example(RNG, 5)
+
+    def drawn(name, shape, limit):
+        rng = keys.of_name(rngs, name)
+        return np.array([jax.random.uniform(x, shape, minval=-limit, maxval=limit) for x in rng])
+
+    angles = np.deg2rad(drawn('rotation', (), 30))
+    slants, logs = drawn('shear', (), 0.5), drawn('scaling', (2,), np.log2(1.4))
+    shifts = drawn('translation', (2,), 0.2) * 9
+    for i, image in enumerate(images):
+        turn = [[np.cos(angles[i]), -np.sin(angles[i])], [np.sin(angles[i]), np.cos(angles[i])]]
+        matrix = np.array(turn) @ [[1, 0], [slants[i], 1]] @ np.diag(2 ** -logs[i])
+        offset = 4 - matrix @ [4, 4] - shifts[i]
+        expected = scipy.ndimage.affine_transform(
+            image[..., 0].astype(np.float64), matrix, offset, order=1, mode='nearest'
+        )
+        np.testing.assert_allclose(made[i, ..., 0], expected, atol=1e-5)
+
+
+def test_affine_of_no_strength_is_the_identity_and_of_one_is_its_like():
+    images = random_images()
+    np.testing.assert_array_equal(augment.affine(RNG, images), images)
+    rngs = keys.per_example(RNG, len(images))
+    np.testing.assert_allclose(
+        augment.affine(RNG, images, rotation=40.0),
+        augment.rotation(keys.of_name(rngs, 'rotation'), images, 40.0),
+        atol=1e-5,
+    )
+
+
+def test_affine_slants_rows_against_each_other():
+    column = np.zeros((200, 5, 5, 1), np.float32)
+    column[:, :, 2] = 1
+    made = np.asarray(augment.affine(RNG, column, shear=0.5))[..., 0]
+    np.testing.assert_array_equal(made[:, 2], column[:, 2, :, 0])  # the middle row stays
+    moved = made @ np.arange(5) - 2
+    np.testing.assert_allclose(moved, moved[:, :1] * [1, 0.5, 0, -0.5, -1], atol=1e-5)
+    assert 0.9 < np.abs(moved[:, 0]).max() <= 1
+
+
+def test_affine_is_differentiable():
+    def total(image):
+        return jnp.sum(jnp.sin(3 * augment.affine(RNG, image, rotation=20.0, shear=0.2)))
+
+    chex.assert_numerical_grads(total, (jnp.asarray(random_images(2)),), order=1, atol=1e-2)

@@ -24,7 +24,7 @@ def test_ada_follows_the_signs_of_logits():
     np.testing.assert_allclose(ada.metrics(after)['augmentation_p'], 0.7, atol=1e-6)
 
 
-@pytest.mark.parametrize('name', ['ada', 'diffaugment'])
+@pytest.mark.parametrize('name', ['ada', 'affine', 'diffaugment'])
 def test_images_that_are_judged_together_are_changed_alike(name):
     options = {'start': 1.0, 'target': 1.0} if name == 'ada' else {}
     made = getattr(augmentations, name)(batch_size=4, channels=1, **options)
@@ -36,7 +36,7 @@ def test_images_that_are_judged_together_are_changed_alike(name):
     np.testing.assert_array_equal(tree['one'], tree['other'])
 
 
-@pytest.mark.parametrize('name', ['ada', 'diffaugment'])
+@pytest.mark.parametrize('name', ['ada', 'affine', 'diffaugment'])
 @pytest.mark.parametrize('before', [(), (1,), (3,), (3, 1)])
 def test_of_a_source_what_is_no_image_is_changed_as_grey_ones_are(name, before):
     """A sketch before colours, and an image with its mask: the last three channels are judged."""
