@@ -32,7 +32,7 @@ def get_config() -> ml_collections.ConfigDict:
     """The default run."""
     config = config_lib.default()
     config.game = 'infogan'
-    config.steps = 6500
+    config.steps = 5000
     config.steps_per_dispatch = 5
     config.batch_size = 128
     config.dataset = 'mnist_5k'
@@ -49,6 +49,7 @@ def get_config() -> ml_collections.ConfigDict:
     )
     config.information = ml_collections.ConfigDict({'category': 0.3, 'continuous': 0.1})
     config.penalties.r1 = ml_collections.ConfigDict({'weight': 1.0})
+    config.cures.augmentation = ml_collections.ConfigDict({'name': 'affine'})
     config.generator_every = 1
     for player, rate in (('generator', 1e-3), ('discriminator', 2e-4), ('recognizer', 1e-3)):
         config.optimizers[player] = config_lib.optimizer('adam', learning_rate=rate, b1=0.5)

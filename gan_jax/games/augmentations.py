@@ -96,8 +96,13 @@ def affine(
     strengths['translation'] = translation
     for name, strength in strengths.items():
         basic.check_strength(name, strength)
-    change = functools.partial(basic.affine, **strengths)
-    return Augmentation(_nothing, _each(channels, lambda rng, x, _: change(rng, x)), _nothing)
+
+    def change(rng: chex.PRNGKey, images: chex.Array, _: Any) -> chex.Array:
+        return basic.affine(
+            rng, images, rotation=rotation, shear=shear, scaling=scaling, translation=translation
+        )
+
+    return Augmentation(_nothing, _each(channels, change), _nothing)
 
 
 def ada(
