@@ -13,6 +13,7 @@ from typing import Any
 import chex
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from gan_jax.networks import layers
 
@@ -26,24 +27,30 @@ def _chosen(what: str, name: str, valid: dict[str, Any]) -> Any:
     return valid[name]
 
 
-def in_steps(latent: chex.Array, shape: Sequence[int]) -> chex.Array:
-    """What is given at each step: [batch, length, size / length] of latents [batch, size].
+def in_steps(latent: chex.Array, shape: Sequence[int], static: int = 0) -> chex.Array:
+    """What is given at each step: [batch, length, static + rest / length] of latents [batch, size].
 
     Args:
-      latent: [batch, size], each step's part after that of the step before; or what has steps
-        already.
+      latent: [batch, size]: what every step is given alike, then the rest, each step's part after
+        that of the step before; or what has steps already.
       shape: of a series, (length, features).
+      static: how many of the latent's numbers every step is given.
 
     Raises:
-      ValueError: if the latent's size is no multiple of the length.
+      ValueError: if the rest's size is no multiple of the length, or `static` is not possible.
     """
-    length, size = shape[0], latent[0].size
-    if size % length:
+    length, size = shape[0], latent[0].size - static
+    if static < 0 or size < 0 or size % length:
         raise ValueError(
-            f'a latent of {size} numbers has no equal part for each of {length} steps; let '
-            f'config.latent.size be {length} times the noise of a step'
+            f'a latent of {latent[0].size} numbers has no equal part for each of {length} steps'
+            f'{f" beside the {static} of all steps" if static else ""}; let config.latent.size be '
+            f'{length} times the noise of a step{f", and {static}" if static else ""}'
         )
-    return latent.reshape(latent.shape[0], length, size // length)
+    if not static:
+        return latent.reshape(latent.shape[0], length, size // length)
+    latent = latent.reshape(latent.shape[0], -1)
+    alike = jnp.broadcast_to(latent[:, None, :static], (len(latent), length, static))
+    return jnp.concatenate([alike, in_steps(latent[:, static:], shape)], -1)
 
 
 def recurrent(
@@ -85,6 +92,8 @@ class Generator(nn.Module):
       layers: the number of recurrent layers.
       cell: 'gru' or 'lstm'.
       output: 'sigmoid', for series between 0 and 1, 'tanh' or 'linear'.
+      static: how many of the latent's numbers every step is given alike; the others are noise of
+        single steps, without which series are smooth.
       dtype: what is computed in; None is the type of the inputs and the parameters.
     """
 
@@ -93,6 +102,7 @@ class Generator(nn.Module):
     layers: int = 1
     cell: str = 'lstm'
     output: str = 'sigmoid'
+    static: int = 0
     dtype: Any = None
 
     @nn.compact
@@ -103,7 +113,7 @@ class Generator(nn.Module):
           ValueError: if the size is no multiple of the length, or there is no such cell or output.
         """
         squash = _chosen('output', self.output, OUTPUTS)
-        x = in_steps(latent, self.shape)
+        x = in_steps(latent, self.shape, self.static)
         x = recurrent(x, self.width, self.layers, self.cell, self.dtype)
         return squash(layers.Dense(self.shape[-1], dtype=self.dtype)(x)).astype(latent.dtype)
 

@@ -43,6 +43,24 @@ def test_a_latent_is_read_step_by_step():
     np.testing.assert_array_equal(before, again)
 
 
+def test_what_is_static_every_step_is_given():
+    latent = jnp.arange(12.0).reshape(1, 12)
+    given = recurrent.in_steps(latent, (3, 1), static=6)
+    np.testing.assert_array_equal(given[0, :, :6], np.tile(np.arange(6), (3, 1)))
+    np.testing.assert_array_equal(given[0, :, 6:], [[6, 7], [8, 9], [10, 11]])
+    alone = recurrent.in_steps(latent, (3, 1), static=12)
+    np.testing.assert_array_equal(alone, np.tile(np.arange(12), (1, 3, 1)))
+
+
+def test_static_noise_alone_is_a_latent():
+    network = recurrent.Generator(SHAPE, width=5, static=24)
+    variables = network.init(KEY, LATENT)
+    before = network.apply(variables, LATENT)
+    after = network.apply(variables, LATENT.at[:, 16:].add(1.0))
+    assert before.shape == (2, *SHAPE)
+    assert (np.abs(before - after) > 0).all()
+
+
 @pytest.mark.parametrize(('output', 'low'), [('sigmoid', 0), ('tanh', -1), ('linear', -np.inf)])
 def test_the_output_is_squashed_as_asked(output, low):
     network = recurrent.Generator(SHAPE, width=5, output=output)
@@ -77,6 +95,11 @@ def test_a_logit_is_of_the_steps_so_far_or_of_the_whole(both_ways, first):
 def test_what_does_not_fit_is_named():
     with pytest.raises(ValueError, match=r'let config\.latent\.size be 6 times'):
         recurrent.Generator(SHAPE).init(KEY, jnp.zeros((2, 20)))
+    with pytest.raises(ValueError, match=r'beside the 8 of all steps; .* of a step, and 8'):
+        recurrent.Generator(SHAPE, static=8).init(KEY, jnp.zeros((2, 24)))
+    for static in (-4, 30):
+        with pytest.raises(ValueError, match='no equal part'):
+            recurrent.Generator(SHAPE, static=static).init(KEY, jnp.zeros((2, 20)))
     with pytest.raises(ValueError, match="cell must be one of gru, lstm, not 'rnn'"):
         recurrent.Discriminator(cell='rnn').init(KEY, SERIES)
     with pytest.raises(ValueError, match="output must be one of sigmoid, tanh, linear, not 'relu'"):
