@@ -230,6 +230,7 @@ def prepare(page, folder):
     if page == 'weights':
         pytest.importorskip('safetensors')
         pytest.importorskip('flatbuffers')
+        pytest.importorskip('jax2onnx')
         return [['--config=gan', '--workdir=runs/x', '--config.num_replicas=3']]
     return []
 

@@ -193,11 +193,17 @@ def check_classes(names: Sequence[str], trained: Dataset, real: Dataset, game: G
             )
 
 
+def _installed(package: str) -> bool:
+    """Whether a package can be imported; a folder of its name, such as a run's ./wandb, is none."""
+    spec = importlib.util.find_spec(package)
+    return spec is not None and spec.origin is not None
+
+
 def check_packages(names: Sequence[str]) -> None:
     """Raises UserError if the package that computes one of these metrics is not installed."""
     for name in names:
         package, extra = getattr(menu.metric(name), 'package', (None, None))
-        if package and importlib.util.find_spec(package) is None:
+        if package and not _installed(package):
             raise UserError(f"the metric {name} needs: pip install 'gan_jax[{extra}]'")
 
 
@@ -208,7 +214,7 @@ def check_mirror(project: str, private: bool) -> None:
             f'config.wandb={project} tells others the command line, and who knows the seed of a '
             f'private run can take its noise away; leave config.wandb empty'
         )
-    if project and importlib.util.find_spec(mirror.PACKAGE) is None:
+    if project and not _installed(mirror.PACKAGE):
         raise UserError(
             f"config.wandb={project} needs: pip install 'gan_jax[wandb]'; or leave it empty"
         )

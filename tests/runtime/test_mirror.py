@@ -41,7 +41,7 @@ class Service(types.ModuleType):
 @pytest.fixture
 def service(monkeypatch):
     made = Service()
-    made.__spec__ = types.SimpleNamespace(name='wandb')
+    made.__spec__ = types.SimpleNamespace(name='wandb', origin='wandb.py')
     monkeypatch.setitem(sys.modules, 'wandb', made)
     return made
 
@@ -99,6 +99,14 @@ def test_without_the_package_it_is_one_line_before_anything(tmp_path, monkeypatc
     ):
         loop.train({**config, 'dataset': 'ring8', 'modality': {}}, tmp_path / 'run')
     assert not (tmp_path / 'run').exists()
+
+
+def test_a_folder_of_its_name_is_no_package(tmp_path, monkeypatch):
+    monkeypatch.setattr(mirror, 'PACKAGE', 'of_nobody')
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / 'of_nobody').mkdir()
+    with pytest.raises(UserError, match=r'config\.wandb=points needs: pip install'):
+        fit.check_mirror('points', private=False)
 
 
 def test_a_private_runs_seed_is_not_shown():
