@@ -181,7 +181,7 @@ def affine(
     scaling: float = 0.0,
     translation: float = 0.0,
 ) -> jax.Array:
-    """Scales, slants, turns and moves, resampled once: output(p) = input(R S D (p - c) + c - t).
+    """Moves, turns, slants and scales, resampled once: output(p) = input(R S D (p - c) + c - t).
 
     R turns by an angle ~ U(-rotation, rotation). S adds s times the row to the column, s ~
     U(-shear, shear). D divides rows and columns by a factor of their own, distributed as that of

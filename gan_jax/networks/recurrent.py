@@ -37,8 +37,10 @@ def in_steps(latent: chex.Array, shape: Sequence[int], static: int = 0) -> chex.
       static: how many of the latent's numbers every step is given.
 
     Raises:
-      ValueError: if the rest's size is no multiple of the length, or `static` is not possible.
+      ValueError: if the rest's size is no multiple of the length, or nothing can be static.
     """
+    if static and latent.ndim != 2:
+        raise ValueError(f'static={static} is of latents, and a series of states has none')
     length, size = shape[0], latent[0].size - static
     if static < 0 or size < 0 or size % length:
         raise ValueError(
@@ -48,7 +50,6 @@ def in_steps(latent: chex.Array, shape: Sequence[int], static: int = 0) -> chex.
         )
     if not static:
         return latent.reshape(latent.shape[0], length, size // length)
-    latent = latent.reshape(latent.shape[0], -1)
     alike = jnp.broadcast_to(latent[:, None, :static], (len(latent), length, static))
     return jnp.concatenate([alike, in_steps(latent[:, static:], shape)], -1)
 
@@ -110,7 +111,8 @@ class Generator(nn.Module):
         """Maps latents [batch, size], or states [batch, length, k], to [batch, *shape].
 
         Raises:
-          ValueError: if the size is no multiple of the length, or there is no such cell or output.
+          ValueError: if the size is no multiple of the length beside what is static, that is asked
+            of states, or there is no such cell or output.
         """
         squash = _chosen('output', self.output, OUTPUTS)
         x = in_steps(latent, self.shape, self.static)

@@ -91,12 +91,15 @@ class Live:
         self._thread.start()
 
     def close(self) -> None:
-        """Ends the thread, after the dispatch that it is in."""
+        """Ends the thread, after the dispatch or the compilation that it is in.
+
+        However long that takes: a thread that computes while Python ends aborts the process.
+        """
         with self._lock:
             self._closed = True
             self._lock.notify_all()
         if self._thread.is_alive():
-            self._thread.join(30)
+            self._thread.join()
 
     @property
     def closed(self) -> bool:

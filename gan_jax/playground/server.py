@@ -238,13 +238,18 @@ def serve(base: Mapping[str, Any], port: int) -> None:
     """
     live = Live(base)
     page = Server(port, live)
+    listener = threading.Thread(target=page.serve_forever, daemon=True)
     with Interrupt() as interrupt, page:
-        live.start()
-        listener = threading.Thread(target=page.serve_forever, daemon=True)
-        listener.start()
-        logging.info('open http://%s:%d/ in a browser; Ctrl-C ends it', ADDRESS, page.server_port)
-        while interrupt.name is None:
-            time.sleep(0.2)
-        page.shutdown()
-        listener.join()
-        live.close()
+        try:
+            live.start()
+            listener.start()
+            logging.info(
+                'open http://%s:%d/ in a browser; Ctrl-C ends it', ADDRESS, page.server_port
+            )
+            while interrupt.name is None:
+                time.sleep(0.2)
+        finally:
+            live.close()
+            page.shutdown()
+            if listener.is_alive():
+                listener.join()

@@ -100,6 +100,8 @@ def test_what_does_not_fit_is_named():
     for static in (-4, 30):
         with pytest.raises(ValueError, match='no equal part'):
             recurrent.Generator(SHAPE, static=static).init(KEY, jnp.zeros((2, 20)))
+    with pytest.raises(ValueError, match='static=4 is of latents'):
+        recurrent.Generator(SHAPE, static=4).init(KEY, LATENT.reshape(2, 6, 4))
     with pytest.raises(ValueError, match="cell must be one of gru, lstm, not 'rnn'"):
         recurrent.Discriminator(cell='rnn').init(KEY, SERIES)
     with pytest.raises(ValueError, match="output must be one of sigmoid, tanh, linear, not 'relu'"):

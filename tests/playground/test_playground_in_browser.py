@@ -42,7 +42,7 @@ def url():
         assert f'open http://127.0.0.1:{port}/ in a browser' in line
         yield f'http://127.0.0.1:{port}/'
         server.terminate()
-        said = server.communicate(timeout=30)[1]
+        said = server.communicate(timeout=LONG)[1]
         assert server.returncode == 0, said
 
 

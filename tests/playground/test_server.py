@@ -172,3 +172,18 @@ def test_its_end_is_the_end_of_silent_connections_and_of_all_threads():
             made.server_close()
             assert {*threading.enumerate()} == before
     assert time.monotonic() < begun + server.PATIENCE
+
+
+def test_an_error_leaves_no_thread_behind(monkeypatch):
+    live, before = Still(), {*threading.enumerate()}
+    live.start, live.close = (lambda: None), (lambda: setattr(live, 'closed', True))
+
+    def fails(*_):
+        raise RuntimeError('no log')
+
+    monkeypatch.setattr(server, 'Live', lambda base: live)
+    monkeypatch.setattr(server.logging, 'info', fails)
+    with pytest.raises(RuntimeError, match='no log'):
+        server.serve({}, 0)
+    assert live.closed
+    assert {*threading.enumerate()} == before
