@@ -26,28 +26,26 @@ import ml_collections
 
 from gan_jax import config as config_lib
 
-LENGTH, NOISE = 24, 5
-
-
 def get_config() -> ml_collections.ConfigDict:
-    """The default run; of other data config.latent.size is the steps times the noise of each."""
+    """The default run; of series that are not smooth config.latent.size has noise of each step, too."""
     config = config_lib.default()
     config.dataset = 'sines'
     config.batch_size = 128
-    config.steps = 3000
+    config.steps = 6000
     config.steps_per_dispatch = 10
     config.generator = ml_collections.ConfigDict(
-        {'name': 'recurrent.Generator', 'width': 64, 'layers': 1, 'cell': 'lstm'}
+        {'name': 'recurrent.Generator', 'width': 64, 'layers': 1, 'cell': 'lstm', 'static': 16}
     )
     config.discriminator = ml_collections.ConfigDict(
-        {'name': 'recurrent.Discriminator', 'width': 64, 'layers': 1, 'cell': 'lstm'}
+        {'name': 'recurrent.Discriminator', 'width': 64, 'layers': 2, 'cell': 'lstm'}
     )
-    config.latent = ml_collections.ConfigDict({'name': 'normal', 'size': LENGTH * NOISE})
+    config.latent = ml_collections.ConfigDict({'name': 'normal', 'size': 16})
     config.generator_every = 1
-    for player in ('generator', 'discriminator'):
-        rate = {'name': 'linear_schedule', 'init_value': 1e-3, 'end_value': 0.0, 'of_steps': True}
+    for player, first in (('generator', 1e-3), ('discriminator', 3e-3)):
+        rate = {'name': 'linear_schedule', 'init_value': first, 'end_value': 0.0, 'of_steps': True}
         rate |= {'transition_begin': 0.33, 'transition_steps': 0.67}
         config.optimizers[player] = config_lib.optimizer('adam', learning_rate=rate, b1=0.5)
+    config.ema.generator = ml_collections.ConfigDict({'half_life': 20_000, 'ramp_up': 0.05})
     config.eval_samples = 10_000
     config.log_every = 100
     config.sample_every = 1000
