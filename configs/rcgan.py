@@ -26,8 +26,9 @@ import ml_collections
 
 from gan_jax import config as config_lib
 
+
 def get_config() -> ml_collections.ConfigDict:
-    """The default run; of series that are not smooth config.latent.size has noise of each step, too."""
+    """The default run; series that are not smooth want noise of each step, too."""
     config = config_lib.default()
     config.dataset = 'sines'
     config.batch_size = 128

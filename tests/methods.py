@@ -92,7 +92,7 @@ def shrunk(name, **changes):
     for player in networks & config.keys():
         small = {'width': 4, 'max_width': 8, 'hidden': 8, 'features': [16, 8]}
         small |= {'depth': 3, 'layers': 1, 'blocks': 1}
-        small |= {'attention': 8}
+        small |= {'attention': 8, 'static': 4}
         small |= {'channel_base': 64, 'channel_max': 8, 'style_size': 8, 'mapping_layers': 2}
         small |= {'size': 8} if player == 'encoder' else {}
         small |= {'features': 8, 'embedding': 4} if told else {}
