@@ -50,7 +50,7 @@ def in_steps(latent: chex.Array, shape: Sequence[int], static: int = 0) -> chex.
         )
     if not static:
         return latent.reshape(latent.shape[0], length, size // length)
-    alike = jnp.broadcast_to(latent[:, None, :static], (len(latent), length, static))
+    alike = jnp.broadcast_to(latent[:, None, :static], (latent.shape[0], length, static))
     return jnp.concatenate([alike, in_steps(latent[:, static:], shape)], -1)
 
 

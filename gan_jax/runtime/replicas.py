@@ -38,7 +38,15 @@ def init(begin: Callable[[Any], Any], of: Sequence[int], axes: Any) -> Any:
     """
     if len(of) == 1:
         return begin(of[0])
-    return jax.vmap(begin, out_axes=axes)(jnp.asarray(of, jnp.uint32))
+    # One after the other: LAPACK's routines of many matrices at once, of which orthogonal kernels
+    # are made, wait for each other's threads on a CPU of few cores, and for ever.
+    states = jax.lax.map(begin, jnp.asarray(of, jnp.uint32))
+    return jax.tree.map(
+        lambda axis, part: part if axis == 0 else jax.tree.map(lambda x: x[0], part),
+        axes,
+        states,
+        is_leaf=lambda x: x is None,
+    )
 
 
 def step(play: Callable, num: int, axes: Any) -> Callable:

@@ -1,5 +1,9 @@
 """Several seeds in one program are the same as one after the other."""
 
+import os
+import subprocess
+import sys
+
 import jax
 import methods
 import numpy as np
@@ -43,6 +47,23 @@ def test_three_seeds_together_equal_each_alone(row):
         methods.assert_trees_close(game_lib.current(alone), parts[i], 1e-5)
         for name, values in metrics.items():
             np.testing.assert_allclose(values[..., i], own[name], rtol=1e-4, atol=1e-6)
+
+
+BEGIN = """
+import jax
+from gan_jax.config import experiment, overrides
+config = overrides.load('configs/rcgan.py').to_dict() | {'num_replicas': 2}
+jax.block_until_ready(experiment.build(config).begin())
+"""
+
+
+@pytest.mark.slow
+def test_orthogonal_kernels_of_several_seeds_are_made_by_two_threads():
+    """Side by side they waited for each other for ever."""
+    environment = os.environ | {'PJRT_NPROC': '2', 'XLA_FLAGS': ''}
+    subprocess.run(
+        [sys.executable, '-c', BEGIN], cwd=methods.ROOT, env=environment, timeout=120, check=True
+    )
 
 
 @pytest.mark.slow
