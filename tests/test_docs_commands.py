@@ -32,24 +32,19 @@ NO_COMMANDS = {
     'python -m venv .venv': 'what runs this has one',
     'python launch.py --config=... --config.init_from=runs/x/export': 'whichever config',
 }
-# Pages whose commands are run here, in their order and shortened.
-RUN = ('codes_and_few_labels', 'styles', 'tutorial', 'weights')
+# Pages whose commands are run here, in their order and shortened; the latter take minutes.
+SHORT = ('anomaly', 'codes_and_few_labels', 'sound', 'styles', 'tables', 'tutorial', 'weights')
+LONG = ('conditional', 'modalities', 'privacy', 'text')
+RUN = SHORT + LONG
 # Why those of the others are not: they are checked only.
 NOT_RUN = {
-    'anomaly': 'two trainings of thousands of steps: README, and tests/commands/test_score.py',
     'augmentation': 'a measurement of hours',
-    'conditional': 'tests/test_contributing.py has its parts; BigGAN is in the conformance tests',
     'design': 'a table of the command line; README and tests/test_cli.py have each line',
     'evaluation': 'measurements, some with PyTorch',
     'methods': 'measurements of hours',
-    'modalities': 'TimeGAN is compiled for minutes; rcgan is in README; stocks need a download',
     'own_parts': 'tests/test_own_parts.py runs them',
     'playground': 'a server: tests/playground; the benchmark needs a browser and minutes',
-    'privacy': 'per-example gradients are compiled for minutes: tests/test_private_run.py',
     'scaling': 'a measurement of minutes',
-    'sound': "recordings are those of Debian's packages",
-    'tables': 'the census is a download: tests/modalities has small tables',
-    'text': "words are those of Debian's packages; SeqGAN pre-trains for minutes",
     'tpu': 'a cloud, and clusters: tests/sweeps has stand-ins of them',
     'translation': 'runs of days: README has the small ones',
 }
@@ -57,6 +52,8 @@ LEFT_OUT = {  # of the pages that are run
     'network.pkl': 'official weights: tests/config/test_adopted.py has a pickle of its own',
     '--film=mp4': 'the extra film',
     'benchmarks.': 'a measurement',
+    'by_hand': 'tests/test_contributing.py has its parts',
+    'folder:PATH': 'a network for 128 pixels: tests/commands/test_sample_classes.py has it smaller',
 }
 
 
@@ -194,20 +191,31 @@ def test_what_measures_reads_what_it_is_told(page, command):
     assert begun == count
 
 
+# What makes a player small; a text network's features are one number.
+SMALL = {'width': 4, 'channel_max': 4, 'hidden': 8, 'layers': 1, 'blocks': 1, 'features': 8}
+PHASES = {'embedding_steps': 2, 'supervised_steps': 2, 'pretraining_steps': 4}
+PHASES |= {'discriminator_steps': 2, 'temperature_steps': 4, 'roll_outs': 1}
+
+
 def shortened(words, folder):
     """The same, for seconds."""
     if any(x.startswith('--config=') for x in words):
-        short = test_readme.SHORT | {'eval_every': 5}
+        short = dict(test_readme.SHORT)
         name = next(x.partition('=')[2] for x in words if x.startswith('--config='))
         config = overrides.load(name)
-        small = {'width': 4, 'channel_max': 4, 'hidden': 8}
-        for player in ('generator', 'discriminator'):
-            short |= {f'{player}.{x}': v for x, v in small.items() if x in config[player]}
-        short['steps_per_dispatch'] = 5
+        short['eval_every'] = 0 if config.game == 'f_anogan' else 5  # it makes no samples
+        for player in ('generator', 'discriminator', 'encoder', 'recovery', 'supervisor'):
+            network = config.get(player, {})
+            whole = {x: v for x, v in SMALL.items() if isinstance(network.get(x), int)}
+            short |= {f'{player}.{x}': v for x, v in whole.items()}
+        short |= {x: v for x, v in PHASES.items() if config.get(x)}
+        short['batch_size'] = max(short['batch_size'], config.cures.packing)
+        short |= {'steps_per_dispatch': 5, 'evaluation.repeats': 1}
         keys = {f'--config.{key}': value for key, value in short.items()}
-        words = [x for x in words if x.split('=')[0] not in keys]
-        words += [f'{key}={value}' for key, value in keys.items()]
-        if '--config.dataset=mnist' in words:
+        kept = [x for x in words if x.split('=')[0] not in keys or x.endswith('_steps=0')]
+        said = {x.split('=')[0] for x in kept}
+        words = [*kept, *(f'{key}={value}' for key, value in keys.items() if key not in said)]
+        if '--config.dataset=mnist' in words or config.dataset in test_readme.PREPARED:
             words.append(f'--config.data.data_dir={folder / "tensorflow_datasets"}')
     words = [re.sub(r'^--num=\d{2,}$', '--num=32', x) for x in words]
     return [*words, '--steps=3'] if '--mode=project' in words else words
@@ -219,14 +227,49 @@ def picture(pixels):
     return stream.getvalue()
 
 
+def recordings(folder, num, seconds):
+    """Tones of 16 kHz."""
+    soundfile = pytest.importorskip('soundfile')
+    folder.mkdir(parents=True)
+    times = np.arange(int(16_000 * seconds)) / 16_000
+    for i in range(num):
+        soundfile.write(
+            folder / f'{i}.wav', 0.5 * np.sin(2 * np.pi * 110 * (i + 1) * times), 16_000
+        )
+
+
 def prepare(page, folder):
-    """What a page takes for granted."""
+    """What a page takes for granted; what is to be trained before."""
     pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 1), np.uint8)
     (folder / 'photos').mkdir()
     for i, x in enumerate(pixels):
         (folder / 'photos' / f'{i}.png').write_bytes(picture(x))
-    if page == 'codes_and_few_labels':
+    data = folder / 'data'
+    data.mkdir()
+    if page == 'privacy':
+        pytest.importorskip('dp_accounting')
+    if page in ('anomaly', 'codes_and_few_labels', 'privacy'):
         test_readme.prepare('mnist', *test_readme.PREPARED['mnist'], folder / 'tensorflow_datasets')
+    if page == 'conditional':
+        name = 'cifar10'
+        test_readme.prepare(name, *test_readme.PREPARED[name], folder / 'tensorflow_datasets')
+    if page == 'modalities':
+        walk = 100 + np.random.default_rng(0).normal(size=(200, 6)).cumsum(0)
+        lines = [','.join(f'{x:.3f}' for x in row) for row in walk]
+        (data / 'sp500.csv').write_text('\n'.join(['open,high,low,close,adjusted,volume', *lines]))
+    if page == 'sound':
+        recordings(data / 'drums' / 'kick', 16, 0.5)
+        recordings(data / 'speech' / 'train', 16, 1.0)
+        recordings(data / 'speech' / 'test', 4, 1.0)
+    if page == 'tables':
+        methods.rows(folder / 'my.csv')
+        lines = [f'{i % 7},{i % 3},{20 + i % 50},{"ab"[i % 4 > 2]}' for i in range(64)]
+        rows = '\n'.join(['industry_code,occupation_code,age,income', *lines])
+        for split in ('train', 'test'):
+            (data / f'census_{split}.csv').write_text(rows)
+    if page == 'text':
+        methods.words(data / 'words.txt', 200)
+        methods.words(data / 'dictionary.txt', 50)
     if page == 'weights':
         pytest.importorskip('safetensors')
         pytest.importorskip('flatbuffers')
@@ -252,7 +295,7 @@ def in_python(block):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('page', RUN)
+@pytest.mark.parametrize('page', [*SHORT, *(pytest.param(x, marks=pytest.mark.long) for x in LONG)])
 def test_the_commands_of_a_page_do_what_it_says(page, folder, server):
     first = prepare(page, folder)
     lines = [x for x in commands(page) if not any(word in x for word in LEFT_OUT)]
