@@ -8,18 +8,21 @@ Paper: Real-valued (Medical) Time Series Generation with Recurrent Conditional G
     python launch.py --workdir=runs/rcgan --mode=sample --num=100
 
 Data: `sines`, drawn by the program; CSV files by --config.dataset=series:PATH, see
-docs/modalities.md. The generator is given noise at each step, the latent's size is that of all
-steps together; the logits of the discriminator, one a step, count alike.
+docs/modalities.md. Of the generator's latent the first `static` numbers are given at each step, the
+rest is noise of single steps; the logits of the discriminator, one a step, count alike.
 
-Hardware and time: two CPU cores that much other work shared, 10 minutes.
-Score (the commands above, seed 0, one run): discriminative .062 +- .011, where the paper of TimeGAN
-has .022 for RCGAN; predictive .0968 +- .0007, there .097; real series .006 and .0947. A judge of
-random kernels tells all samples (.500): they are rougher than sines. Longer is not better: after
-12,000 steps, the rates falling as late, .196 +- .040 and .1023 (seed 0); with a constant rate and a
-running average, 8,000 steps, .153 and .0983.
+Hardware and time: one CPU core, 4 minutes.
+Score (the commands above, seeds 0, 1 and 2): discriminative .060, .036 and .089 (+- .009 each),
+where the paper of TimeGAN has .022 for RCGAN; predictive .0952, .0955 and .0980, there .097; real
+series .006 and .0948. Another run of seed 0, on two cores, whose sums have another order, had .019:
+the runs differ as much as the methods do. A judge of random kernels tells nearly all samples (.46
+to .49). With noise of each step, as in the paper, and as long as is best (3,000 steps): .062 and
+.0968, and rougher than sines are.
 
-Deviations: 64 units on either side, the dense layer's sigmoid since series are between 0 and 1
-here, rates that fall to 0 over the last two thirds, no differential privacy.
+Deviations: noise of the whole series, 64 units on either side, two layers of the discriminator's
+and three times the generator's rate for it, running averages, the dense layer's sigmoid since
+series are between 0 and 1 here, rates that fall to 0 over the last two thirds, no differential
+privacy.
 """
 
 import ml_collections
