@@ -33,8 +33,8 @@ NO_COMMANDS = {
     'python launch.py --config=... --config.init_from=runs/x/export': 'whichever config',
 }
 # Pages whose commands are run here, in their order and shortened; the latter take minutes.
-SHORT = ('anomaly', 'codes_and_few_labels', 'sound', 'styles', 'tables', 'tutorial', 'weights')
-LONG = ('conditional', 'modalities', 'privacy', 'text')
+SHORT = ('anomaly', 'codes_and_few_labels', 'styles', 'tables', 'tutorial', 'weights')
+LONG = ('conditional', 'modalities', 'privacy', 'sound', 'text')
 RUN = SHORT + LONG
 # Why those of the others are not: they are checked only.
 NOT_RUN = {
