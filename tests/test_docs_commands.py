@@ -33,9 +33,9 @@ NO_COMMANDS = {
     'python launch.py --config=... --config.init_from=runs/x/export': 'whichever config',
 }
 # Pages whose commands are run here, in their order and shortened; the latter take minutes.
-SHORT = ('anomaly', 'codes_and_few_labels', 'styles', 'tables', 'tutorial', 'weights')
+IN_CI = ('anomaly', 'codes_and_few_labels', 'styles', 'tables', 'tutorial', 'weights')
 LONG = ('conditional', 'modalities', 'privacy', 'sound', 'text')
-RUN = SHORT + LONG
+RUN = IN_CI + LONG
 # Why those of the others are not: they are checked only.
 NOT_RUN = {
     'augmentation': 'a measurement of hours',
@@ -295,7 +295,7 @@ def in_python(block):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('page', [*SHORT, *(pytest.param(x, marks=pytest.mark.long) for x in LONG)])
+@pytest.mark.parametrize('page', [*IN_CI, *(pytest.param(x, marks=pytest.mark.long) for x in LONG)])
 def test_the_commands_of_a_page_do_what_it_says(page, folder, server):
     first = prepare(page, folder)
     lines = [x for x in commands(page) if not any(word in x for word in LEFT_OUT)]

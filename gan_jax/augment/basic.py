@@ -212,14 +212,10 @@ def affine(
     draw = {name: keys.of_name(rngs, name) for name in strengths}
     slants = _identities(num).at[:, 1, 0].set(_uniform(draw['shear'], num, (), shear))
     logs = _uniform(draw['scaling'], num, (2,), math.log2(1 + scaling))
-    matrices = _product(_turns(draw['rotation'], num, rotation), slants) * jnp.exp2(-logs)[:, None]
+    turns = _turns(draw['rotation'], num, rotation)
+    matrices = jnp.matmul(turns, slants, precision=lax.Precision.HIGHEST) * jnp.exp2(-logs)[:, None]
     sides = jnp.array([[height, width]], jnp.float32)
     return warp(images, matrices, _uniform(draw['translation'], num, (2,), translation) * sides)
-
-
-def _product(left: jax.Array, right: jax.Array) -> jax.Array:
-    """Of matrices [n, 2, 2], in full precision everywhere."""
-    return jnp.sum(left[:, :, :, None] * right[:, None], 2)
 
 
 def brightness(rng: jax.Array, images: jax.Array, strength: float) -> jax.Array:

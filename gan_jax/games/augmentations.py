@@ -92,9 +92,8 @@ def affine(
       ValueError: if a strength is out of its range.
     """
     del batch_size
-    strengths = {'rotation': rotation, 'shear': shear, 'scaling': scaling}
-    strengths['translation'] = translation
-    for name, strength in strengths.items():
+    strengths = ('rotation', rotation), ('shear', shear), ('scaling', scaling)
+    for name, strength in (*strengths, ('translation', translation)):
         basic.check_strength(name, strength)
 
     def change(rng: chex.PRNGKey, images: chex.Array, _: Any) -> chex.Array:

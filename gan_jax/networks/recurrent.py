@@ -48,10 +48,11 @@ def in_steps(latent: chex.Array, shape: Sequence[int], static: int = 0) -> chex.
             f'{f" beside the {static} of all steps" if static else ""}; let config.latent.size be '
             f'{length} times the noise of a step{f", and {static}" if static else ""}'
         )
+    each = latent[:, static:].reshape(latent.shape[0], length, size // length)
     if not static:
-        return latent.reshape(latent.shape[0], length, size // length)
+        return each
     alike = jnp.broadcast_to(latent[:, None, :static], (latent.shape[0], length, static))
-    return jnp.concatenate([alike, in_steps(latent[:, static:], shape)], -1)
+    return jnp.concatenate([alike, each], -1)
 
 
 def recurrent(
