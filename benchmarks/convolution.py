@@ -3,8 +3,9 @@
     python -m benchmarks.convolution [--rounds 7]
 
 Prints, for the value and both gradients together, milliseconds (the least over the rounds, which
-are interleaved) by Winograd's form, by patches and by lax's convolution; the channels are those of
-the convolution of stride 1 that is left after space to depth. `rule` is the form that
+are interleaved) by Winograd's form, by patches, by the thin form (XLA's forward convolution for the
+value and the gradient in the image; of stride 1 only) and by lax's convolution; the channels are
+those of the convolution of stride 1 that is left after space to depth. `rule` is the form that
 `gan_jax.networks.layers.convolution` takes.
 """
 
@@ -18,7 +19,7 @@ import numpy as np
 from jax import lax
 
 from gan_jax.networks.layers import convolution
-from gan_jax.networks.layers.convolution import matmul
+from gan_jax.networks.layers.convolution import matmul, thin
 from gan_jax.runtime import process
 
 # (batch, size, channels in, channels out, kernel, stride, padding)
@@ -39,6 +40,7 @@ SHAPES = [
     (64, 32, 16, 16, 3, 1, 1),
     (64, 32, 32, 32, 3, 1, 1),
     (64, 32, 64, 64, 3, 1, 1),
+    (64, 64, 16, 16, 3, 1, 1),
     (64, 8, 128, 128, 3, 1, 1),
     (64, 16, 256, 256, 3, 1, 1),
 ]
@@ -68,8 +70,14 @@ def measure(shape, rounds):
     k = jnp.asarray(rng.standard_normal((kernel, kernel, c, o)) / kernel / c**0.5, jnp.float32)
     y = lax.conv_general_dilated(x, k, **arguments)
     forms = {}
-    for name, worth in (('winograd', True), ('patches', False)):
-        with mock.patch.object(matmul, 'worth_winograd', lambda *_, worth=worth: worth):
+    worths = {'winograd': (True, False), 'patches': (False, False), 'thin': (False, True)}
+    for name, (products, whole) in worths.items():
+        if whole and stride > 1:
+            continue
+        with (
+            mock.patch.object(matmul, 'worth_winograd', lambda *_, worth=products: worth),
+            mock.patch.object(thin, 'worth', lambda *_, worth=whole: worth),
+        ):
             # A function of its own for each form, since JAX keeps what it has traced.
             forms[name] = both(lambda x, k: convolution.convolve(x, k, **arguments), x, k, y)
             jax.clear_caches()
@@ -81,8 +89,12 @@ def measure(shape, rounds):
             form()
             times[name].append(time.perf_counter() - start)
     blocks = -(-kernel // stride)
-    rule = matmul.worth_winograd((blocks, blocks), stride * stride * c, o)
-    return {name: min(x[1:]) for name, x in times.items()}, 'winograd' if rule else 'patches'
+    rule = 'patches'
+    if thin.worth((kernel, kernel), (stride, stride), c, o):
+        rule = 'thin'
+    elif matmul.worth_winograd((blocks, blocks), stride * stride * c, o):
+        rule = 'winograd'
+    return {name: min(x[1:]) for name, x in times.items()}, rule
 
 
 def main():
@@ -90,12 +102,16 @@ def main():
     parser.add_argument('--rounds', type=int, default=7)
     args = parser.parse_args()
     process.keep_freed_memory()
-    print(f'{"convolution":38} {"channels":>11} {"winograd":>9} {"patches":>8} {"lax":>8}  rule')
+    names = f'{"winograd":>9} {"patches":>8} {"thin":>8} {"lax":>8}'
+    print(f'{"convolution":38} {"channels":>11} {names}  rule')
     for shape in SHAPES:
         batch, size, c, o, kernel, stride, _ = shape
         times, rule = measure(shape, args.rounds)
-        numbers = ' '.join(f'{1e3 * times[x]:8.1f}' for x in ('winograd', 'patches', 'lax'))
-        best = min(('winograd', 'patches'), key=times.__getitem__)
+        numbers = ' '.join(
+            f'{1e3 * times[x]:8.1f}' if x in times else f'{"":8}'
+            for x in ('winograd', 'patches', 'thin', 'lax')
+        )
+        best = min(times.keys() - {'lax'}, key=times.__getitem__)
         note = '' if rule == best else f'  ({times[rule] / times[best]:.2f} of {best})'
         name = f'{batch}x{size}x{size}x{c} -> {o}, {kernel}x{kernel}, stride {stride}'
         print(f'{name:38} {stride * stride * c:5}, {o:4}  {numbers}  {rule}{note}', flush=True)

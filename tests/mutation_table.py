@@ -151,6 +151,8 @@ TABLE = (
        ('u = _direction(_matmul(v, fixed), u)', 'u = _direction(u, u)')),
     _m("layers: a transposed convolution's padding is on the other side", 'test_resnet test_layers',
        ('(size - 1 - before, size - 1 - after)', '(size - 1 - after, size - 1 - before)')),
+    _m('layers: a thin convolution gives its gradient to the neighbour', 'test_convolution',
+       ('whole - seen + low)', 'whole - seen - low)')),
     _m('layers: the mirrored border is repeated', 'test_translation_layers',
        ("(0, 0)), mode='reflect')", "(0, 0)), mode='symmetric')")),
     _m('layers: minibatch variances stand for deviations', 'test_minibatch',

@@ -1,6 +1,7 @@
 """The convolution against lax's: values, derivatives, batching, and what other platforms get."""
 
 import functools
+import re
 import zlib
 
 import jax
@@ -83,6 +84,7 @@ def assert_close(one, other, relative):
 
 # Of each way through the code one; second derivatives compile for seconds each.
 TYPICAL = ('dcgan-wide', 'resnet-odd', 'dcgan-last', '1x1-strided', '3x3-up', 'rectangular')
+TYPICAL += ('patch-4x4',)
 TYPICAL_HALF = ('dcgan-wide', 'dcgan-last')
 
 
@@ -129,10 +131,11 @@ def test_derivatives_are_those_of_the_values_in_64_bits(name):
 
 
 @pytest.mark.parametrize('axes', [(0, 0), (0, None), (None, 0)])
-def test_vmap_over_either_or_both(axes):
-    _, settings = operands('dcgan-first')
+@pytest.mark.parametrize('name', ['dcgan-first', 'patch-4x4'])
+def test_vmap_over_either_or_both(name, axes):
+    shapes, settings = CASES[name][:2], CASES[name][2:]
     rng = np.random.default_rng(0)
-    x, k = rng.standard_normal((3, 2, 8, 8, 3)), rng.standard_normal((3, 4, 4, 3, 5))
+    x, k = (rng.standard_normal((3, *shape)) for shape in shapes)
     x, k = jnp.asarray(x, jnp.float32), jnp.asarray(k, jnp.float32)
     x, k = x if axes[0] == 0 else x[0], k if axes[1] == 0 else k[0]
     for order in (lambda f: f, first):
@@ -165,12 +168,27 @@ def test_other_platforms_get_the_native_convolution(name, platform):
     assert 'dot_general' not in text
 
 
+# Of stride 1, with kernels of three pixels or more and less than 32 channels.
+THIN = ('resnet-first', 'to-rgb', '7x7', 'patch-4x4')
+
+
 @pytest.mark.parametrize('name', CASES)
-def test_cpus_get_products_of_matrices_only(name):
+def test_cpus_get_products_of_matrices_but_for_thin_convolutions(name):
+    """Of those the value and the gradient in the image are XLA's, without a stride."""
     arguments, settings = operands(name)
     text = lowered(first(ours(settings)), arguments, 'cpu')
-    assert 'stablehlo.convolution' not in text
+    assert text.count('stablehlo.convolution') == (2 if name in THIN else 0)
+    assert not re.search(r'(stride|dilate) = \[(?!1, 1\])', text)
     assert 'dot_general' in text
+
+
+def test_several_thin_convolutions_are_computed_one_after_the_other():
+    """XLA's would be one by groups, which is slow."""
+    (x, k), settings = operands('to-rgb')
+    text = lowered(jax.vmap(ours(settings)), (jnp.stack([x, x]), jnp.stack([k, k])), 'cpu')
+    assert text.count('stablehlo.convolution') == 1
+    assert 'feature_group_count = 1 ' in text
+    assert 'stablehlo.while' in text
 
 
 @pytest.mark.parametrize('name', ['dcgan-wide', 'resnet-wide'])

@@ -2,11 +2,12 @@
 
 On a GPU or TPU the native convolution is the right one. On a CPU XLA computes the gradients of
 strided, transposed and thin convolutions by generic loops, and all gradients many times slower
-inside `lax.scan` and `lax.cond`. There the convolution is lowered to matrix products instead.
+inside `lax.scan` and `lax.cond`. There the convolution is lowered to matrix products instead, or to
+XLA's forward convolution where that is the faster one.
 
 `convolve` below is all that others use, and the one place where shapes that have no such form go
-to lax. `primitives` has the three operations and what each platform is given for them; `matmul` and
-`winograd` are what a CPU is given.
+to lax. `primitives` has the three operations and what each platform is given for them; `matmul`,
+`winograd` and `thin` are what a CPU is given.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,8 @@
 """A convolution and its two transposes as matrix products: what a CPU is given.
 
-Space to depth makes every stride 1: blocks of the stride's size become channels. Then the kernel's
-size and the channels choose between Winograd's products and one product of patches.
+Thin ones of stride 1 are left to XLA but for the gradient in the kernel. Otherwise space to depth
+makes every stride 1: blocks of the stride's size become channels. Then the kernel's size and the
+channels choose between Winograd's products and one product of patches.
 
 Source of the space-to-depth form: Is the deconvolution layer the same as a convolutional layer?
 (Shi et al., 2016).
@@ -15,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax.networks.layers.convolution import winograd
+from gan_jax.networks.layers.convolution import thin, winograd
 
 Pads = Sequence[tuple[int, int]]
 Size = Sequence[int]
@@ -139,6 +140,8 @@ def worth_winograd(kernel: Size, c: int, o: int) -> bool:
 def forward(x, k, *, strides, pads, precision):
     """The convolution of x [n, h, w, c] with k [kh, kw, c, o]: [n, h', w', o]."""
     del precision
+    if thin.worth(k.shape[:2], strides, *k.shape[2:]):
+        return thin.forward(x, k, pads)
     x, kernel = _blocks(x, k.shape[:2], strides, pads), _kernel_blocks(k, strides)
     worth = worth_winograd(kernel.shape[:2], *kernel.shape[2:])
     return (winograd.forward if worth else _patch_forward)(x, kernel)
@@ -148,6 +151,8 @@ def forward(x, k, *, strides, pads, precision):
 def input_gradient(y, k, *, strides, pads, precision, size):
     """The transpose of `forward` in x, of that size: from y [n, h', w', o] to [n, h, w, c]."""
     del precision
+    if thin.worth(k.shape[:2], strides, *k.shape[2:]):
+        return thin.input_gradient(y, k, pads, size)
     kernel = _kernel_blocks(k, strides)
     worth = worth_winograd(kernel.shape[:2], *kernel.shape[2:])
     z = (winograd.input_gradient if worth else _patch_input_gradient)(y, kernel)
