@@ -48,9 +48,8 @@ def shortened(command, home):
     words = words[2:]
     if any(word.startswith('--config=') for word in words):
         short = SHORT | (SHORT_OF_POINTS if '--config=configs/ring8.py' in words else {})
-        if (
-            '--config=configs/rcgan.py' in words
-        ):  # which has more steps to a dispatch than to a line
+        series = '--config=configs/r3gan_series.py' in words
+        if series:  # which has more steps to a dispatch than to a line
             short['steps_per_dispatch'] = short['log_every']
         watched = any('eval_every' in word for word in words)
         short['eval_every'] = short['log_every'] if watched else 0
@@ -59,7 +58,7 @@ def shortened(command, home):
         words += [f'{name}={value}' for name, value in names.items()]
         if any(f'--config.dataset={name}' in words for name in PREPARED):
             words.append(f'--config.data.data_dir={home / "tensorflow_datasets"}')
-        if '--config=configs/ring8.py' not in words:
+        if '--config=configs/ring8.py' not in words and not series:
             width = 'channel_max' if '--config=configs/stylegan2_digits.py' in words else 'width'
             words += [f'--config.{player}.{width}=4' for player in ('generator', 'discriminator')]
     elif '--mode=evaluate' in words and not any(word.startswith('--num=') for word in words):

@@ -1,8 +1,7 @@
 """A convolution and its two transposes as matrix products: what a CPU is given.
 
-Thin ones of stride 1 are left to XLA but for the gradient in the kernel. Otherwise space to depth
-makes every stride 1: blocks of the stride's size become channels. Then the kernel's size and the
-channels choose between Winograd's products and one product of patches.
+Space to depth makes every stride 1: blocks of the stride's size become channels. Then the kernel's
+size and the channels choose between Winograd's products and one product of patches.
 
 Source of the space-to-depth form: Is the deconvolution layer the same as a convolutional layer?
 (Shi et al., 2016).
@@ -16,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax.networks.layers.convolution import thin, winograd
+from gan_jax.networks.layers.convolution import winograd
 
 Pads = Sequence[tuple[int, int]]
 Size = Sequence[int]
@@ -119,7 +118,7 @@ def _patch_kernel_gradient(x, y):
     return k.swapaxes(2, 3)[::-1, ::-1]
 
 
-def _in_float32(function: Callable) -> Callable:
+def in_float32(function: Callable) -> Callable:
     """Half precision would lose the transforms' digits, and saves nothing on a CPU."""
 
     @functools.wraps(function)
@@ -136,23 +135,19 @@ def worth_winograd(kernel: Size, c: int, o: int) -> bool:
     return kernel[0] == kernel[1] and kernel[0] in winograd.KERNELS and min(c, o) >= 32
 
 
-@_in_float32
+@in_float32
 def forward(x, k, *, strides, pads, precision):
     """The convolution of x [n, h, w, c] with k [kh, kw, c, o]: [n, h', w', o]."""
     del precision
-    if thin.worth(k.shape[:2], strides, *k.shape[2:]):
-        return thin.forward(x, k, pads)
     x, kernel = _blocks(x, k.shape[:2], strides, pads), _kernel_blocks(k, strides)
     worth = worth_winograd(kernel.shape[:2], *kernel.shape[2:])
     return (winograd.forward if worth else _patch_forward)(x, kernel)
 
 
-@_in_float32
+@in_float32
 def input_gradient(y, k, *, strides, pads, precision, size):
     """The transpose of `forward` in x, of that size: from y [n, h', w', o] to [n, h, w, c]."""
     del precision
-    if thin.worth(k.shape[:2], strides, *k.shape[2:]):
-        return thin.input_gradient(y, k, pads, size)
     kernel = _kernel_blocks(k, strides)
     worth = worth_winograd(kernel.shape[:2], *kernel.shape[2:])
     z = (winograd.input_gradient if worth else _patch_input_gradient)(y, kernel)
@@ -160,7 +155,7 @@ def input_gradient(y, k, *, strides, pads, precision, size):
     return transposed(lambda x: _blocks(x, k.shape[:2], strides, pads), shape, z)
 
 
-@_in_float32
+@in_float32
 def kernel_gradient(x, y, *, strides, pads, precision, size):
     """The transpose of `forward` in k, of that size: from x and y to [kh, kw, c, o]."""
     del precision

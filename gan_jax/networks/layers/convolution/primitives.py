@@ -13,8 +13,8 @@ order, forward or reverse, come out as these three. `input_gradient_p` is also t
 convolution.
 
     primitive          on a CPU                 elsewhere
-    forward_p          matmul.forward           lax.conv_general_dilated
-    input_gradient_p   matmul.input_gradient    the transpose of that in x
+    forward_p          thin or matmul .forward  lax.conv_general_dilated
+    input_gradient_p   ... .input_gradient      the transpose of that in x
     kernel_gradient_p  matmul.kernel_gradient   the transpose of that in k
 
 The platform decides when a program is lowered, so one traced function serves all. Operands are
@@ -34,7 +34,7 @@ from jax import lax
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from gan_jax.networks.layers.convolution import matmul
+from gan_jax.networks.layers.convolution import matmul, thin
 from gan_jax.networks.layers.convolution.matmul import Size, output_size, transposed
 from gan_jax.networks.layers.portable import Portable
 
@@ -69,6 +69,21 @@ def _leading(function: Callable) -> Callable:
     return mapped
 
 
+def _thin_or(thin_form: Callable, products: Callable) -> Callable:
+    """What a CPU is given: the thin form where it is worth it, and of several at once products.
+
+    XLA would make one convolution by groups of those, which is slow.
+    """
+    several = _leading(products)
+
+    def compute(images, k, **params):
+        if images.ndim == 4 and thin.worth(k.shape[:2], params['strides'], *k.shape[2:]):
+            return thin_form(images, k, **params)
+        return several(images, k, **params)
+
+    return compute
+
+
 def _batch(primitive: Primitive, folds: bool, operands, axes, **params):
     """vmap's rule: images alone are one larger batch; otherwise one more leading axis."""
     if folds and axes[1] is None:
@@ -92,7 +107,7 @@ def _primitive(name: str, shape: Callable, native: Callable, cpu: Callable, fold
       name: its name.
       shape: (shape, shape, **params) -> the result's shape.
       native: what it is on any platform.
-      cpu: what it is on a CPU.
+      cpu: what it is on a CPU, leading axes included.
       folds: whether a batch of the first operand alone is a larger batch.
     """
     primitive = Portable(name)
@@ -100,7 +115,7 @@ def _primitive(name: str, shape: Callable, native: Callable, cpu: Callable, fold
     def abstract(a, b, **params):
         return a.update(shape=shape(a.shape, b.shape, **params), weak_type=False)
 
-    native, cpu = _leading(native), _leading(cpu)
+    native = _leading(native)
     primitive.native = native
 
     @functools.cache
@@ -123,14 +138,17 @@ def _forward_shape(x, k, *, strides, pads, precision):
     return (*x[:-3], *output_size(x[-3:-1], k[-4:-2], strides, pads), k[-1])
 
 
-forward_p = _primitive('convolution', _forward_shape, _native_forward, matmul.forward, folds=True)
+forward_p = _primitive(
+    'convolution', _forward_shape, _native_forward,
+    _thin_or(thin.forward, matmul.forward), folds=True,
+)  # fmt: skip
 input_gradient_p = _primitive(
     'convolution_input_gradient', lambda y, k, *, size, **_: (*y[:-3], *size, k[-2]),
-    _native_input_gradient, matmul.input_gradient, folds=True,
+    _native_input_gradient, _thin_or(thin.input_gradient, matmul.input_gradient), folds=True,
 )  # fmt: skip
 kernel_gradient_p = _primitive(
     'convolution_kernel_gradient', lambda x, y, *, size, **_: (*x[:-4], *size, x[-1], y[-1]),
-    _native_kernel_gradient, matmul.kernel_gradient, folds=False,
+    _native_kernel_gradient, _leading(matmul.kernel_gradient), folds=False,
 )  # fmt: skip
 
 

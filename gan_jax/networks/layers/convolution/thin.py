@@ -5,39 +5,35 @@ channels are more memory than work. The transpose in the image is a forward conv
 in the kernel is none that the library has.
 """
 
-import functools
 from collections.abc import Sequence
 
 import jax
 from jax import lax
-from jax.custom_batching import sequential_vmap
 
-Pads = Sequence[tuple[int, int]]
+from gan_jax.networks.layers.convolution.matmul import Pads, Size, in_float32
 
 
-def worth(kernel: Sequence[int], strides: Sequence[int], c: int, o: int) -> bool:
+def worth(kernel: Size, strides: Size, c: int, o: int) -> bool:
     """The rule; `benchmarks/convolution.py` prints the measurements behind it."""
     return tuple(strides) == (1, 1) and min(kernel) >= 3 and max(c, o) < 32
 
 
-def forward(x: jax.Array, k: jax.Array, pads: Pads) -> jax.Array:
-    """The convolution of x [n, h, w, c] with k [kh, kw, c, o], of stride 1.
-
-    Where both are mapped over, one after the other: by groups it is slow.
-    """
-    convolve = functools.partial(
-        lax.conv_general_dilated,
-        window_strides=(1, 1),
-        padding=pads,
-        dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
-    )
-    return sequential_vmap(convolve)(x, k)
+def _convolve(x: jax.Array, k: jax.Array, pads: Sequence[tuple[int, int]]) -> jax.Array:
+    layout = ('NHWC', 'HWIO', 'NHWC')
+    return lax.conv_general_dilated(x, k, (1, 1), pads, dimension_numbers=layout)
 
 
-def input_gradient(y: jax.Array, k: jax.Array, pads: Pads, size: Sequence[int]) -> jax.Array:
+@in_float32
+def forward(x: jax.Array, k: jax.Array, *, pads: Pads, **_) -> jax.Array:
+    """The convolution of x [n, h, w, c] with k [kh, kw, c, o], of stride 1."""
+    return _convolve(x, k, pads)
+
+
+@in_float32
+def input_gradient(y: jax.Array, k: jax.Array, *, pads: Pads, size: Size, **_) -> jax.Array:
     """The transpose of `forward` in x, of that size: from y [n, h', w', o] to [n, h, w, c]."""
     around = [
         (n - 1 - low, whole - seen + low)
         for n, (low, _), whole, seen in zip(k.shape[:2], pads, size, y.shape[1:3], strict=True)
     ]
-    return forward(y, k[::-1, ::-1].swapaxes(2, 3), around)
+    return _convolve(y, k[::-1, ::-1].swapaxes(2, 3), around)
