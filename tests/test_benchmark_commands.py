@@ -149,7 +149,10 @@ SHORT = {
     'semi_supervised': Short(
         '--steps=10 --supervised-steps=10 --splits=2',
         (r'baseline, supervised_\S+: \d+\.\d\d% \+- ',),
-        {'configs.semi_supervised': SMALL | {'eval_samples': 20}},
+        {
+            'benchmarks.semi_supervised': {'ALL': 50},
+            'configs.semi_supervised': ONE | {'eval_samples': 20},
+        },
         stand_ins.prepared('mnist'),
     ),
     'speech': Short('', ('9 train, 2 test',), {}, stand_ins.voice),

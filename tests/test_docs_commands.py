@@ -142,7 +142,7 @@ def flags(words):
 def test_what_a_command_says_can_be_said(page, command, folder):
     """Flags that the mode reads; a config that passes all that is checked before data are read."""
     words = [x for x in arguments(command) if x not in ('--list', '--version')]
-    words = [x for x in words if x != '--config.KEY=VALUE']
+    words = [x.replace('=~/', f'={folder}/') for x in words if x != '--config.KEY=VALUE']
     with flags(words):
         mode, name = program.MODE.value, program.CONFIG.value
         program.check_flags(mode)
@@ -226,7 +226,7 @@ def shortened(words, folder):
         if '--config.dataset=mnist' in words or config.dataset in test_readme.PREPARED:
             words.append(f'--config.data.data_dir={folder / "tensorflow_datasets"}')
     words = [re.sub(r'^--num=\d{2,}$', '--num=32', x) for x in words]
-    words = [x for x in words if x != '--config.KEY=VALUE']
+    words = [x.replace('=~/', f'={folder}/') for x in words if x != '--config.KEY=VALUE']
     return [*words, '--steps=3'] if '--mode=project' in words else words
 
 
@@ -350,7 +350,8 @@ def test_a_playground_serves_its_page(page, command):
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
     url = f'http://127.0.0.1:{port}/'
-    words = [*arguments(command), f'--port={port}']
+    words = [*arguments(command), f'--port={port}', '--config.generator.width=8']
+    words += ['--config.generator.depth=1', '--config.discriminator.width=8']
     with subprocess.Popen(
         [sys.executable, 'launch.py', *words], cwd=methods.ROOT,
         env=command_line.ENVIRONMENT, stderr=subprocess.PIPE, text=True,
