@@ -10,7 +10,8 @@ averages are compared with all training images in the features of the data set's
     all       the Frechet distance of all classes together.
 
 An unconditional run cannot be asked. Its samples are given the classes that the classifier names,
-which flatters it, and once classes by lot, which is what asking it would come to.
+which flatters it, and once classes by lot, which is what asking it would come to. Where a class has
+fewer than two samples there is no distance within: -.
 """
 
 import argparse
@@ -27,6 +28,14 @@ from gan_jax.sampling import sampler
 def distance(real, fake):
     sides = [metrics.moments(x) for x in (real, fake)]
     return metrics.frechet_distance(*(y for x in sides for y in (x.mean, metrics.covariance(x))))
+
+
+def within(real, labels, fake, classes):
+    """The mean distance of the classes as it is printed."""
+    try:
+        return f'{metrics.intra_class_frechet_distance(real, labels, fake, classes)[0]:.3g}'
+    except ValueError:  # a class is missing
+        return '-'
 
 
 def figures(workdir, num):
@@ -47,7 +56,7 @@ def figures(workdir, num):
     return {
         how: (
             metrics.label_accuracy(logits, classes)[0],
-            metrics.intra_class_frechet_distance(real, labels, fake, classes)[0],
+            within(real, labels, fake, classes),
             distance(real, fake),
         )
         for how, classes in given.items()
@@ -61,10 +70,9 @@ def main():
     parser.add_argument('--num', type=int, default=5000)
     args = parser.parse_args()
     for workdir in (args.conditional, args.unconditional):
-        for how, (accuracy, within, together) in figures(workdir, args.num).items():
+        for how, (accuracy, inside, together) in figures(workdir, args.num).items():
             print(
-                f'{workdir}, {how}: accuracy {accuracy:.1%}, within {within:.3g}, '
-                f'all {together:.3g}',
+                f'{workdir}, {how}: accuracy {accuracy:.1%}, within {inside}, all {together:.3g}',
                 flush=True,
             )
 

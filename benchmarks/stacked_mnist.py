@@ -49,7 +49,7 @@ PAPER = {'DCGAN': ('78.5 +- 17.6', '5.21'), 'PacGAN2': ('484.5', '2.61')}
 
 
 def run(row, args, workdir):
-    """Trains a row unless it has been, and writes its samples."""
+    """Trains a row unless it has been; the files of its samples, one for each seed."""
     config = stacked_mnist.get_config().to_dict()
     config['num_replicas'], config['dataset'] = args.seeds, args.dataset
     if args.steps:
@@ -57,8 +57,8 @@ def run(row, args, workdir):
     ROWS[row](config)
     if not (workdir / 'checkpoints' / str(config['steps'])).exists():
         to_the_end(config, workdir)
-    for replica in range(args.seeds):
-        sample(workdir, num=SAMPLES, seed=0, replica=replica)
+    written = [sample(workdir, num=SAMPLES, seed=0, replica=x) for x in range(args.seeds)]
+    return [next(x for x in some if x.suffix == '.npz') for some in written]
 
 
 def histogram(params, file):
@@ -69,12 +69,9 @@ def histogram(params, file):
     return np.asarray(metrics.mode_histogram(modes, 1000))
 
 
-def score(row, args, workdir, params):
-    """{'modes', 'reverse_kl'}: a value per seed."""
-    histograms = [
-        histogram(params, workdir / 'generated' / f'seed_0{suffix}.npz')
-        for suffix in ([f'_of_{s}' for s in range(args.seeds)] if args.seeds > 1 else [''])
-    ]
+def score(made, params):
+    """{'modes', 'reverse_kl'}: a value per file of samples."""
+    histograms = [histogram(params, file) for file in made]
     return {
         'modes': [int(metrics.modes_in_histogram(h)) for h in histograms],
         'reverse_kl': [float(metrics.reverse_kl(h)) for h in histograms],
@@ -97,9 +94,9 @@ def main():
     results = {}
     for row in args.rows.split(';'):
         workdir = args.workdir / row.replace(' ', '_').replace("'", '')
-        run(row, args, workdir)
+        made = run(row, args, workdir)
         steps = json.loads((workdir / 'config.json').read_text())['steps']
-        results[row] = score(row, args, workdir, params) | {'steps': steps}
+        results[row] = score(made, params) | {'steps': steps}
     print('| | modes | reverse KL | paper: modes | KL | steps | each seed |')
     print('|---|---|---|---|---|---|---|')
     for row, found in results.items():

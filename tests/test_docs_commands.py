@@ -5,8 +5,13 @@ import contextlib
 import io
 import re
 import shlex
+import socket
+import subprocess
+import sys
 import textwrap
+import urllib.request
 
+import command_line
 import jax
 import methods
 import numpy as np
@@ -34,26 +39,19 @@ NO_COMMANDS = {
 }
 # Pages whose commands are run here, in their order and shortened; the latter take minutes.
 IN_CI = ('anomaly', 'codes_and_few_labels', 'styles', 'tables', 'tutorial', 'weights')
-LONG = ('conditional', 'modalities', 'privacy', 'sound', 'text')
+LONG = ('conditional', 'design', 'modalities', 'own_parts', 'privacy', 'sound', 'text', 'tpu')
+LONG += ('translation',)
 RUN = IN_CI + LONG
-# Why those of the others are not: they are checked only.
-NOT_RUN = {
-    'augmentation': 'a measurement of hours',
-    'design': 'a table of the command line; README and tests/test_cli.py have each line',
-    'evaluation': 'measurements, some with PyTorch',
-    'methods': 'measurements of hours',
-    'own_parts': 'tests/test_own_parts.py runs them',
-    'playground': 'a server: tests/playground; the benchmark needs a browser and minutes',
-    'scaling': 'a measurement of minutes',
-    'tpu': 'a cloud, and clusters: tests/sweeps has stand-ins of them',
-    'translation': 'runs of days: README has the small ones',
-}
-LEFT_OUT = {  # of the pages that are run
+LEFT_OUT = {  # of them, by words that they have, and what runs these
+    'benchmarks.': 'tests/test_benchmark_commands.py, shortened',
+    '--mode=playground': 'below, until its page was fetched',
     'network.pkl': 'official weights: tests/config/test_adopted.py has a pickle of its own',
-    '--film=mp4': 'the extra film',
-    'benchmarks.': 'a measurement',
+    '--film=mp4': 'the extra film: tests/sampling/test_animation.py has a stand-in',
     'by_hand': 'tests/test_contributing.py has its parts',
     'folder:PATH': 'a network for 128 pixels: tests/commands/test_sample_classes.py has it smaller',
+    'gs://': 'a cloud: tests/test_bucket_run.py emulates a bucket, tests/sweeps/engines SkyPilot',
+    '$SCRATCH': 'a cluster: tests/sweeps/engines/test_slurm.py, tests/runtime/test_supervision.py',
+    '--coordinator': 'several machines: tests/test_several_processes.py has two processes',
 }
 
 
@@ -66,10 +64,10 @@ def code(text):
     yield from re.findall(r'`([^`]+)`', re.sub(r'^ {4}.*$', '', rest, flags=re.MULTILINE))
 
 
-def commands(page):
+def commands_in(text):
     """Those of gan_jax that a page has, without what a # says of them and with optional words."""
     lines = []
-    for block in code((DOCS / f'{page}.md').read_text()):
+    for block in code(text):
         for line in block.replace('\\\n', ' ').splitlines():
             for part in line.split(' && '):
                 words = ' '.join(re.split(r'\s#|\s>\s', part)[0].split())
@@ -77,6 +75,14 @@ def commands(page):
                 own = re.match(r'(python )?launch\.py|gan-jax|python ', words)
                 lines += [re.sub(r'[\[\]](?=[\s-]|$)', '', words)] if own else []
     return [x for x in dict.fromkeys(lines) if x not in NO_COMMANDS]
+
+
+def commands(page):
+    return commands_in((DOCS / f'{page}.md').read_text())
+
+
+def left_out(command):
+    return any(word in command for word in LEFT_OUT)
 
 
 PAGES = sorted(x.stem for x in DOCS.glob('*.md') if commands(x.stem))
@@ -113,8 +119,10 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_every_page_with_commands_is_run_or_says_why_not():
-    assert {*PAGES} == {*RUN, *NOT_RUN}
-    assert not {*RUN} & {*NOT_RUN}
+    assert {page for page, command in ALL if not left_out(command)} == {*RUN}
+    assert [x for x in LEFT_OUT if not any(x in command for _, command in ALL)] == []
+    named = re.findall(r'tests/[\w/]+(?:\.py)?', ' '.join(LEFT_OUT.values()))
+    assert [x for x in named if not (methods.ROOT / x).exists()] == []
     assert len(OURS) > 80
     assert len(OTHERS) > 20
     everything = ' '.join(' '.join(code(x.read_text())) for x in DOCS.glob('*.md'))
@@ -134,7 +142,7 @@ def flags(words):
 def test_what_a_command_says_can_be_said(page, command, folder):
     """Flags that the mode reads; a config that passes all that is checked before data are read."""
     words = [x for x in arguments(command) if x not in ('--list', '--version')]
-    words = [x for x in words if x != '--config.KEY=VALUE']
+    words = [x.replace('=~/', f'={folder}/') for x in words if x != '--config.KEY=VALUE']
     with flags(words):
         mode, name = program.MODE.value, program.CONFIG.value
         program.check_flags(mode)
@@ -218,6 +226,7 @@ def shortened(words, folder):
         if '--config.dataset=mnist' in words or config.dataset in test_readme.PREPARED:
             words.append(f'--config.data.data_dir={folder / "tensorflow_datasets"}')
     words = [re.sub(r'^--num=\d{2,}$', '--num=32', x) for x in words]
+    words = [x.replace('=~/', f'={folder}/') for x in words if x != '--config.KEY=VALUE']
     return [*words, '--steps=3'] if '--mode=project' in words else words
 
 
@@ -270,6 +279,19 @@ def prepare(page, folder):
     if page == 'text':
         methods.words(data / 'words.txt', 200)
         methods.words(data / 'dictionary.txt', 50)
+    if page == 'own_parts':
+        (folder / 'discs').symlink_to(folder)  # the page's folder is ~/discs
+    if page == 'translation':
+        for place in [folder / 'b', *(data / x / y for x in ('train', 'test') for y in 'ab')]:
+            place.mkdir(parents=True)
+            for i, x in enumerate(pixels):
+                (place / f'{i}.png').write_bytes(picture(x))
+        small = ['--config.image_size=32', '--config.data.load_size=36']
+        return [
+            ['--config=configs/pix2pix.py', '--config.dataset=paired:data', *small,
+             '--config.generator.depth=4'],
+            ['--config=configs/cyclegan.py', '--config.dataset=unpaired:data', *small],
+        ]  # fmt: skip
     if page == 'weights':
         pytest.importorskip('safetensors')
         pytest.importorskip('flatbuffers')
@@ -298,7 +320,7 @@ def in_python(block):
 @pytest.mark.parametrize('page', [*IN_CI, *(pytest.param(x, marks=pytest.mark.long) for x in LONG)])
 def test_the_commands_of_a_page_do_what_it_says(page, folder, server):
     first = prepare(page, folder)
-    lines = [x for x in commands(page) if not any(word in x for word in LEFT_OUT)]
+    lines = [x for x in commands(page) if not left_out(x)]
     if page == 'tutorial':
         exec(compile((folder / 'pictures.py').read_text(), 'pictures.py', 'exec'), {})
         assert len([*(folder / 'pictures').rglob('*.png')]) == 600
@@ -317,3 +339,29 @@ def test_the_commands_of_a_page_do_what_it_says(page, folder, server):
         names = in_python(textwrap.dedent(indented('styles')))
         assert names['styles'].shape[0] == names['images'].shape[0] == 8
         assert names['images'].shape[1:] == (32, 32, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.parametrize(('page', 'command'), [x for x in OURS if '--mode=playground' in x[1]])
+def test_a_playground_serves_its_page(page, command):
+    """At a free port, which the last of two flags of a name says."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    url = f'http://127.0.0.1:{port}/'
+    words = [*arguments(command), f'--port={port}', '--config.generator.width=8']
+    words += ['--config.generator.depth=1', '--config.discriminator.width=8']
+    with subprocess.Popen(
+        [sys.executable, 'launch.py', *words], cwd=methods.ROOT,
+        env=command_line.ENVIRONMENT, stderr=subprocess.PIPE, text=True,
+    ) as started:  # fmt: skip
+        said = started.stderr.readline()
+        try:
+            assert f'open {url} in a browser' in said
+            with urllib.request.urlopen(url, timeout=command_line.TIMEOUT) as answer:
+                assert b'<title>' in answer.read()
+        finally:
+            started.terminate()
+            said += started.communicate(timeout=command_line.TIMEOUT)[1]
+    assert started.returncode == 0, said
