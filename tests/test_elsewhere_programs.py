@@ -53,6 +53,7 @@ def test_all_three_play_the_same_game():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_each_finds_the_ring():
     for name, (modes, share) in trained(1000).items():
         assert modes >= 7, name

@@ -33,6 +33,7 @@ def test_it_is_python_and_its_links_lead_somewhere():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_it_runs(tmp_path, monkeypatch):
     nbformat = pytest.importorskip('nbformat', reason='the extra named docs is not here')
     nbclient = pytest.importorskip('nbclient', reason='the extra named docs is not here')

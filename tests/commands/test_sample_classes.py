@@ -32,6 +32,7 @@ def test_the_networks_take_labels_that_can_be_mixed(name):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_biggan_deep_is_trained_by_its_name_alone_and_its_classes_are_pictured(tmp_path):
     config = configured('biggan', modality={}, num_samples=4)
     for player in ('generator', 'discriminator'):
