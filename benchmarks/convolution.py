@@ -90,7 +90,7 @@ def measure(shape, rounds):
             times[name].append(time.perf_counter() - start)
     blocks = -(-kernel // stride)
     rule = 'patches'
-    if thin.worth((kernel, kernel), (stride, stride), c, o):
+    if thin.worth(batch * size * size, (kernel, kernel), (stride, stride), c, o):
         rule = 'thin'
     elif matmul.worth_winograd((blocks, blocks), stride * stride * c, o):
         rule = 'winograd'

@@ -11,7 +11,7 @@ import pytest
 from jax import export, lax
 from jax.test_util import check_grads
 
-from gan_jax.networks.layers.convolution import LAYOUT, convolve, matmul, primitives, winograd
+from gan_jax.networks.layers.convolution import LAYOUT, convolve, matmul, primitives, thin, winograd
 
 # name: (images [n, h, w, c], kernel [kh, kw, c, o], strides, padding, lhs_dilation)
 CASES = {
@@ -34,6 +34,12 @@ CASES = {
     'unused-edge': ((2, 10, 10, 4), (2, 2, 4, 5), (3, 3), ((0, 0), (0, 0)), (1, 1)),
 }
 RELATIVE = {'float32': 2e-6, 'bfloat16': 2e-2}
+
+
+@pytest.fixture(autouse=True)
+def no_cache(monkeypatch):
+    """Small images are treated as large ones are."""
+    monkeypatch.setattr(thin, 'LEAST', 0)
 
 
 def operands(name, dtype='float32'):
@@ -180,6 +186,15 @@ def test_cpus_get_products_of_matrices_but_for_thin_convolutions(name):
     assert text.count('stablehlo.convolution') == (2 if name in THIN else 0)
     assert not re.search(r'(stride|dilate) = \[(?!1, 1\])', text)
     assert 'dot_general' in text
+
+
+def test_thin_convolutions_that_fit_into_a_cache_are_products(monkeypatch):
+    monkeypatch.undo()
+    x, k = jnp.ones((1, 32, 32, 8)), jnp.ones((3, 3, 8, 8))
+    for num, count in ((14, 0), (15, 1)):  # each has 73,728 numbers in its patches
+        some = jnp.ones((num, *x.shape[1:]))
+        text = lowered(ours(((1, 1), ((1, 1), (1, 1)), (1, 1))), (some, k), 'cpu')
+        assert text.count('stablehlo.convolution') == count
 
 
 def test_several_thin_convolutions_at_once_are_products():

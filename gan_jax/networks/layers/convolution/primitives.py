@@ -26,6 +26,7 @@ does not heed, and for the two gradients `size`, the height and width of what th
 """
 
 import functools
+import math
 from collections.abc import Callable
 
 import jax
@@ -77,8 +78,10 @@ def _thin_or(thin_form: Callable, products: Callable) -> Callable:
     several = _leading(products)
 
     def compute(images, k, **params):
-        if images.ndim == 4 and thin.worth(k.shape[:2], params['strides'], *k.shape[2:]):
-            return thin_form(images, k, **params)
+        if images.ndim == 4:
+            places = math.prod(images.shape[:3])
+            if thin.worth(places, k.shape[:2], params['strides'], *k.shape[2:]):
+                return thin_form(images, k, **params)
         return several(images, k, **params)
 
     return compute

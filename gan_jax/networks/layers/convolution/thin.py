@@ -5,6 +5,7 @@ channels are more memory than work. The transpose in the image is a forward conv
 in the kernel is none that the library has.
 """
 
+import math
 from collections.abc import Sequence
 
 import jax
@@ -12,10 +13,14 @@ from jax import lax
 
 from gan_jax.networks.layers.convolution.matmul import Pads, Size, in_float32
 
+LEAST = 2**20  # numbers in patches; fewer stay in a core's cache
 
-def worth(kernel: Size, strides: Size, c: int, o: int) -> bool:
-    """The rule; `benchmarks/convolution.py` prints the measurements behind it."""
-    return tuple(strides) == (1, 1) and min(kernel) >= 3 and max(c, o) < 32
+
+def worth(places: int, kernel: Size, strides: Size, c: int, o: int) -> bool:
+    """The rule for so many places; `benchmarks/convolution.py` prints what it rests on."""
+    if tuple(strides) != (1, 1) or min(kernel) < 3 or max(c, o) >= 32:
+        return False
+    return places * math.prod(kernel) * min(c, o) >= LEAST
 
 
 def _convolve(x: jax.Array, k: jax.Array, pads: Sequence[tuple[int, int]]) -> jax.Array:
