@@ -1,6 +1,6 @@
 """Series by a recurrent generator that dense layers judge as a whole, with R3GAN's loss.
 
-Papers: The GAN is dead; long live the GAN! A Modern Baseline GAN (Huang et al., 2024), section 2,
+Paper: The GAN is dead; long live the GAN! A Modern Baseline GAN (Huang et al., 2024), section 2,
 for the loss and its two penalties; the generator is that of configs/rcgan.py, whose discriminator
 says a logit for each step and has nothing to say at the end (its loss is that of a blind one).
 
