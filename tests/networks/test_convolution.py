@@ -296,9 +296,10 @@ def test_without_jit_it_is_the_same():
     assert_close(found, first(laxs(settings))(*arguments), 2e-6)
 
 
-@pytest.mark.parametrize('name', ['dcgan-wide', 'dcgan-last'])
-def test_the_batch_may_be_symbolic(name):
+@pytest.mark.parametrize('name', ['dcgan-wide', 'dcgan-last', *THIN])
+def test_the_batch_may_be_symbolic(name, monkeypatch):
     """As in a generator exported for any number of samples."""
+    monkeypatch.undo()
     (x, k), settings = operands(name)
     (batch,) = export.symbolic_shape('batch')
     images = jax.ShapeDtypeStruct((batch, *x.shape[1:]), x.dtype)

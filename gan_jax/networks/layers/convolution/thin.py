@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 
 import jax
-from jax import lax
+from jax import export, lax
 
 from gan_jax.networks.layers.convolution.matmul import Pads, Size, in_float32
 
@@ -17,10 +17,13 @@ LEAST = 2**20  # numbers in patches; fewer stay in a core's cache
 
 
 def worth(places: int, kernel: Size, strides: Size, c: int, o: int) -> bool:
-    """The rule for so many places; `benchmarks/convolution.py` prints what it rests on."""
+    """The rule for so many places; `benchmarks/convolution.py` prints what it rests on.
+
+    Where the number of examples is a symbol, as in a program that is exported, places are few.
+    """
     if tuple(strides) != (1, 1) or min(kernel) < 3 or max(c, o) >= 32:
         return False
-    return places * math.prod(kernel) * min(c, o) >= LEAST
+    return not export.is_symbolic_dim(places) and places * math.prod(kernel) * min(c, o) >= LEAST
 
 
 def _convolve(x: jax.Array, k: jax.Array, pads: Sequence[tuple[int, int]]) -> jax.Array:
