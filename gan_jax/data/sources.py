@@ -195,7 +195,10 @@ def image_files(dataset: str, root: pathlib.Path) -> list[pathlib.Path]:
     """
     if not root.is_dir():
         wrong = 'is not a folder' if root.exists() else 'does not exist'
-        raise UserError(f'config.dataset={dataset}: {root} {wrong}; name a folder of images')
+        or_file = ', or a file as zip:PATH or npz:PATH' if root.is_file() else ''
+        raise UserError(
+            f'config.dataset={dataset}: {root} {wrong}; name a folder of images{or_file}'
+        )
     passed: collections.Counter[str] = collections.Counter()
     try:
         files = sorted(_files(str(root), passed))

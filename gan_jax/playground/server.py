@@ -22,6 +22,7 @@ from absl import logging
 
 from gan_jax.errors import UserError
 from gan_jax.playground.live import Live
+from gan_jax.runtime import progress
 from gan_jax.runtime.preemption import Interrupt
 
 ADDRESS = '127.0.0.1'
@@ -249,7 +250,8 @@ def serve(base: Mapping[str, Any], port: int) -> None:
             while interrupt.name is None:
                 time.sleep(0.2)
         finally:
-            live.close()
+            with progress.lines('waiting for what is compiled or computed'):
+                live.close()
             page.shutdown()
             if listener.is_alive():
                 listener.join()
