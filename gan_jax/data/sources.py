@@ -194,11 +194,8 @@ def image_files(dataset: str, root: pathlib.Path) -> list[pathlib.Path]:
       UserError: if it is not there, not a folder, or has no image files.
     """
     if not root.is_dir():
-        wrong = 'is not a folder' if root.exists() else 'does not exist'
-        or_file = ', or a file as zip:PATH or npz:PATH' if root.is_file() else ''
-        raise UserError(
-            f'config.dataset={dataset}: {root} {wrong}; name a folder of images{or_file}'
-        )
+        wrong = 'is a file; say zip:PATH or npz:PATH, or' if root.exists() else 'does not exist;'
+        raise UserError(f'config.dataset={dataset}: {root} {wrong} name a folder of images')
     passed: collections.Counter[str] = collections.Counter()
     try:
         files = sorted(_files(str(root), passed))

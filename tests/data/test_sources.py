@@ -93,7 +93,7 @@ def test_a_folder_that_cannot_be_used(tmp_path):
     with one_line('does not exist', 'name a folder of images'):
         sources.open_source(f'folder:{tmp_path / "nowhere"}')
     (tmp_path / 'x.txt').write_text('text')
-    with one_line('x.txt is not a folder', 'name a folder of images, or a file as zip:PATH'):
+    with one_line('x.txt is a file; say zip:PATH', 'or name a folder of images'):
         sources.open_source(f'folder:{tmp_path / "x.txt"}')
     with one_line('holds no images', '.png'):
         sources.open_source(f'folder:{tmp_path}')

@@ -31,6 +31,7 @@ CASES = {
     '7x7': ((1, 9, 9, 3), (7, 7, 3, 4), (1, 1), ((3, 3), (3, 3)), (1, 1)),
     'patch-4x4': ((1, 7, 7, 6), (4, 4, 6, 1), (1, 1), ((1, 1), (1, 1)), (1, 1)),
     'rectangular': ((2, 8, 9, 4), (2, 4, 4, 5), (1, 2), ((0, 1), (1, 1)), (1, 1)),
+    'rectangular-thin': ((2, 7, 8, 4), (3, 4, 4, 5), (1, 1), ((1, 1), (1, 2)), (1, 1)),
     'unused-edge': ((2, 10, 10, 4), (2, 2, 4, 5), (3, 3), ((0, 0), (0, 0)), (1, 1)),
 }
 RELATIVE = {'float32': 2e-6, 'bfloat16': 2e-2}
@@ -175,7 +176,7 @@ def test_other_platforms_get_the_native_convolution(name, platform):
 
 
 # Of stride 1, with kernels of three pixels or more and less than 32 channels.
-THIN = ('resnet-first', 'to-rgb', '7x7', 'patch-4x4')
+THIN = ('resnet-first', 'to-rgb', '7x7', 'patch-4x4', 'rectangular-thin')
 
 
 @pytest.mark.parametrize('name', CASES)

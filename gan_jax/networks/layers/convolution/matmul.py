@@ -87,7 +87,8 @@ def _turned(k: jax.Array) -> jax.Array:
     return k[::-1, ::-1].swapaxes(2, 3).reshape(-1, k.shape[2])
 
 
-# Patches are made of the side with fewer channels: they are copies of it, kernel times.
+# Patches are made of the side with fewer channels: they are copies of it, kernel times. For the
+# gradient in the kernel both sides can be moved, one along each axis, where that copies less.
 
 
 def _patch_forward(x, k):
@@ -106,12 +107,16 @@ def _patch_input_gradient(y, k):
 
 
 def _patch_kernel_gradient(x, y):
-    kernel = (x.shape[1] - y.shape[1] + 1, x.shape[2] - y.shape[2] + 1)
+    rows, columns = kernel = (x.shape[1] - y.shape[1] + 1, x.shape[2] - y.shape[2] + 1)
     c, o = x.shape[3], y.shape[3]
 
     def sums(a, b):
         return winograd.transposed_product(a.reshape(-1, a.shape[3]), b.reshape(-1, b.shape[3]))
 
+    if columns * c + rows * o <= rows * columns * min(c, o):
+        below = jnp.pad(y, ((0, 0), (rows - 1, rows - 1), (0, 0), (0, 0)))
+        k = sums(_patches(x, (1, columns)), _patches(below, (rows, 1)))
+        return k.reshape(columns, c, rows, o)[:, :, ::-1].transpose(2, 0, 1, 3)
     if c <= o:
         return sums(_patches(x, kernel), y).reshape(*kernel, c, o)
     k = sums(_patches(_with_margin(y, kernel), kernel), x).reshape(*kernel, o, c)
