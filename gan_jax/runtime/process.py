@@ -63,13 +63,15 @@ def keep_freed_memory() -> None:
     """Has the C library keep the buffers that XLA frees after each step.
 
     To give them back to the kernel and fault them in again takes up to half of a convolution's time
-    on a CPU. A thread's own arena cannot hold large buffers, hence one arena for all. Elsewhere
-    than with glibc it does nothing.
+    on a CPU. Only the main thread's arena can hold large ones, so a program runs in the thread that
+    calls it. Other threads keep arenas of their own: XLA's convolutions ask for memory row by row,
+    and in an arena that compilers have left in pieces the search takes longer than the convolution.
+    Elsewhere than with glibc nothing of the memory changes.
     """
-    trim_threshold, mmap_max, arena_max = -1, -4, -8  # mallopt's names for them
+    jax.config.update('jax_cpu_enable_async_dispatch', False)
+    trim_threshold, mmap_max = -1, -4  # mallopt's names for them
     with contextlib.suppress(AttributeError, OSError, TypeError):
         library = ctypes.CDLL(None)
-        library.mallopt(arena_max, 1)
         library.mallopt(mmap_max, 0)
         library.mallopt(trim_threshold, 2**31 - 1)
 

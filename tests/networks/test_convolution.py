@@ -19,7 +19,8 @@ CASES = {
     'dcgan-wide': ((2, 8, 8, 32), (4, 4, 32, 33), (2, 2), ((1, 1), (1, 1)), (1, 1)),
     'dcgan-up-wide': ((2, 4, 5, 33), (4, 4, 33, 32), (1, 1), ((2, 2), (2, 2)), (2, 2)),
     'dcgan-last': ((2, 4, 4, 9), (4, 4, 9, 3), (1, 1), ((2, 2), (2, 2)), (2, 2)),
-    'resnet-wide': ((2, 6, 6, 32), (3, 3, 32, 32), (1, 1), ((1, 1), (1, 1)), (1, 1)),
+    'resnet-32': ((2, 6, 6, 32), (3, 3, 32, 32), (1, 1), ((1, 1), (1, 1)), (1, 1)),
+    'resnet-wide': ((2, 6, 6, 33), (3, 3, 33, 33), (1, 1), ((1, 1), (1, 1)), (1, 1)),
     'resnet-odd': ((2, 5, 7, 40), (3, 3, 40, 32), (1, 1), ((1, 1), (1, 1)), (1, 1)),
     'resnet-first': ((2, 6, 6, 3), (3, 3, 3, 8), (1, 1), ((1, 1), (1, 1)), (1, 1)),
     'to-rgb': ((2, 6, 6, 8), (3, 3, 8, 3), (1, 1), ((1, 1), (1, 1)), (1, 1)),
@@ -175,8 +176,8 @@ def test_other_platforms_get_the_native_convolution(name, platform):
     assert 'dot_general' not in text
 
 
-# Of stride 1, with kernels of three pixels or more and less than 32 channels.
-THIN = ('resnet-first', 'to-rgb', '7x7', 'patch-4x4', 'rectangular-thin')
+# Of stride 1, with kernels of three pixels or more and at most 32 channels.
+THIN = ('resnet-first', 'resnet-32', 'to-rgb', '7x7', 'patch-4x4', 'rectangular-thin')
 
 
 @pytest.mark.parametrize('name', CASES)

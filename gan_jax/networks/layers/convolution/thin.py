@@ -14,6 +14,7 @@ from jax import export, lax
 from gan_jax.networks.layers.convolution.matmul import Pads, Size, in_float32
 
 LEAST = 2**20  # numbers in patches; fewer stay in a core's cache
+MOST = 32  # channels; of more Winograd's products are faster
 
 
 def worth(places: int, kernel: Size, strides: Size, c: int, o: int) -> bool:
@@ -21,7 +22,7 @@ def worth(places: int, kernel: Size, strides: Size, c: int, o: int) -> bool:
 
     Where the number of examples is a symbol, as in a program that is exported, places are few.
     """
-    if tuple(strides) != (1, 1) or min(kernel) < 3 or max(c, o) >= 32:
+    if tuple(strides) != (1, 1) or min(kernel) < 3 or max(c, o) > MOST:
         return False
     return not export.is_symbolic_dim(places) and places * math.prod(kernel) * min(c, o) >= LEAST
 
