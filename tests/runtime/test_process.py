@@ -93,7 +93,7 @@ def test_cores_are_those_that_the_process_may_use(monkeypatch):
 
 
 PROGRAM = """
-import resource
+import ctypes, resource
 from gan_jax.runtime import process
 process.keep_freed_memory()
 import jax, jax.numpy as jnp
@@ -103,7 +103,8 @@ for _ in range(2):
     compute(x).block_until_ready()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 y = compute(x)
-print(y.is_ready(), resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+print(y.is_ready(), resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before, flush=True)
+ctypes.CDLL(None).malloc_stats()
 """
 
 
@@ -121,6 +122,7 @@ def test_the_calling_thread_computes_in_memory_that_is_kept():
     ready, faults = done.stdout.split()
     assert ready == 'True'
     assert int(faults) < 200
+    assert done.stderr.count('\nArena ') > 1  # other threads have arenas of their own
 
 
 def test_what_ends_after_a_failure_beside_it_is_not_told_of(monkeypatch):
