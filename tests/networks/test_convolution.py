@@ -176,7 +176,8 @@ def test_other_platforms_get_the_native_convolution(name, platform):
     assert 'dot_general' not in text
 
 
-# Of stride 1, with kernels of three pixels or more and at most 32 channels.
+# Kernels of three pixels or more and at most 32 channels: of stride 1 two of its operations are
+# XLA's, of another one the gradient in the image, if there are 16 channels.
 THIN = ('resnet-first', 'resnet-32', 'to-rgb', '7x7', 'patch-4x4', 'rectangular-thin')
 
 
@@ -185,7 +186,8 @@ def test_cpus_get_products_of_matrices_but_for_thin_convolutions(name):
     """Of those the value and the gradient in the image are XLA's, without a stride."""
     arguments, settings = operands(name)
     text = lowered(first(ours(settings)), arguments, 'cpu')
-    assert text.count('stablehlo.convolution') == (2 if name in THIN else 0)
+    count = 2 if name in THIN else int(name == '3x3-strided')
+    assert text.count('stablehlo.convolution') == count
     assert not re.search(r'(stride|dilate) = \[(?!1, 1\])', text)
     assert 'dot_general' in text
 
@@ -197,6 +199,42 @@ def test_thin_convolutions_that_fit_into_a_cache_are_products(monkeypatch):
         some = jnp.ones((num, *x.shape[1:]))
         text = lowered(ours(((1, 1), ((1, 1), (1, 1)), (1, 1))), (some, k), 'cpu')
         assert text.count('stablehlo.convolution') == count
+
+
+@pytest.mark.parametrize(
+    ('kernel', 'c', 'o', 'products'),
+    [
+        (3, 32, 40, 1),  # blocks would be 4x4 for 3x3: 9 products by Winograd, as many numbers
+        (3, 33, 40, 9),
+        (3, 128, 32, 1),
+        (3, 129, 32, 9),
+        (4, 40, 40, 9),
+        (5, 40, 40, 16),
+        (1, 40, 40, 1),
+        (1, 4, 40, 0),  # a sum of four terms
+        (1, 5, 40, 1),
+    ],
+)
+def test_patches_with_the_stride_as_it_is(kernel, c, o, products):
+    """Where a kernel fills two thirds of its blocks or less; its gradient takes the same ones."""
+    x, k = jnp.ones((2, 9, 9, c)), jnp.ones((kernel, kernel, c, o))
+    convolution = ours(((2, 2), ((0, 0), (0, 0)), (1, 1)))
+    assert lowered(convolution, (x, k), 'cpu').count('dot_general') == products
+    gradient = jax.grad(lambda k: jnp.sum(convolution(x, k)))
+    assert lowered(gradient, (k,), 'cpu').count('dot_general') == max(products, 1)
+
+
+def test_the_value_and_the_kernels_gradient_share_patches_of_a_stride():
+    """XLA merges what both compute alike; 3x3 patches of 8 channels are there once."""
+    x, k = jnp.ones((2, 9, 9, 8)), jnp.ones((3, 3, 8, 16))
+    convolution = ours(((2, 2), ((0, 0), (0, 0)), (1, 1)))
+
+    def both(x, k):
+        value, pullback = jax.vjp(lambda k: convolution(x, k), k)
+        return value, pullback(value)
+
+    text = jax.jit(both).lower(x, k).compile().as_text()
+    assert len(re.findall(r' = f32\[2,4,4,72\]\S* concatenate\(', text)) == 1
 
 
 def test_several_thin_convolutions_at_once_are_products():

@@ -12,7 +12,7 @@ from gan_jax.networks.layers import upfirdn
 from gan_jax.networks.layers.upfirdn import downsample, pads, setup_filter, upfirdn2d, upsample
 
 RNG = np.random.default_rng(0)
-FILTERS = {'even': (4,), 'odd': (3,), 'one': (1,), 'oblong': (3, 2)}
+FILTERS = {'even': (4,), 'odd': (3,), 'one': (1,), 'oblong': (3, 2), 'long': (6, 3)}
 FILTERS = {name: RNG.normal(size=shape) for name, shape in FILTERS.items()}
 PADDINGS = [(0, 0, 0, 0), (3, 1, 0, 2), (-1, 2, 1, -2)]
 
@@ -131,3 +131,11 @@ def test_its_derivatives_are_itself(monkeypatch):
     names = {str(equation.primitive) for equation in program.eqns}
     assert upfirdn.resampling_p.name in names
     assert not names & {'pad', 'slice', 'scatter-add'}
+
+
+@pytest.mark.parametrize(('taps', 'passes'), [(4, 1), (5, 2)])
+def test_few_taps_are_one_pass_over_the_image(taps, passes):
+    """Sixteen of both axes: what is read and written counts more than they do."""
+    images = jnp.ones((1, 6, 6, 1))
+    text = jax.jit(lambda x: upsample(x, np.ones(taps))).lower(images).as_text()
+    assert text.count('stablehlo.pad') == passes

@@ -10,8 +10,10 @@ the authors' code for where the zeros are.
 """
 
 import functools
+import itertools
 import math
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import chex
 import jax
@@ -23,6 +25,7 @@ from jax.interpreters import ad, batching, mlir
 from gan_jax.networks.layers.portable import Portable
 
 NEGLIGIBLE = 1e-12  # a singular value, of the largest, that is a rounding error
+MOST_TAPS = 16  # of both axes together; more take longer in one pass than in two
 
 
 def setup_filter(taps: Sequence[float]) -> np.ndarray:
@@ -123,23 +126,35 @@ def _shape(shape: Sequence[int], taps, factors, padding) -> tuple[int, ...]:
     return (shape[0], *sides, shape[3])
 
 
-def _resample(x: jax.Array, *, taps, factors, padding) -> jax.Array:
-    up, down = factors
-    for axis in (0, 1):
-        x = _along(axis + 1, x, taps[axis], up, down, padding[axis])
-    return x
+class _Axis(NamedTuple):
+    """What is done along one axis.
 
-
-def _along(
-    axis: int, x: jax.Array, taps: Sequence[float], up: int, down: int, padding: Sequence[int]
-) -> jax.Array:
-    """`upfirdn2d` along one axis, the taps in the order of a correlation.
-
-    Output o sees x[i] by tap j where up * i = down * o + j - before. Outputs a period apart are
-    seen by the same taps, at pixels `stride` apart.
+    Attributes:
+      axis: which.
+      phases: the (tap, offset) of each of the outputs' phases; outputs a period apart are seen by
+        the same taps, at pixels `stride` apart.
+      stride: how far apart.
+      many: how many outputs a phase has.
+      length: the outputs of all phases; the last ones may have one output too many.
+      pads: the zeros before and after the pixels; negative where some are cropped.
     """
-    size, before = x.shape[axis], padding[0]
-    length = _length(size, len(taps), up, down, padding)
+
+    axis: int
+    phases: list[list[tuple[float, int]]]
+    stride: int
+    many: int
+    length: int
+    pads: tuple[int, int]
+
+
+def _planned(
+    axis: int, size: int, taps: Sequence[float], up: int, down: int, padding: Sequence[int]
+) -> _Axis:
+    """`upfirdn2d` along an axis of so many pixels, the taps in the order of a correlation.
+
+    Output o sees x[i] by tap j where up * i = down * o + j - before.
+    """
+    before, length = padding[0], _length(size, len(taps), up, down, padding)
     period, stride = (factor // math.gcd(up, down) for factor in (up, down))
     count = -(-length // period)
     phases: list[list[tuple[float, int]]] = [[] for _ in range(period)]
@@ -149,24 +164,61 @@ def _along(
             if not between and tap:
                 terms.append((tap, offset))
     offsets = [offset for terms in phases for _, offset in terms] or [0]
-    low, last = -min(offsets), max(offsets) + stride * (count - 1)
-    pads = [(0, 0, 0)] * x.ndim
-    pads[axis] = (low, last + 1 - size, 0)
-    x = lax.pad(x, jnp.zeros((), x.dtype), pads)
+    pads = (-min(offsets), max(offsets) + stride * (count - 1) + 1 - size)
+    return _Axis(axis, phases, stride, count, length, pads)
 
-    def seen(offset: int) -> jax.Array:
-        first = offset + low
-        end = first + stride * (count - 1) + 1
-        return lax.slice_in_dim(x, first, end, stride, axis)
 
-    sums = [sum(tap * seen(offset) for tap, offset in terms) for terms in phases]
-    empty = jnp.zeros_like(seen(offsets[0]))
-    arrays = [empty if isinstance(y, int) else y for y in sums]
-    if period == 1:
+def _resample(x: jax.Array, *, taps, factors, padding) -> jax.Array:
+    """Both axes in one pass where taps are few, which is less to read; else one after the other."""
+    (up, down), together = factors, len(taps[0]) * len(taps[1]) <= MOST_TAPS
+    for axes in [(1, 2)] if together else [(1,), (2,)]:
+        plans = [
+            _planned(axis, x.shape[axis], taps[axis - 1], up, down, padding[axis - 1])
+            for axis in axes
+        ]
+        around = {plan.axis: (*plan.pads, 0) for plan in plans}
+        pads = [around.get(axis, (0, 0, 0)) for axis in range(x.ndim)]
+        x = _filtered(lax.pad(x, jnp.zeros((), x.dtype), pads), plans, [])
+    return x
+
+
+def _filtered(x: jax.Array, plans: Sequence[_Axis], terms: Sequence[Any]) -> jax.Array:
+    """The outputs of a padded x along the planned axes, phase beside phase.
+
+    Args:
+      x: the pixels and the zeros around.
+      plans: of axes whose phases are still to be taken.
+      terms: of the others (plan, one phase's taps and offsets).
+    """
+    if not plans:
+        return _phase(x, terms)
+    plan, *rest = plans
+    arrays = [_filtered(x, rest, [*terms, (plan, own)]) for own in plan.phases]
+    if len(arrays) == 1:
         return arrays[0]
-    y = jnp.stack(arrays, axis + 1)
-    y = y.reshape(*y.shape[:axis], -1, *y.shape[axis + 2 :])
-    return lax.slice_in_dim(y, 0, length, axis=axis)
+    y = jnp.stack(arrays, plan.axis + 1)
+    y = y.reshape(*y.shape[: plan.axis], -1, *y.shape[plan.axis + 2 :])
+    return lax.slice_in_dim(y, 0, plan.length, axis=plan.axis)
+
+
+def _phase(x: jax.Array, terms: Sequence[Any]) -> jax.Array:
+    """The outputs of one phase per axis: a sum of slices."""
+
+    def seen(offsets: Sequence[int]) -> jax.Array:
+        part = x
+        for (plan, _), offset in zip(terms, offsets, strict=True):
+            first = offset + plan.pads[0]
+            end = first + plan.stride * (plan.many - 1) + 1
+            part = lax.slice_in_dim(part, first, end, plan.stride, plan.axis)
+        return part
+
+    total = None
+    for chosen in itertools.product(*(own for _, own in terms)):
+        term = math.prod(tap for tap, _ in chosen) * seen([offset for _, offset in chosen])
+        total = term if total is None else total + term
+    if total is None:  # zeros alone are seen
+        return jnp.zeros_like(seen([-plan.pads[0] for plan, _ in terms]))
+    return total
 
 
 @functools.cache

@@ -1,7 +1,9 @@
 """A convolution and its two transposes as matrix products: what a CPU is given.
 
 Space to depth makes every stride 1: blocks of the stride's size become channels. Then the kernel's
-size and the channels choose between Winograd's products and one product of patches.
+size and the channels choose between Winograd's products and one product of patches. Where a kernel
+fills so little of the blocks that Winograd saves nothing, as 3x3 of stride 2, patches are taken
+with the stride as it is.
 
 Source of the space-to-depth form: Is the deconvolution layer the same as a convolutional layer?
 (Shi et al., 2016).
@@ -16,6 +18,10 @@ import jax.numpy as jnp
 from jax import lax
 
 from gan_jax.networks.layers.convolution import winograd
+
+FEW = 4  # terms of a sum that needs no library
+NARROW = 32  # channels
+SPARSE = 1.5  # numbers in the blocks that a kernel covers, for each of its own
 
 Pads = Sequence[tuple[int, int]]
 Size = Sequence[int]
@@ -35,7 +41,7 @@ def transposed(function: Callable, shape: Sequence[int], y: jax.Array) -> jax.Ar
     return jax.linear_transpose(function, x)(y)[0]
 
 
-def _blocks(x: jax.Array, kernel: Size, strides: Size, pads: Pads) -> jax.Array:
+def blocks(x: jax.Array, kernel: Size, strides: Size, pads: Pads) -> jax.Array:
     """Pads x and turns blocks of the stride's size into channels; the stride becomes 1."""
     out = output_size(x.shape[1:3], kernel, strides, pads)
     counts = [n - 1 + -(-k // s) for n, k, s in zip(out, kernel, strides, strict=True)]
@@ -49,8 +55,8 @@ def _blocks(x: jax.Array, kernel: Size, strides: Size, pads: Pads) -> jax.Array:
     return x.reshape(x.shape[0], rows, columns, down * across * channels)
 
 
-def _kernel_blocks(k: jax.Array, strides: Size) -> jax.Array:
-    """The kernel that does to `_blocks` what k does to x."""
+def kernel_blocks(k: jax.Array, strides: Size) -> jax.Array:
+    """The kernel that does to `blocks` what k does to x."""
     kernel, (down, across) = k.shape[:2], strides
     rows, columns = (-(-n // s) for n, s in zip(kernel, strides, strict=True))
     ends = ((0, rows * down - kernel[0]), (0, columns * across - kernel[1]), (0, 0), (0, 0))
@@ -58,11 +64,14 @@ def _kernel_blocks(k: jax.Array, strides: Size) -> jax.Array:
     return k.transpose(0, 2, 1, 3, 4, 5).reshape(rows, columns, -1, k.shape[-1])
 
 
-def _patches(x: jax.Array, kernel: Size) -> jax.Array:
+def _patches(x: jax.Array, kernel: Size, strides: Size = (1, 1)) -> jax.Array:
     """[n, h, w, c] -> [n, h', w', kernel * c]: what a kernel of that size sees, place by place."""
-    height, width = x.shape[1] - kernel[0] + 1, x.shape[2] - kernel[1] + 1
+    (down, across), pads = strides, ((0, 0), (0, 0))
+    rows, columns = output_size(x.shape[1:3], kernel, strides, pads)
+    height, width = down * (rows - 1) + 1, across * (columns - 1) + 1
     places = [(i, j) for i in range(kernel[0]) for j in range(kernel[1])]
-    return jnp.concatenate([x[:, i : i + height, j : j + width] for i, j in places], -1)
+    parts = [x[:, i : i + height : down, j : j + width : across] for i, j in places]
+    return jnp.concatenate(parts, -1)
 
 
 def _fold(z: jax.Array, kernel: Size) -> jax.Array:
@@ -78,8 +87,17 @@ def _with_margin(y: jax.Array, kernel: Size) -> jax.Array:
 
 
 def _product(x: jax.Array, matrix: jax.Array) -> jax.Array:
-    """x's last axis by a matrix."""
+    """x's last axis by a matrix; a sum of a few terms is computed with what comes after it."""
+    if len(matrix) <= FEW:
+        rows = matrix.reshape(len(matrix), *(1,) * (x.ndim - 1), -1)
+        terms = [x[..., i : i + 1] * row for i, row in enumerate(rows)]
+        return functools.reduce(jnp.add, terms)
     return (x.reshape(-1, x.shape[-1]) @ matrix).reshape(*x.shape[:-1], -1)
+
+
+def _sums(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Over all places the products of a's channels and b's: [p, q] from [n, h, w, p] and q."""
+    return winograd.transposed_product(a.reshape(-1, a.shape[3]), b.reshape(-1, b.shape[3]))
 
 
 def _turned(k: jax.Array) -> jax.Array:
@@ -109,17 +127,13 @@ def _patch_input_gradient(y, k):
 def _patch_kernel_gradient(x, y):
     rows, columns = kernel = (x.shape[1] - y.shape[1] + 1, x.shape[2] - y.shape[2] + 1)
     c, o = x.shape[3], y.shape[3]
-
-    def sums(a, b):
-        return winograd.transposed_product(a.reshape(-1, a.shape[3]), b.reshape(-1, b.shape[3]))
-
     if columns * c + rows * o <= rows * columns * min(c, o):
         below = jnp.pad(y, ((0, 0), (rows - 1, rows - 1), (0, 0), (0, 0)))
-        k = sums(_patches(x, (1, columns)), _patches(below, (rows, 1)))
+        k = _sums(_patches(x, (1, columns)), _patches(below, (rows, 1)))
         return k.reshape(columns, c, rows, o)[:, :, ::-1].transpose(2, 0, 1, 3)
     if c <= o:
-        return sums(_patches(x, kernel), y).reshape(*kernel, c, o)
-    k = sums(_patches(_with_margin(y, kernel), kernel), x).reshape(*kernel, o, c)
+        return _sums(_patches(x, kernel), y).reshape(*kernel, c, o)
+    k = _sums(_patches(_with_margin(y, kernel), kernel), x).reshape(*kernel, o, c)
     return k.swapaxes(2, 3)[::-1, ::-1]
 
 
@@ -140,11 +154,30 @@ def worth_winograd(kernel: Size, c: int, o: int) -> bool:
     return kernel[0] == kernel[1] and kernel[0] in winograd.KERNELS and min(c, o) >= 32
 
 
+def _strided(x: jax.Array, kernel: Size, strides: Size, pads: Pads) -> jax.Array:
+    """The patches of x, of any stride."""
+    around = ((0, 0, 0), *((*pair, 0) for pair in pads), (0, 0, 0))
+    return _patches(lax.pad(x, jnp.zeros((), x.dtype), around), kernel, strides)
+
+
+def worth_strided(kernel: Size, strides: Size, c: int, o: int) -> bool:
+    """Whether patches are taken with the stride as it is, since `blocks` would be sparse.
+
+    Not where x has many more channels than y, of which patches are fewer numbers then; nor where
+    both have so many that Winograd's transforms, which the three operations share, cost less.
+    """
+    covered = math.prod(-(-n // s) * s for n, s in zip(kernel, strides, strict=True))
+    narrow = c <= 4 * o and min(c, o) <= NARROW
+    return covered >= SPARSE * math.prod(kernel) and (narrow or max(kernel) == 1)
+
+
 @in_float32
 def forward(x, k, *, strides, pads, precision):
     """The convolution of x [n, h, w, c] with k [kh, kw, c, o]: [n, h', w', o]."""
     del precision
-    x, kernel = _blocks(x, k.shape[:2], strides, pads), _kernel_blocks(k, strides)
+    if worth_strided(k.shape[:2], strides, *k.shape[2:]):
+        return _product(_strided(x, k.shape[:2], strides, pads), k.reshape(-1, k.shape[3]))
+    x, kernel = blocks(x, k.shape[:2], strides, pads), kernel_blocks(k, strides)
     worth = worth_winograd(kernel.shape[:2], *kernel.shape[2:])
     return (winograd.forward if worth else _patch_forward)(x, kernel)
 
@@ -153,11 +186,11 @@ def forward(x, k, *, strides, pads, precision):
 def input_gradient(y, k, *, strides, pads, precision, size):
     """The transpose of `forward` in x, of that size: from y [n, h', w', o] to [n, h, w, c]."""
     del precision
-    kernel = _kernel_blocks(k, strides)
+    kernel = kernel_blocks(k, strides)
     worth = worth_winograd(kernel.shape[:2], *kernel.shape[2:])
     z = (winograd.input_gradient if worth else _patch_input_gradient)(y, kernel)
     shape = (y.shape[0], *size, k.shape[2])
-    return transposed(lambda x: _blocks(x, k.shape[:2], strides, pads), shape, z)
+    return transposed(lambda x: blocks(x, k.shape[:2], strides, pads), shape, z)
 
 
 @in_float32
@@ -165,8 +198,11 @@ def kernel_gradient(x, y, *, strides, pads, precision, size):
     """The transpose of `forward` in k, of that size: from x and y to [kh, kw, c, o]."""
     del precision
     shape = (*size, x.shape[3], y.shape[3])
-    x = _blocks(x, size, strides, pads)
+    if worth_strided(size, strides, *shape[2:]):
+        patches = _strided(x, size, strides, pads)
+        return _sums(patches, y).reshape(shape)
+    x = blocks(x, size, strides, pads)
     kernel = (x.shape[1] - y.shape[1] + 1, x.shape[2] - y.shape[2] + 1)
     worth = worth_winograd(kernel, x.shape[3], y.shape[3])
     z = (winograd.kernel_gradient if worth else _patch_kernel_gradient)(x, y)
-    return transposed(lambda k: _kernel_blocks(k, strides), shape, z)
+    return transposed(lambda k: kernel_blocks(k, strides), shape, z)

@@ -1,8 +1,9 @@
-"""Thin convolutions of stride 1, which XLA's library for CPUs computes without copies of patches.
+"""Thin convolutions, which XLA's libraries for CPUs compute without copies of patches.
 
-Its forward convolution takes the image as it stands, outside loops and in them; patches of few
-channels are more memory than work. The transpose in the image is a forward convolution, too, that
-in the kernel is none that the library has.
+Their forward convolution takes the image as it stands, outside loops and in them; patches of few
+channels are more memory than work. The transpose in the image is a forward convolution, too, where
+the stride is not 1 one whose outputs are blocks of the image; that in the kernel is none that the
+libraries have. Forward convolutions of other strides are slow there.
 """
 
 import math
@@ -11,20 +12,31 @@ from collections.abc import Sequence
 import jax
 from jax import export, lax
 
-from gan_jax.networks.layers.convolution.matmul import Pads, Size, in_float32
+from gan_jax.networks.layers.convolution import matmul
+from gan_jax.networks.layers.convolution.matmul import Pads, Size, in_float32, transposed
 
 LEAST = 2**20  # numbers in patches; fewer stay in a core's cache
 MOST = 32  # channels; of more Winograd's products are faster
 
 
-def worth(places: int, kernel: Size, strides: Size, c: int, o: int) -> bool:
-    """The rule for so many places; `benchmarks/convolution.py` prints what it rests on.
+def _worth(places: int, kernel: Size, c: int, o: int) -> bool:
+    """The rule for so many places of any stride; `benchmarks/convolution.py` prints why.
 
     Where the number of examples is a symbol, as in a program that is exported, places are few.
     """
-    if tuple(strides) != (1, 1) or min(kernel) < 3 or max(c, o) > MOST:
+    if min(kernel) < 3 or max(c, o) > MOST:
         return False
     return not export.is_symbolic_dim(places) and places * math.prod(kernel) * min(c, o) >= LEAST
+
+
+def worth_forward(places: int, kernel: Size, strides: Size, c: int, o: int) -> bool:
+    """The rule for `forward`."""
+    return tuple(strides) == (1, 1) and _worth(places, kernel, c, o)
+
+
+def worth_input_gradient(places: int, kernel: Size, strides: Size, c: int, o: int) -> bool:
+    """The rule for `input_gradient`; of few channels blocks are copied as fast as computed."""
+    return (tuple(strides) == (1, 1) or min(c, o) >= 16) and _worth(places, kernel, c, o)
 
 
 def _convolve(x: jax.Array, k: jax.Array, pads: Sequence[tuple[int, int]]) -> jax.Array:
@@ -39,10 +51,18 @@ def forward(x: jax.Array, k: jax.Array, *, pads: Pads, **_) -> jax.Array:
 
 
 @in_float32
-def input_gradient(y: jax.Array, k: jax.Array, *, pads: Pads, size: Size, **_) -> jax.Array:
+def input_gradient(
+    y: jax.Array, k: jax.Array, *, strides: Size, pads: Pads, size: Size, **_
+) -> jax.Array:
     """The transpose of `forward` in x, of that size: from y [n, h', w', o] to [n, h, w, c]."""
-    around = [
-        (n - 1 - low, whole - seen + low)
-        for n, (low, _), whole, seen in zip(k.shape[:2], pads, size, y.shape[1:3], strict=True)
-    ]
-    return _convolve(y, k[::-1, ::-1].swapaxes(2, 3), around)
+    if tuple(strides) == (1, 1):
+        around = [
+            (n - 1 - low, whole - seen + low)
+            for n, (low, _), whole, seen in zip(k.shape[:2], pads, size, y.shape[1:3], strict=True)
+        ]
+        return _convolve(y, k[::-1, ::-1].swapaxes(2, 3), around)
+    kernel = matmul.kernel_blocks(k, strides)
+    around = [(n - 1, n - 1) for n in kernel.shape[:2]]
+    z = _convolve(y, kernel[::-1, ::-1].swapaxes(2, 3), around)
+    shape = (y.shape[0], *size, k.shape[2])
+    return transposed(lambda x: matmul.blocks(x, k.shape[:2], strides, pads), shape, z)
