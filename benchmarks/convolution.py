@@ -3,14 +3,16 @@
     python -m benchmarks.convolution [--rounds 7]
 
 Prints, for the value and both gradients together, milliseconds (the least over the rounds, which
-are interleaved) by Winograd's form, by patches, by patches with the stride as it is, by the thin
-form (XLA's forward convolution for the gradient in the image, of stride 1 for the value, too; the
-rest as the rule has it) and by lax's convolution; the channels are those of the convolution of
-stride 1 that is left after space to depth. `rule` is the form that
-`gan_jax.networks.layers.convolution` takes.
+are interleaved) by lax's convolution and by the library's forms, of which the last two leave to the
+rule what they do not say: by Winograd's form; by patches of blocks; by patches with the stride as
+it is; by the thin form, XLA's forward convolution for the gradient in the image and, of stride 1,
+for the value. The channels are those of the convolution of stride 1 that is left after space to
+depth. `rule` is the form that `gan_jax.networks.layers.convolution` takes.
 """
 
 import argparse
+import contextlib
+import math
 import time
 from unittest import mock
 
@@ -41,6 +43,9 @@ SHAPES = [
     (64, 33, 128, 32, 3, 2, 0),
     (64, 33, 64, 128, 3, 2, 0),
     (64, 17, 128, 256, 3, 2, 0),
+    (64, 9, 256, 512, 3, 2, 0),
+    (64, 33, 256, 32, 3, 2, 0),
+    (64, 32, 64, 128, 1, 2, 0),
     (64, 64, 16, 32, 5, 2, 2),
     (64, 32, 3, 128, 3, 1, 1),
     (64, 32, 256, 3, 3, 1, 1),
@@ -77,25 +82,25 @@ def measure(shape, rounds):
     x = jnp.asarray(rng.standard_normal((batch, size, size, c)), jnp.float32)
     k = jnp.asarray(rng.standard_normal((kernel, kernel, c, o)) / kernel / c**0.5, jnp.float32)
     y = lax.conv_general_dilated(x, k, **arguments)
-    places, strides = batch * size * size, (stride, stride)
-    worths = {
-        'winograd': (True, False, False),
-        'patches': (False, False, False),
-        'strided': (False, True, False),
-        'thin': (True, matmul.worth_strided((kernel, kernel), strides, c, o), True),
+    strides, whole = (stride, stride), stride == 1
+    verdicts = {
+        'winograd': (True, False, False, False),
+        'patches': (False, False, False, False),
+        'strided': (None, True, False, False),
+        'thin': (None, None, whole, True),
     }
-    forms = {}
-    for name, (products, as_it_is, whole) in worths.items():
-        if stride == 1 and name == 'strided':
+    rules = [(matmul, 'winograd'), (matmul, 'strided'), (thin, 'forward'), (thin, 'input_gradient')]
+    blocks, forms = -(-kernel // stride), {}
+    for form, chosen in verdicts.items():
+        if (form == 'strided' and stride == 1) or (form == 'winograd' and blocks == 1):
             continue
-        with (
-            mock.patch.object(matmul, 'worth_winograd', lambda *_, worth=products: worth),
-            mock.patch.object(matmul, 'worth_strided', lambda *_, worth=as_it_is: worth),
-            mock.patch.object(thin, 'worth_forward', lambda *_, worth=whole: worth and stride == 1),
-            mock.patch.object(thin, 'worth_input_gradient', lambda *_, worth=whole: worth),
-        ):
+        with contextlib.ExitStack() as stack:
+            for (module, rule), verdict in zip(rules, chosen, strict=True):
+                if verdict is not None:
+                    own = mock.Mock(return_value=verdict)
+                    stack.enter_context(mock.patch.object(module, f'worth_{rule}', own))
             # A function of its own for each form, since JAX keeps what it has traced.
-            forms[name] = both(lambda x, k: convolution.convolve(x, k, **arguments), x, k, y)
+            forms[form] = both(lambda x, k: convolution.convolve(x, k, **arguments), x, k, y)
             jax.clear_caches()
     forms['lax'] = both(lambda x, k: lax.conv_general_dilated(x, k, **arguments), x, k, y)
     times = {name: [] for name in forms}
@@ -104,8 +109,7 @@ def measure(shape, rounds):
             start = time.perf_counter()
             form()
             times[name].append(time.perf_counter() - start)
-    blocks = -(-kernel // stride)
-    rule = 'patches'
+    places, rule = math.prod(y.shape[:3]), 'patches'
     if thin.worth_input_gradient(places, (kernel, kernel), strides, c, o):
         rule = 'thin'
     elif matmul.worth_strided((kernel, kernel), strides, c, o):

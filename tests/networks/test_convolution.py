@@ -27,6 +27,8 @@ CASES = {
     '1x1': ((2, 5, 5, 4), (1, 1, 4, 6), (1, 1), ((0, 0), (0, 0)), (1, 1)),
     '1x1-strided': ((2, 5, 6, 4), (1, 1, 4, 6), (2, 2), ((0, 0), (0, 0)), (1, 1)),
     '3x3-strided': ((2, 8, 7, 32), (3, 3, 32, 32), (2, 2), ((1, 1), (1, 1)), (1, 1)),
+    'uneven-strided': ((2, 7, 9, 16), (3, 4, 16, 17), (1, 2), ((-1, 2), (1, -1)), (1, 1)),
+    'sparse-strided': ((2, 8, 11, 4), (3, 4, 4, 5), (2, 3), ((0, 1), (2, -1)), (1, 1)),
     '3x3-up': ((2, 4, 4, 5), (3, 3, 5, 4), (1, 1), ((1, 2), (1, 2)), (2, 2)),
     '5x5-strided': ((2, 9, 8, 5), (5, 5, 5, 4), (2, 2), ((2, 2), (1, 2)), (1, 1)),
     '7x7': ((1, 9, 9, 3), (7, 7, 3, 4), (1, 1), ((3, 3), (3, 3)), (1, 1)),
@@ -92,7 +94,7 @@ def assert_close(one, other, relative):
 
 # Of each way through the code one; second derivatives compile for seconds each.
 TYPICAL = ('dcgan-wide', 'resnet-odd', 'dcgan-last', '1x1-strided', '3x3-up', 'rectangular')
-TYPICAL += ('patch-4x4',)
+TYPICAL += ('patch-4x4', 'uneven-strided', 'sparse-strided')
 TYPICAL_HALF = ('dcgan-wide', 'dcgan-last')
 
 
@@ -139,7 +141,7 @@ def test_derivatives_are_those_of_the_values_in_64_bits(name):
 
 
 @pytest.mark.parametrize('axes', [(0, 0), (0, None), (None, 0)])
-@pytest.mark.parametrize('name', ['dcgan-first', 'patch-4x4'])
+@pytest.mark.parametrize('name', ['dcgan-first', 'patch-4x4', 'sparse-strided'])
 def test_vmap_over_either_or_both(name, axes):
     shapes, settings = CASES[name][:2], CASES[name][2:]
     rng = np.random.default_rng(0)
@@ -177,7 +179,8 @@ def test_other_platforms_get_the_native_convolution(name, platform):
 
 
 # Kernels of three pixels or more and at most 32 channels: of stride 1 two of its operations are
-# XLA's, of another one the gradient in the image, if there are 16 channels.
+# XLA's; of another stride, from 16 channels on, the gradient in the image.
+THIN_STRIDED = ('3x3-strided', 'uneven-strided')
 THIN = ('resnet-first', 'resnet-32', 'to-rgb', '7x7', 'patch-4x4', 'rectangular-thin')
 
 
@@ -186,7 +189,7 @@ def test_cpus_get_products_of_matrices_but_for_thin_convolutions(name):
     """Of those the value and the gradient in the image are XLA's, without a stride."""
     arguments, settings = operands(name)
     text = lowered(first(ours(settings)), arguments, 'cpu')
-    count = 2 if name in THIN else int(name == '3x3-strided')
+    count = 2 if name in THIN else int(name in THIN_STRIDED)
     assert text.count('stablehlo.convolution') == count
     assert not re.search(r'(stride|dilate) = \[(?!1, 1\])', text)
     assert 'dot_general' in text
@@ -201,27 +204,32 @@ def test_thin_convolutions_that_fit_into_a_cache_are_products(monkeypatch):
         assert text.count('stablehlo.convolution') == count
 
 
+@pytest.mark.parametrize(('channels', 'count'), [((15, 16), 0), ((16, 15), 0), ((16, 16), 1)])
+def test_thin_gradients_of_a_stride_have_sixteen_channels(channels, count):
+    x, k = jnp.ones((2, 9, 9, channels[0])), jnp.ones((3, 3, *channels))
+    text = lowered(first(ours(((2, 2), ((0, 0), (0, 0)), (1, 1)))), (x, k), 'cpu')
+    assert text.count('stablehlo.convolution') == count
+
+
 @pytest.mark.parametrize(
-    ('kernel', 'c', 'o', 'products'),
+    ('kernel', 'c', 'o', 'worth'),
     [
-        (3, 32, 40, 1),  # blocks would be 4x4 for 3x3: 9 products by Winograd, as many numbers
-        (3, 33, 40, 9),
-        (3, 128, 32, 1),
-        (3, 129, 32, 9),
-        (4, 40, 40, 9),
-        (5, 40, 40, 16),
-        (1, 40, 40, 1),
-        (1, 4, 40, 0),  # a sum of four terms
-        (1, 5, 40, 1),
+        ((3, 3), 512, 32, True),  # blocks would be 4x4, Winograd's products as many
+        ((3, 3), 124, 31, True),
+        ((3, 3), 125, 31, False),
+        ((4, 4), 8, 8, False),
+        ((5, 5), 8, 8, False),  # 36 numbers for 25
+        ((3, 4), 8, 8, False),  # 16 for 12
+        ((2, 3), 8, 8, False),  # 8 for 6
+        ((1, 3), 8, 8, True),
+        ((1, 1), 64, 1, True),
+        ((1, 2), 64, 1, True),
     ],
 )
-def test_patches_with_the_stride_as_it_is(kernel, c, o, products):
-    """Where a kernel fills two thirds of its blocks or less; its gradient takes the same ones."""
-    x, k = jnp.ones((2, 9, 9, c)), jnp.ones((kernel, kernel, c, o))
-    convolution = ours(((2, 2), ((0, 0), (0, 0)), (1, 1)))
-    assert lowered(convolution, (x, k), 'cpu').count('dot_general') == products
-    gradient = jax.grad(lambda k: jnp.sum(convolution(x, k)))
-    assert lowered(gradient, (k,), 'cpu').count('dot_general') == max(products, 1)
+def test_when_patches_have_the_stride_as_it_is(kernel, c, o, worth):
+    """Of stride 2, where a kernel fills two thirds of its blocks or less."""
+    assert matmul.worth_strided(kernel, (2, 2), c, o) == worth
+    assert not matmul.worth_strided(kernel, (1, 1), c, o)
 
 
 def test_the_value_and_the_kernels_gradient_share_patches_of_a_stride():
@@ -234,7 +242,14 @@ def test_the_value_and_the_kernels_gradient_share_patches_of_a_stride():
         return value, pullback(value)
 
     text = jax.jit(both).lower(x, k).compile().as_text()
-    assert len(re.findall(r' = f32\[2,4,4,72\]\S* concatenate\(', text)) == 1
+    assert re.findall(r' = (\S+)\{\S* concatenate\(', text) == ['f32[2,4,4,72]']
+
+
+@pytest.mark.parametrize(('channels', 'products'), [(4, 0), (5, 1)])
+def test_a_sum_of_few_terms_is_no_product_of_matrices(channels, products):
+    x, k = jnp.ones((2, 5, 5, channels)), jnp.ones((1, 1, channels, 6))
+    text = lowered(ours(((1, 1), ((0, 0), (0, 0)), (1, 1))), (x, k), 'cpu')
+    assert text.count('dot_general') == products
 
 
 def test_several_thin_convolutions_at_once_are_products():
@@ -336,7 +351,9 @@ def test_without_jit_it_is_the_same():
     assert_close(found, first(laxs(settings))(*arguments), 2e-6)
 
 
-@pytest.mark.parametrize('name', ['dcgan-wide', 'dcgan-last', *THIN])
+@pytest.mark.parametrize(
+    'name', ['dcgan-wide', 'dcgan-last', 'sparse-strided', *THIN, *THIN_STRIDED]
+)
 def test_the_batch_may_be_symbolic(name, monkeypatch):
     """As in a generator exported for any number of samples."""
     monkeypatch.undo()

@@ -135,7 +135,7 @@ def test_its_derivatives_are_itself(monkeypatch):
 
 @pytest.mark.parametrize(('taps', 'passes'), [(4, 1), (5, 2)])
 def test_few_taps_are_one_pass_over_the_image(taps, passes):
-    """Sixteen of both axes: what is read and written counts more than they do."""
+    """Sixteen, four by four: what is read and written counts more than they do."""
     images = jnp.ones((1, 6, 6, 1))
     text = jax.jit(lambda x: upsample(x, np.ones(taps))).lower(images).as_text()
     assert text.count('stablehlo.pad') == passes

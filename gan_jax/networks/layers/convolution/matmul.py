@@ -2,8 +2,8 @@
 
 Space to depth makes every stride 1: blocks of the stride's size become channels. Then the kernel's
 size and the channels choose between Winograd's products and one product of patches. Where a kernel
-fills so little of the blocks that Winograd saves nothing, as 3x3 of stride 2, patches are taken
-with the stride as it is.
+fills so little of the blocks that Winograd saves no multiplications, as 3x3 of stride 2, patches
+are taken with the stride as it is; the gradient in the image goes by blocks all the same.
 
 Source of the space-to-depth form: Is the deconvolution layer the same as a convolutional layer?
 (Shi et al., 2016).
@@ -19,9 +19,8 @@ from jax import lax
 
 from gan_jax.networks.layers.convolution import winograd
 
-FEW = 4  # terms of a sum that needs no library
-NARROW = 32  # channels
-SPARSE = 1.5  # numbers in the blocks that a kernel covers, for each of its own
+FEW = 4  # terms; shorter sums are not worth a matrix product
+SPARSE = 1.5  # numbers in the whole blocks that a kernel covers per number of the kernel
 
 Pads = Sequence[tuple[int, int]]
 Size = Sequence[int]
@@ -75,7 +74,7 @@ def _patches(x: jax.Array, kernel: Size, strides: Size = (1, 1)) -> jax.Array:
 
 
 def _fold(z: jax.Array, kernel: Size) -> jax.Array:
-    """The transpose of `_patches`."""
+    """The transpose of `_patches` of stride 1."""
     height, width = z.shape[1] + kernel[0] - 1, z.shape[2] + kernel[1] - 1
     shape = (z.shape[0], height, width, z.shape[3] // math.prod(kernel))
     return transposed(lambda x: _patches(x, kernel), shape, z)
@@ -161,14 +160,18 @@ def _strided(x: jax.Array, kernel: Size, strides: Size, pads: Pads) -> jax.Array
 
 
 def worth_strided(kernel: Size, strides: Size, c: int, o: int) -> bool:
-    """Whether patches are taken with the stride as it is, since `blocks` would be sparse.
+    """Whether patches are taken with the stride as it is, since blocks would be sparse.
 
-    Not where x has many more channels than y, of which patches are fewer numbers then; nor where
-    both have so many that Winograd's transforms, which the three operations share, cost less.
+    Not where x has so many more channels than y that patches of y are much less to copy, unless
+    Winograd's form would be taken or patches are parts of blocks. `benchmarks/convolution.py`
+    prints the measurements behind it.
     """
-    covered = math.prod(-(-n // s) * s for n, s in zip(kernel, strides, strict=True))
-    narrow = c <= 4 * o and min(c, o) <= NARROW
-    return covered >= SPARSE * math.prod(kernel) and (narrow or max(kernel) == 1)
+    pairs = list(zip(kernel, strides, strict=True))
+    covering = [-(-n // s) for n, s in pairs]
+    covered = math.prod(covering) * math.prod(strides)
+    parts = all(n <= s for n, s in pairs)
+    products = worth_winograd(covering, math.prod(strides) * c, o)
+    return covered >= SPARSE * math.prod(kernel) and (parts or products or c <= 4 * o)
 
 
 @in_float32

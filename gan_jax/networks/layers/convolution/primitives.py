@@ -70,19 +70,18 @@ def _leading(function: Callable) -> Callable:
     return mapped
 
 
-def _thin_or(worth: Callable, thin_form: Callable, products: Callable) -> Callable:
+def _thin_or_products(name: str) -> Callable:
     """What a CPU is given: the thin form where it is worth it, and of several at once products.
 
     XLA would make one convolution by groups of those, which is slow.
     """
-    several = _leading(products)
 
     def compute(images, k, **params):
         if images.ndim == 4:
-            places = math.prod(images.shape[:3])
+            worth, places = getattr(thin, f'worth_{name}'), math.prod(images.shape[:3])
             if worth(places, k.shape[:2], params['strides'], *k.shape[2:]):
-                return thin_form(images, k, **params)
-        return several(images, k, **params)
+                return getattr(thin, name)(images, k, **params)
+        return _leading(getattr(matmul, name))(images, k, **params)
 
     return compute
 
@@ -143,12 +142,11 @@ def _forward_shape(x, k, *, strides, pads, precision):
 
 forward_p = _primitive(
     'convolution', _forward_shape, _native_forward,
-    _thin_or(thin.worth_forward, thin.forward, matmul.forward), folds=True,
+    _thin_or_products('forward'), folds=True,
 )  # fmt: skip
 input_gradient_p = _primitive(
     'convolution_input_gradient', lambda y, k, *, size, **_: (*y[:-3], *size, k[-2]),
-    _native_input_gradient,
-    _thin_or(thin.worth_input_gradient, thin.input_gradient, matmul.input_gradient), folds=True,
+    _native_input_gradient, _thin_or_products('input_gradient'), folds=True,
 )  # fmt: skip
 kernel_gradient_p = _primitive(
     'convolution_kernel_gradient', lambda x, y, *, size, **_: (*x[:-4], *size, x[-1], y[-1]),

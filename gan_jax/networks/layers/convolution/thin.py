@@ -1,9 +1,9 @@
 """Thin convolutions, which XLA's libraries for CPUs compute without copies of patches.
 
 Their forward convolution takes the image as it stands, outside loops and in them; patches of few
-channels are more memory than work. The transpose in the image is a forward convolution, too, where
-the stride is not 1 one whose outputs are blocks of the image; that in the kernel is none that the
-libraries have. Forward convolutions of other strides are slow there.
+channels are more memory than work. The transpose in the image is a forward convolution, too; of
+another stride than 1 its outputs are blocks of the image. The transpose in the kernel is none that
+the libraries have, and forward convolutions of other strides are slow there.
 """
 
 import math
@@ -35,7 +35,10 @@ def worth_forward(places: int, kernel: Size, strides: Size, c: int, o: int) -> b
 
 
 def worth_input_gradient(places: int, kernel: Size, strides: Size, c: int, o: int) -> bool:
-    """The rule for `input_gradient`; of few channels blocks are copied as fast as computed."""
+    """The rule for `input_gradient`, of another stride than 1 from 16 channels on.
+
+    With fewer to copy the blocks takes as long as to compute them.
+    """
     return (tuple(strides) == (1, 1) or min(c, o) >= 16) and _worth(places, kernel, c, o)
 
 
@@ -54,7 +57,10 @@ def forward(x: jax.Array, k: jax.Array, *, pads: Pads, **_) -> jax.Array:
 def input_gradient(
     y: jax.Array, k: jax.Array, *, strides: Size, pads: Pads, size: Size, **_
 ) -> jax.Array:
-    """The transpose of `forward` in x, of that size: from y [n, h', w', o] to [n, h, w, c]."""
+    """The transpose in x, of that size, of a convolution of any stride.
+
+    From y [n, h', w', o] to [n, h, w, c].
+    """
     if tuple(strides) == (1, 1):
         around = [
             (n - 1 - low, whole - seen + low)
