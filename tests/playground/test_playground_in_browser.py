@@ -155,6 +155,21 @@ def test_the_loss_is_changed_while_it_runs_and_players_are_kept(page):
     assert 'objective=hinge' in page.evaluate('location.hash')
 
 
+def test_what_is_done_is_done_in_order(page):
+    """A step is a pause after it; one that the network delays must not come after play."""
+    page.evaluate("""(() => {
+      const real = window.fetch;
+      const late = () => new Promise((ready) => setTimeout(ready, 300));
+      window.fetch = (path, about) =>
+        about.body.includes('step') ? late().then(() => real(path, about)) : real(path, about);
+    })()""")
+    press(page, 's')
+    press(page, ' ')
+    page.until(PLAYS)
+    page.evaluate('new Promise((ready) => setTimeout(ready, 600))')
+    assert page.evaluate(PLAYS)
+
+
 def test_a_link_holds_all_settings_and_a_wrong_one_is_told(page, url):
     page.visit(url + '#set=grid25&objective=hinge')
     ready(page)

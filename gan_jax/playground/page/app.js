@@ -34,7 +34,13 @@ function complain(error) {
   byId('alert').hidden = !error;
 }
 
-const act = (name) => send('/act', { do: name }).then(() => complain(null), complain);
+let done = Promise.resolve();
+
+// In the order of the keys: a step that came late would pause what plays.
+function act(name) {
+  done = done.then(() => send('/act', { do: name })).then(() => complain(null), complain);
+  return done;
+}
 
 let last = Promise.resolve();
 
