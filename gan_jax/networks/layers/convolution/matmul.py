@@ -1,6 +1,6 @@
 """A convolution and its two transposes as matrix products: what a CPU is given.
 
-Space to depth makes every stride 1: blocks of the stride's size become channels. Then the kernel's
+Space to depth makes a stride 1: blocks of the stride's size become channels. Then the kernel's
 size and the channels choose between Winograd's products and one product of patches. Where a kernel
 fills so little of the blocks that Winograd saves no multiplications, as 3x3 of stride 2, patches
 are taken with the stride as it is; the gradient in the image goes by blocks all the same.
@@ -65,8 +65,8 @@ def kernel_blocks(k: jax.Array, strides: Size) -> jax.Array:
 
 def _patches(x: jax.Array, kernel: Size, strides: Size = (1, 1)) -> jax.Array:
     """[n, h, w, c] -> [n, h', w', kernel * c]: what a kernel of that size sees, place by place."""
-    (down, across), pads = strides, ((0, 0), (0, 0))
-    rows, columns = output_size(x.shape[1:3], kernel, strides, pads)
+    down, across = strides
+    rows, columns = output_size(x.shape[1:3], kernel, strides, ((0, 0), (0, 0)))
     height, width = down * (rows - 1) + 1, across * (columns - 1) + 1
     places = [(i, j) for i in range(kernel[0]) for j in range(kernel[1])]
     parts = [x[:, i : i + height : down, j : j + width : across] for i, j in places]

@@ -12,11 +12,18 @@ from collections.abc import Sequence
 import jax
 from jax import export, lax
 
-from gan_jax.networks.layers.convolution import matmul
-from gan_jax.networks.layers.convolution.matmul import Pads, Size, in_float32, transposed
+from gan_jax.networks.layers.convolution.matmul import (
+    Pads,
+    Size,
+    blocks,
+    in_float32,
+    kernel_blocks,
+    transposed,
+)
 
 LEAST = 2**20  # numbers in patches; fewer stay in a core's cache
 MOST = 32  # channels; of more Winograd's products are faster
+LEAST_STRIDED = 16  # channels; of fewer copying the blocks takes as long as computing them
 
 
 def _worth(places: int, kernel: Size, c: int, o: int) -> bool:
@@ -35,11 +42,9 @@ def worth_forward(places: int, kernel: Size, strides: Size, c: int, o: int) -> b
 
 
 def worth_input_gradient(places: int, kernel: Size, strides: Size, c: int, o: int) -> bool:
-    """The rule for `input_gradient`, of another stride than 1 from 16 channels on.
-
-    With fewer to copy the blocks takes as long as to compute them.
-    """
-    return (tuple(strides) == (1, 1) or min(c, o) >= 16) and _worth(places, kernel, c, o)
+    """The rule for `input_gradient`."""
+    enough = tuple(strides) == (1, 1) or min(c, o) >= LEAST_STRIDED
+    return enough and _worth(places, kernel, c, o)
 
 
 def _convolve(x: jax.Array, k: jax.Array, pads: Sequence[tuple[int, int]]) -> jax.Array:
@@ -67,8 +72,8 @@ def input_gradient(
             for n, (low, _), whole, seen in zip(k.shape[:2], pads, size, y.shape[1:3], strict=True)
         ]
         return _convolve(y, k[::-1, ::-1].swapaxes(2, 3), around)
-    kernel = matmul.kernel_blocks(k, strides)
+    kernel = kernel_blocks(k, strides)
     around = [(n - 1, n - 1) for n in kernel.shape[:2]]
     z = _convolve(y, kernel[::-1, ::-1].swapaxes(2, 3), around)
     shape = (y.shape[0], *size, k.shape[2])
-    return transposed(lambda x: matmul.blocks(x, k.shape[:2], strides, pads), shape, z)
+    return transposed(lambda x: blocks(x, k.shape[:2], strides, pads), shape, z)
